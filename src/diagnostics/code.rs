@@ -1,0 +1,105 @@
+//! The stable codes. `docs/architecture.md` fixes the ranges: 001–029 reading a file, 030–099
+//! its meaning (both: does not load), 900–999 the sidecar's own configuration. 100–299 are kept
+//! for findings in files that load.
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// The stable code of a kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The code as it is printed, such as `TG004`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+
+            /// What it means, in a line.
+            #[must_use]
+            pub fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc,)+).trim_ascii_start(),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A file or directory cannot be read.
+    Unreadable = "TG001",
+    /// A file that does not belong into a policy directory.
+    UnexpectedFile = "TG002",
+    /// Not YAML.
+    Syntax = "TG003",
+    /// A key stands twice in one mapping.
+    DuplicateKey = "TG004",
+    /// A feature of YAML that policies do not use: anchors, aliases, tags, several documents.
+    YamlFeature = "TG005",
+    /// A key that the language does not have.
+    UnknownKey = "TG006",
+    /// A key of the language that this version does not enforce yet.
+    NotSupportedYet = "TG007",
+    /// A required key is missing.
+    MissingKey = "TG008",
+    /// A value of another type than the key takes.
+    WrongType = "TG009",
+    /// A value that breaks the rules of its kind.
+    BadValue = "TG010",
+    /// The file does not start with `toolgate: 1`.
+    Version = "TG011",
+    /// The file's name is not the server's name.
+    FileName = "TG012",
+    /// No server at all, or a required file is missing.
+    Empty = "TG013",
+    /// A value stands twice in one list.
+    Repeated = "TG014",
+    /// A group that `groups.yaml` does not declare.
+    UnknownGroup = "TG030",
+    /// A tool that the server does not offer.
+    UnknownTool = "TG031",
+    /// A surface, channel or service that `surfaces.yaml` does not declare.
+    UnknownPlace = "TG032",
+    /// A review that `reviews.yaml` does not declare.
+    UnknownReview = "TG033",
+    /// An environment that `guardrails.yaml` or the server does not declare.
+    UnknownEnvironment = "TG034",
+    /// A server without a file.
+    UnknownServer = "TG035",
+    /// A workload or channel belongs to two places.
+    TwoPlaces = "TG036",
+    /// A service is granted more than plain reads.
+    ServiceReach = "TG037",
+    /// A grant that does not say who, from where, in which environment, or what.
+    IncompleteGrant = "TG038",
+    /// A ban that does not name what it bans.
+    IncompleteBan = "TG039",
+    /// An upstream outside its environment's hosts, or not protected as it must be.
+    Upstream = "TG040",
+    /// Two things share a name or value that must be their own.
+    Conflict = "TG041",
+    /// A value of the sidecar's configuration that breaks a rule.
+    Config = "TG900",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_say_what_they_mean() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{} stands twice", code.as_str());
+            assert!(code.summary().ends_with('.'), "{}", code.as_str());
+        }
+    }
+}
