@@ -2,5 +2,9 @@
 //! server.
 
 pub mod diagnostics;
+pub mod engine;
+pub mod identity;
 pub mod json;
+pub mod mcp;
+pub mod policy;
 pub mod yaml;

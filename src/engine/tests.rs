@@ -1,0 +1,298 @@
+use super::*;
+use crate::identity::{GroupSet, Groups, User, Workload};
+use crate::json::Object;
+use crate::mcp::Discovery;
+use crate::policy::{self, PolicyFile, PolicyFiles};
+
+const FILES: &[(&str, &str)] = &[
+    ("surfaces.yaml", "toolgate: 1
+surfaces:
+  chat: { workloads: [spiffe://td/chat], reaches: [prod] }
+  ide: { workloads: [spiffe://td/ide/*], reaches: [prod, dev] }
+  bot: { workloads: [spiffe://td/bot], reaches: [prod], channels: { help: [C1, C2], other: [C3] } }
+  laptop: { workloads: none, reaches: [dev] }
+services:
+  night: { workloads: [spiffe://td/night], reaches: [prod] }
+  batch: { workloads: [spiffe://td/batch], reaches: [prod] }
+"),
+    ("groups.yaml", "toolgate: 1\ngroups: { ads: {}, infra: {}, contractors: {}, stewards: {} }\n"),
+    ("guardrails.yaml", "toolgate: 1
+environments:
+  prod: { reviews: [security, legal], upstreams: ['127.0.0.1:1'] }
+  dev: { reviews: [], upstreams: ['127.0.0.1:2'] }
+bans:
+  no-contractors-destroy: { people: [contractors], effects: [destructive] }
+  services-small: { services: any-service, traits: [sensitive] }
+  killed: { servers: [killed], everything: true }
+"),
+    ("reviews.yaml", "toolgate: 1
+reviews:
+  SEC: { kind: security, approved: 2026-03-01, last_day: 2026-12-31, covers: { presto: TOOLS, killed: TOOLS } }
+  LEG: { kind: legal, approved: 2026-03-02, last_day: 2026-12-30, covers: { presto: TOOLS, killed: TOOLS } }
+  OLD: { kind: legal, approved: 2026-01-01, last_day: 2026-01-31, covers: { presto: TOOLS } }
+  DIFFERENT: { kind: legal, approved: 2026-01-01, last_day: 2027-01-31, covers: { half: \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" } }
+"),
+    ("servers/presto.yaml", "toolgate: 1
+server: presto
+environments:
+  prod: { upstream: 'http://127.0.0.1:1/mcp', reviews: [SEC, OLD, LEG] }
+  dev: { upstream: 'http://127.0.0.1:2/mcp' }
+tools:
+  look: { effect: read }
+  secret: { effect: read, traits: [sensitive] }
+  drop: { effect: destructive, approval: [stewards] }
+  wipe: { effect: destructive }
+  spare: { effect: read }
+grants:
+  lookers: { people: [ads, infra], via: [chat, ide], in: [prod], call: [look] }
+  secrets: { people: [ads, contractors], via: [chat, bot/help], in: [prod], call: [secret] }
+  droppers: { people: [infra, contractors], via: [chat], in: [prod], call: [drop, wipe], last_day: 2026-11-30 }
+  everyone-in-dev: { people: [anyone-signed-in], via: [any-surface], in: [dev], call: [look] }
+  nightly: { services: [night], in: [prod], call: [look] }
+bans:
+  contractors-secret: { people: [contractors], call: [secret] }
+  not-from-other: { via: [bot/other], call: [secret] }
+"),
+    ("servers/killed.yaml", "toolgate: 1
+server: killed
+environments: { prod: { upstream: 'http://127.0.0.1:1/x', reviews: [SEC, LEG] } }
+tools:
+  look: { effect: read }
+  secret: { effect: read, traits: [sensitive] }
+  drop: { effect: destructive, approval: [stewards] }
+  wipe: { effect: destructive }
+  spare: { effect: read }
+grants:
+  all: { people: [anyone-signed-in], via: [any-surface], call: [look] }
+"),
+    ("servers/half.yaml", "toolgate: 1
+server: half
+environments: { prod: { upstream: 'http://127.0.0.1:1/y', reviews: [SEC, DIFFERENT] } }
+tools: { look: { effect: read } }
+grants:
+  all: { people: [anyone-signed-in], via: [any-surface], call: [look] }
+"),
+];
+
+fn set() -> PolicySet {
+    let files = |digest: &str| PolicyFiles {
+        files: FILES
+            .iter()
+            .map(|(path, text)| PolicyFile {
+                path: (*path).to_owned(),
+                bytes: text.replace("TOOLS", &format!("\"{digest}\"")).into_bytes(),
+            })
+            .collect(),
+        ..PolicyFiles::default()
+    };
+    let digests = policy::tools_digests(&files(""));
+    let presto = digests.iter().find(|(name, _)| name == "presto").unwrap().1;
+    policy::load(files(&presto.to_string())).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Who asks, in short: `ads,infra@chat`, `?@chat` (groups unknown), `@chat` (no groups),
+/// `-@night` (no user), `ads@bot/C1` (with a channel).
+fn caller<'w>(set: &PolicySet, who: &'w str) -> (Caller, Option<&'w str>) {
+    let (groups, place) = who.split_once('@').unwrap();
+    let (place, channel) = match place.split_once('/') {
+        Some((place, channel)) => (place, Some(channel)),
+        None => (place, None),
+    };
+    let user = |groups| User {
+        issuer: "corp".into(),
+        subject: "alice".into(),
+        groups,
+        email: None,
+        preferred_username: None,
+        client: None,
+    };
+    let user = match groups {
+        "-" => None,
+        "?" => Some(user(Groups::Unknown)),
+        names => {
+            let ids = names.split(',').filter_map(|name| set.group(name));
+            Some(user(Groups::Known(ids.collect::<GroupSet>())))
+        }
+    };
+    let workload = match place {
+        "laptop" => None,
+        "ide" => Some("spiffe://td/ide/x".to_owned()),
+        place => Some(format!("spiffe://td/{place}")),
+    };
+    (Caller { user, workload: workload.map(|id| Workload::new(&id).unwrap()) }, channel)
+}
+
+fn ask(set: &PolicySet, who: &str, what: &str, now: &str) -> Decision {
+    let (caller, channel) = caller(set, who);
+    let (server, tool) = what.split_once('/').unwrap();
+    let (server, environment) = server.split_once('@').unwrap_or((server, "prod"));
+    let action = match tool {
+        "*" => Action::Discover(Discovery::ListTools),
+        "?" => Action::Unknown,
+        name => Action::CallTool { name, arguments: &Object::EMPTY },
+    };
+    let now = now.parse().unwrap();
+    let query = Query { server, environment, caller: &caller, channel, action, now };
+    let silent = decide(set, &query, &mut NoTrace);
+    // The trace never changes the answer.
+    assert_eq!(decide(set, &query, &mut Recorder::default()), silent);
+    silent
+}
+
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+/// Who, what, and why not.
+type Case = (&'static str, &'static str, Option<(Reason, Scope)>);
+
+#[test]
+fn decides_as_the_language_says() {
+    use Reason::*;
+    use Scope::{Item, Server};
+    let set = set();
+    let cases: &[Case] = &[
+        // Default deny; verbs add up, everything else narrows.
+        ("ads@chat", "presto/look", None),
+        ("infra@ide", "presto/look", None),
+        ("ads@chat", "presto/spare", Some((NoGrant, Item))),
+        ("stewards@chat", "presto/look", Some((NoGrant, Server))),
+        ("@chat", "presto/look", Some((NoGrant, Server))),
+        ("ads@bot/C1", "presto/look", Some((NoGrant, Item))),
+        ("ads@chat", "presto/nothing", Some((NotListed, Item))),
+        ("stewards@chat", "presto/nothing", Some((NotListed, Server))),
+        // A ban beats every grant.
+        ("ads,contractors@chat", "presto/secret", Some((Banned, Item))),
+        ("infra,contractors@chat", "presto/wipe", Some((Banned, Item))),
+        ("ads@chat", "presto/secret", None),
+        // ... the kill switch also takes discovery.
+        ("ads@chat", "killed/look", Some((Banned, Server))),
+        ("ads@chat", "killed/*", Some((Banned, Server))),
+        // Approval.
+        ("infra@chat", "presto/drop", Some((ApprovalRequired, Item))),
+        ("infra@chat", "presto/wipe", None),
+        ("ads@chat", "presto/drop", Some((NoGrant, Item))),
+        // Groups unknown: no grant by group, every ban by group.
+        ("?@chat", "presto/look", Some((NoGrant, Server))),
+        ("?@chat", "presto/secret", Some((Banned, Server))),
+        ("?@ide", "presto@dev/look", None),
+        // Channels: only a listed one grants; a missing one matches every ban by channel.
+        ("ads@bot/C1", "presto/secret", None),
+        ("ads@bot/C2", "presto/secret", None),
+        ("ads@bot/C3", "presto/secret", Some((Banned, Server))),
+        ("ads@bot", "presto/secret", Some((Banned, Server))),
+        ("ads@bot/C9", "presto/secret", Some((NoGrant, Server))),
+        // A channel from a place without channels is not believed.
+        ("ads@chat/C3", "presto/secret", None),
+        // Places.
+        ("ads@nowhere", "presto/look", Some((Surface, Server))),
+        ("ads@chat", "presto@dev/look", Some((Surface, Server))),
+        ("@ide", "presto@dev/look", None),
+        // `any-surface` means surfaces with a verified workload.
+        ("ads@laptop", "presto@dev/look", Some((NoGrant, Server))),
+        ("ads@laptop", "presto/look", Some((Surface, Server))),
+        // Services: alone, named, plain reads.
+        ("-@night", "presto/look", None),
+        ("-@night", "presto/*", None),
+        ("-@night", "presto/spare", Some((NoGrant, Item))),
+        ("-@night", "presto/secret", Some((Banned, Item))),
+        ("-@batch", "presto/look", Some((Unauthenticated, Server))),
+        ("-@night", "killed/look", Some((Unauthenticated, Server))),
+        // ... and with a user credential a service's workload is no surface.
+        ("ads@night", "presto/look", Some((NoGrant, Server))),
+        ("ads@night", "presto/secret", Some((Banned, Server))),
+        // Nobody.
+        ("-@chat", "presto/look", Some((Unauthenticated, Server))),
+        ("-@laptop", "presto@dev/*", Some((Unauthenticated, Server))),
+        ("-@chat", "other/look", Some((Unauthenticated, Server))),
+        // Servers and environments.
+        ("ads@chat", "other/look", Some((ServerUnknown, Server))),
+        ("ads@chat", "presto@qa/look", Some((ServerUnknown, Server))),
+        ("ads@chat", "killed@dev/look", Some((ServerUnknown, Server))),
+        // Reviews: one of the two is about other tools.
+        ("ads@chat", "half/look", Some((Review, Server))),
+        // Discovery ignores verbs.
+        ("ads@chat", "presto/*", None),
+        ("stewards@chat", "presto/*", Some((NoGrant, Server))),
+        ("ads@bot/C1", "presto/*", None),
+        ("ads@bot", "presto/*", Some((NoGrant, Server))),
+        ("ads@chat", "presto/?", Some((MethodUnknown, Item))),
+        ("ads@nowhere", "presto/?", Some((Surface, Server))),
+    ];
+    for (who, what, expected) in cases {
+        let decision = ask(&set, who, what, NOW);
+        let got = decision.reason.map(|reason| (reason, decision.scope));
+        assert_eq!(got, *expected, "{who} {what}");
+        assert_eq!(decision.verdict == Verdict::Allow, expected.is_none(), "{who} {what}");
+        assert_eq!(
+            decision.verdict == Verdict::NeedsApproval,
+            decision.reason == Some(ApprovalRequired),
+            "{who} {what}"
+        );
+    }
+}
+
+#[test]
+fn time_is_whole_utc_days() {
+    let set = set();
+    let reason = |what: &str, now: &str| ask(&set, "infra@chat", what, now).reason;
+    // A review counts from its first to its last day; one of a kind is enough.
+    for (now, expected) in [
+        ("2026-03-01T23:59:59Z", Some(Reason::Review)),
+        ("2026-03-02T00:00:00Z", None),
+        ("2026-12-30T23:59:59.999Z", None),
+        ("2026-12-31T00:00:00Z", Some(Reason::Review)),
+        // Elsewhere it is already the next day.
+        ("2026-12-31T01:00:00+02:00", None),
+    ] {
+        assert_eq!(reason("presto/look", now), expected, "{now}");
+    }
+    // An environment that needs no review is open even then.
+    assert_eq!(ask(&set, "infra@ide", "presto@dev/look", "2027-06-01T00:00:00Z").reason, None);
+    // A grant ends after its last day.
+    assert_eq!(reason("presto/wipe", "2026-11-30T23:59:59Z"), None);
+    assert_eq!(reason("presto/wipe", "2026-12-01T00:00:00Z"), Some(Reason::NoGrant));
+}
+
+#[test]
+fn a_decision_names_what_it_rests_on() {
+    let set = set();
+    let decision = ask(&set, "ads@bot/C2", "presto/secret", NOW);
+    let rule = set.rule(decision.rule.unwrap()).unwrap();
+    assert_eq!((&*rule.name, rule.line), ("secrets", 14));
+    let place = set.place(decision.place.unwrap()).unwrap();
+    assert_eq!(&*place.name, "bot");
+    assert_eq!(&*place.channel(decision.channel.unwrap()).unwrap().name, "help");
+    assert_eq!(decision.policy, set.digest());
+    let banned = ask(&set, "ads,contractors@chat", "presto/secret", NOW);
+    assert_eq!(&*set.rule(banned.rule.unwrap()).unwrap().name, "contractors-secret");
+}
+
+#[test]
+fn order_of_rules_and_files_never_matters() {
+    let set = set();
+    let mut turned = set.clone();
+    for (_, server) in turned.servers_mut_for_test() {
+        server.grants.reverse();
+        server.bans.reverse();
+    }
+    for who in ["ads@chat", "infra,contractors@chat", "?@chat", "-@night", "ads@bot/C3", "@ide"] {
+        for tool in ["look", "secret", "drop", "wipe", "spare", "*"] {
+            let what = format!("presto/{tool}");
+            let (a, b) = (ask(&set, who, &what, NOW), ask(&turned, who, &what, NOW));
+            assert_eq!(
+                (a.verdict, a.reason, a.scope),
+                (b.verdict, b.reason, b.scope),
+                "{who} {what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn reasons_are_ordered_and_spelled_as_the_language_says() {
+    let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let expected = "malformed unauthenticated token_invalid workload_invalid server_unknown review \
+                    surface method_unknown not_listed banned no_grant limit approval_required \
+                    tool_changed unavailable";
+    assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert!(Reason::ALL.is_sorted());
+}

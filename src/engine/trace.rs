@@ -1,0 +1,120 @@
+//! How a decision was reached, for those who ask. [`NoTrace`] compiles to nothing.
+
+use jiff::civil::Date;
+
+use super::conditions::{BanMisses, ChannelState, GrantMisses};
+use crate::policy::model::{
+    EnvironmentId, ListedReview, NeededReview, PlaceId, PolicySet, ReviewId, RuleId,
+};
+
+/// Takes in the steps of a decision.
+pub trait Trace {
+    /// Whether anybody listens. If not, evaluation stops at the first rule that decides.
+    const ON: bool;
+
+    /// Takes in a step.
+    fn record(&mut self, step: Step<'_>);
+}
+
+/// A step of a decision.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'s> {
+    /// A kind of review that the environment needs.
+    Review {
+        /// What is needed.
+        needed: &'s NeededReview,
+        /// The review that is in force, if one is.
+        in_force: Option<ReviewId>,
+    },
+    /// Where the caller speaks from.
+    Place {
+        /// The surface or service, if it is a declared one.
+        place: Option<PlaceId>,
+        /// The environment asked for.
+        environment: EnvironmentId,
+        /// What is known about the channel.
+        channel: ChannelState,
+        /// Whether the environment can be reached from there.
+        reaches: bool,
+    },
+    /// A ban that was looked at.
+    Ban {
+        /// The ban.
+        rule: RuleId,
+        /// What keeps it from matching.
+        misses: BanMisses,
+    },
+    /// A grant that was looked at.
+    Grant {
+        /// The grant.
+        rule: RuleId,
+        /// What keeps it from matching.
+        misses: GrantMisses,
+    },
+}
+
+/// How a listed review stands on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewState {
+    /// It counts.
+    InForce,
+    /// It was not approved yet.
+    NotYet,
+    /// It has ended.
+    Ended,
+    /// It covers other tools than the server has now.
+    OtherTools,
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTrace;
+
+/// Keeps what is needed to explain a decision.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    /// Reviews: what was needed, and what was in force.
+    pub reviews: Vec<(NeededReview, Option<ReviewId>)>,
+    /// Where the caller speaks from, and whether that reaches the environment.
+    pub place: Option<(Option<PlaceId>, EnvironmentId, ChannelState, bool)>,
+    /// The bans that were looked at.
+    pub bans: Vec<(RuleId, BanMisses)>,
+    /// The grants that were looked at.
+    pub grants: Vec<(RuleId, GrantMisses)>,
+}
+
+impl Trace for NoTrace {
+    const ON: bool = false;
+
+    fn record(&mut self, _: Step<'_>) {}
+}
+
+impl Trace for Recorder {
+    const ON: bool = true;
+
+    fn record(&mut self, step: Step<'_>) {
+        match step {
+            Step::Review { needed, in_force } => self.reviews.push((needed.clone(), in_force)),
+            Step::Place { place, environment, channel, reaches } => {
+                self.place = Some((place, environment, channel, reaches));
+            }
+            Step::Ban { rule, misses } => self.bans.push((rule, misses)),
+            Step::Grant { rule, misses } => self.grants.push((rule, misses)),
+        }
+    }
+}
+
+impl ReviewState {
+    /// How a listed review stands on a day.
+    #[must_use]
+    pub fn of(set: &PolicySet, listed: &ListedReview, today: Date) -> Self {
+        match set.review(listed.id) {
+            Some(review) if today < review.approved => Self::NotYet,
+            Some(review) if today > review.last_day => Self::Ended,
+            Some(_) if !listed.covers_tools => Self::OtherTools,
+            Some(_) => Self::InForce,
+            // Ids come from the set itself; one that leads nowhere covers nothing.
+            None => Self::OtherTools,
+        }
+    }
+}

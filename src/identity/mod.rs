@@ -1,0 +1,38 @@
+//! WHO asks: the user behind a validated token, and the workload behind a SPIFFE ID.
+//!
+//! Nothing here can be built from an invalid credential: a [`User`] comes out of token
+//! verification, a [`Workload`] out of certificate verification, and a [`Caller`] holds what was
+//! verified. A caller whose credential was presented and refused is not a caller at all.
+
+mod groups;
+mod workload;
+
+pub use self::groups::{GroupId, GroupSet, Groups};
+pub use self::workload::{Workload, WorkloadPattern, WorkloadPatternError};
+
+/// Who asks. An invalid credential never becomes a `Caller`.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The person, if a valid user token came with the request.
+    pub user: Option<User>,
+    /// The calling process, if a valid SVID came with the request.
+    pub workload: Option<Workload>,
+}
+
+/// A person, known from a validated token. Users are the same if issuer and subject are; an
+/// email address never identifies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The configured name of the issuer, not its URL.
+    pub issuer: Box<str>,
+    /// The token's subject.
+    pub subject: Box<str>,
+    /// The policy groups the person is in, or that they are unknown.
+    pub groups: Groups,
+    /// A verified email address.
+    pub email: Option<Box<str>>,
+    /// The name the person prefers to be shown as; decides nothing.
+    pub preferred_username: Option<Box<str>>,
+    /// The OAuth client that the token was issued to (`azp`, else `client_id`).
+    pub client: Option<Box<str>>,
+}

@@ -1,0 +1,151 @@
+//! Which of the two eras a request belongs to, and whether its headers say what its body says.
+//!
+//! A request is modern if a header or its `_meta` names 2026-07-28 or later. Then method and name
+//! must be mirrored exactly ("Request metadata" in that revision's streamable HTTP transport);
+//! anything else is a header mismatch.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Action, Malformed, Message};
+use crate::json::Value;
+
+/// The revision that mirrors requests into headers.
+pub const MODERN_VERSION: &str = "2026-07-28";
+
+/// The revisions with sessions.
+pub const OLDER_VERSIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+
+/// Where a modern request's body names its revision.
+pub(super) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// Which rules a request follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Up to 2025-11-25: sessions; `Mcp-*` headers mean nothing and are removed.
+    Older,
+    /// 2026-07-28: stateless, mirrored into headers.
+    Modern,
+}
+
+/// One header that mirrors the body: absent, once, or more often than a reader can know which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mirror<'h> {
+    /// Not there.
+    #[default]
+    Absent,
+    /// Once, with this value.
+    Once(&'h str),
+    /// Twice or more, or not text.
+    Unreadable,
+}
+
+/// The headers of revision 2026-07-28 that mirror the body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MirrorHeaders<'h> {
+    /// `MCP-Protocol-Version`
+    pub version: Mirror<'h>,
+    /// `Mcp-Method`
+    pub method: Mirror<'h>,
+    /// `Mcp-Name`
+    pub name: Mirror<'h>,
+}
+
+impl<'h> Mirror<'h> {
+    /// Takes in one more header of that name.
+    pub fn add(&mut self, value: Option<&'h str>) {
+        *self = match (*self, value) {
+            (Self::Absent, Some(value)) => Self::Once(value.trim_matches([' ', '\t'])),
+            _ => Self::Unreadable,
+        };
+    }
+}
+
+impl MirrorHeaders<'_> {
+    /// The era of a request, if headers and body agree on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed::HeaderMismatch`], [`Malformed::UnsupportedVersion`], or
+    /// [`Malformed::NotAMessage`] for a version that is not one.
+    pub fn era(&self, message: &Message<'_>, action: &Action<'_>) -> Result<Era, Malformed> {
+        let in_body = body_version(message)?;
+        let header_era = self.version_era()?;
+        let body_era = in_body.map(version_era).transpose()?;
+        if header_era != Some(Era::Modern) && body_era != Some(Era::Modern) {
+            return Ok(Era::Older);
+        }
+        let mismatch = |what| Err(Malformed::HeaderMismatch(what));
+        match (self.version, in_body) {
+            (Mirror::Once(header), Some(body)) if header == body => {}
+            _ => return mismatch("`MCP-Protocol-Version` and `_meta` do not agree"),
+        }
+        match (self.method, message.method()) {
+            (Mirror::Once(header), Some(method)) if header == method => {}
+            _ => return mismatch("`Mcp-Method` and the body's method do not agree"),
+        }
+        let name = match action {
+            Action::CallTool { name, .. } => Some(*name),
+            // Methods that nobody lets through are refused for that, whatever they mirror.
+            Action::Unknown => return Ok(Era::Modern),
+            Action::Discover(_) => None,
+        };
+        match (self.name, name) {
+            (Mirror::Absent, None) => Ok(Era::Modern),
+            (Mirror::Once(header), Some(name)) if decoded(header).as_deref() == Some(name) => {
+                Ok(Era::Modern)
+            }
+            _ => mismatch("`Mcp-Name` and the body's name do not agree"),
+        }
+    }
+
+    /// The era of a request without a body.
+    ///
+    /// # Errors
+    ///
+    /// As [`MirrorHeaders::era`].
+    pub fn bodiless_era(&self) -> Result<Era, Malformed> {
+        Ok(self.version_era()?.unwrap_or(Era::Older))
+    }
+
+    fn version_era(&self) -> Result<Option<Era>, Malformed> {
+        match self.version {
+            Mirror::Absent => Ok(None),
+            Mirror::Once(version) => version_era(version).map(Some),
+            Mirror::Unreadable => Err(Malformed::HeaderMismatch("two `MCP-Protocol-Version`")),
+        }
+    }
+}
+
+fn body_version<'m>(message: &'m Message<'_>) -> Result<Option<&'m str>, Malformed> {
+    let meta = message.params().and_then(|params| params.get("_meta")).and_then(Value::as_object);
+    let Some(version) = meta.and_then(|meta| meta.get(META_VERSION)) else {
+        return Ok(None);
+    };
+    version
+        .as_str()
+        .map(Some)
+        .ok_or(Malformed::NotAMessage("the protocol version in `_meta` is not a string"))
+}
+
+fn version_era(version: &str) -> Result<Era, Malformed> {
+    if version == MODERN_VERSION {
+        return Ok(Era::Modern);
+    }
+    if OLDER_VERSIONS.contains(&version) {
+        return Ok(Era::Older);
+    }
+    Err(Malformed::UnsupportedVersion)
+}
+
+/// `Mcp-Name` may hold its value as `=?base64?…?=`.
+fn decoded(value: &str) -> Option<Cow<'_, str>> {
+    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="))
+    else {
+        return Some(Cow::Borrowed(value));
+    };
+    let bytes = STANDARD.decode(encoded).ok()?;
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}

@@ -1,0 +1,235 @@
+//! One JSON-RPC 2.0 message: a request, a notification or a response, and never a mixture.
+
+use super::{Action, Discovery, Malformed};
+use crate::json::{self, Limits, Object, Text, Value, folds_to};
+
+/// The keys that Toolgate or an MCP server acts on. Spelled with other case they would be a
+/// second message to a reader that folds case.
+const KEYS: &[&str] = &[
+    "jsonrpc",
+    "id",
+    "method",
+    "params",
+    "result",
+    "error",
+    "name",
+    "arguments",
+    "uri",
+    "_meta",
+    "cursor",
+    "ref",
+    "taskId",
+    "task",
+    "requestId",
+    "level",
+    "notifications",
+    "resourceSubscriptions",
+    "inputResponses",
+    "requestState",
+    "protocolVersion",
+    super::era::META_VERSION,
+];
+
+const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: KEYS };
+
+/// Ids are echoed; real ones are numbers and UUIDs.
+const MAX_ID_BYTES: usize = 256;
+
+/// Notifications that clients send.
+const NOTIFICATIONS: &[&str] = &[
+    "notifications/initialized",
+    "notifications/cancelled",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+];
+
+/// A request's id, as it stands in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id<'a>(&'a str);
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message<'a> {
+    /// Wants an answer.
+    Request {
+        /// Its id.
+        id: Id<'a>,
+        /// The method.
+        method: Text<'a>,
+        /// The parameters; empty if there are none.
+        params: Object<'a>,
+    },
+    /// Wants none.
+    Notification {
+        /// The method.
+        method: Text<'a>,
+        /// The parameters; empty if there are none.
+        params: Object<'a>,
+    },
+    /// Answers a request of the server.
+    Response,
+}
+
+/// The arguments of a call that has none.
+static NO_ARGUMENTS: Object<'static> = Object::EMPTY;
+
+/// Reads a body.
+///
+/// # Errors
+///
+/// [`Malformed::NotJson`] or [`Malformed::NotAMessage`].
+pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
+    let value = json::parse(body, LIMITS)?;
+    let Value::Object(object) = value else {
+        return Err(Malformed::NotAMessage("the body is one JSON object, not a batch"));
+    };
+    no_variants(&object)?;
+    let mut members = object.into_members();
+    let mut take = |key: &str| {
+        let index = members.iter().position(|(name, _)| name.as_str() == key)?;
+        Some(members.swap_remove(index).1)
+    };
+    if take("jsonrpc").as_ref().and_then(Value::as_str) != Some("2.0") {
+        return Err(Malformed::NotAMessage("`jsonrpc` is not \"2.0\""));
+    }
+    let id = take("id");
+    let (method, params) = (take("method"), take("params"));
+    let (result, error) = (take("result"), take("error"));
+    let Some(method) = method else {
+        return match (id, params, result.is_some() != error.is_some()) {
+            (Some(Value::String(_) | Value::Number(_)), None, true) => Ok(Message::Response),
+            _ => Err(Malformed::NotAMessage("neither a request, a notification nor a response")),
+        };
+    };
+    if result.is_some() || error.is_some() {
+        return Err(Malformed::NotAMessage("a mixture of request and response"));
+    }
+    let Value::String(method) = method else {
+        return Err(Malformed::NotAMessage("`method` is not a string"));
+    };
+    let params = match params {
+        None => Object::EMPTY,
+        Some(Value::Object(params)) => params,
+        Some(_) => return Err(Malformed::NotAMessage("`params` is not an object")),
+    };
+    no_variants(&params)?;
+    if let Some(meta) = params.get("_meta") {
+        let meta = meta.as_object().ok_or(Malformed::NotAMessage("`_meta` is not an object"))?;
+        no_variants(meta)?;
+    }
+    let notification = method.as_str().starts_with("notifications/");
+    match id {
+        None if notification => Ok(Message::Notification { method, params }),
+        None => Err(Malformed::NotAMessage("a request without an id")),
+        Some(_) if notification => Err(Malformed::NotAMessage("a notification with an id")),
+        Some(id) => Ok(Message::Request { id: Id::new(&id)?, method, params }),
+    }
+}
+
+/// Refuses keys that a reader that folds case would take for one that is acted on.
+fn no_variants(object: &Object<'_>) -> Result<(), Malformed> {
+    let variant = |key: &str| !KEYS.contains(&key) && KEYS.iter().any(|known| folds_to(key, known));
+    if object.iter().any(|(key, _)| variant(key)) {
+        return Err(Malformed::NotAMessage("a key differs only by case from one of the protocol"));
+    }
+    Ok(())
+}
+
+// === impl Id ===
+
+impl<'a> Id<'a> {
+    fn new(value: &Value<'a>) -> Result<Self, Malformed> {
+        let raw = match value {
+            Value::String(text) => text.raw(),
+            Value::Number(number) if !number.as_str().contains(['.', 'e', 'E']) => number.as_str(),
+            Value::Number(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
+                return Err(Malformed::NotAMessage("`id` is neither a string nor an integer"));
+            }
+        };
+        if raw.len() > MAX_ID_BYTES {
+            return Err(Malformed::NotAMessage("`id` is too long"));
+        }
+        Ok(Self(raw))
+    }
+
+    /// The id as it stands in the body: a JSON string with its quotes, or digits.
+    #[must_use]
+    pub fn as_json(self) -> &'a str {
+        self.0
+    }
+}
+
+// === impl Message ===
+
+impl Message<'_> {
+    /// What the message asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed::NotAMessage`] for a known method whose parameters do not name its target.
+    pub fn action(&self) -> Result<Action<'_>, Malformed> {
+        let (method, params) = match self {
+            Self::Response => return Ok(Action::Unknown),
+            Self::Notification { method, .. } => {
+                return Ok(if NOTIFICATIONS.contains(&method.as_str()) {
+                    Action::Discover(Discovery::Notification)
+                } else {
+                    Action::Unknown
+                });
+            }
+            Self::Request { method, params, .. } => (method.as_str(), params),
+        };
+        Ok(match method {
+            "initialize" => Action::Discover(Discovery::Initialize),
+            "ping" => Action::Discover(Discovery::Ping),
+            "server/discover" => Action::Discover(Discovery::ServerDiscover),
+            "tools/list" => Action::Discover(Discovery::ListTools),
+            "tools/call" => {
+                let name = params
+                    .get("name")
+                    .and_then(Value::as_str)
+                    .ok_or(Malformed::NotAMessage("`params.name` is not a string"))?;
+                let arguments = match params.get("arguments") {
+                    None => &NO_ARGUMENTS,
+                    Some(Value::Object(arguments)) => arguments,
+                    Some(_) => {
+                        return Err(Malformed::NotAMessage("`params.arguments` is not an object"));
+                    }
+                };
+                Action::CallTool { name, arguments }
+            }
+            _ => Action::Unknown,
+        })
+    }
+
+    /// The method, if the message has one.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        match self {
+            Self::Request { method, .. } | Self::Notification { method, .. } => {
+                Some(method.as_str())
+            }
+            Self::Response => None,
+        }
+    }
+
+    /// The id to answer to, if an answer is wanted.
+    #[must_use]
+    pub fn id(&self) -> Option<Id<'_>> {
+        match self {
+            Self::Request { id, .. } => Some(*id),
+            Self::Notification { .. } | Self::Response => None,
+        }
+    }
+
+    pub(super) fn params(&self) -> Option<&Object<'_>> {
+        match self {
+            Self::Request { params, .. } | Self::Notification { params, .. } => Some(params),
+            Self::Response => None,
+        }
+    }
+}

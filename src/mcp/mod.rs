@@ -1,0 +1,117 @@
+//! WHAT is asked: one MCP message over streamable HTTP, read strictly, as an [`Action`].
+//!
+//! The action comes out of the JSON-RPC body and nothing else. Revision 2026-07-28 mirrors
+//! method and name into headers: they are compared with the body, and never decided on.
+
+mod era;
+mod message;
+
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+
+pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS};
+pub use self::message::{Id, Message, parse};
+
+use crate::json::{JsonError, Object};
+
+/// What a caller wants to do on a server.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'m> {
+    /// Call a tool.
+    CallTool {
+        /// The tool's name.
+        name: &'m str,
+        /// Its arguments; empty if the message has none.
+        arguments: &'m Object<'m>,
+    },
+    /// Open a session, look around, keep the connection going.
+    Discover(Discovery),
+    /// A well-formed message whose method nobody lets through.
+    Unknown,
+}
+
+/// What needs no more than one live grant on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// `initialize`
+    Initialize,
+    /// `ping`
+    Ping,
+    /// `server/discover`
+    ServerDiscover,
+    /// `tools/list`
+    ListTools,
+    /// A notification of the closed list.
+    Notification,
+    /// GET: the server's event stream.
+    OpenStream,
+    /// DELETE: the end of a session.
+    EndSession,
+}
+
+/// Why a request is not a message that can be decided on.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Malformed {
+    /// The body is not strict JSON.
+    #[error("the body is not strict JSON: {0}")]
+    NotJson(JsonProblem),
+    /// The body is JSON, but not one JSON-RPC message.
+    #[error("{0}")]
+    NotAMessage(&'static str),
+    /// Headers and body disagree, or a header of revision 2026-07-28 is missing.
+    #[error("{0}")]
+    HeaderMismatch(&'static str),
+    /// A protocol revision that nobody speaks yet.
+    #[error("unsupported protocol version")]
+    UnsupportedVersion,
+}
+
+/// What a caller may be told about broken JSON.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct JsonProblem(crate::json::JsonErrorKind);
+
+impl From<JsonError> for Malformed {
+    fn from(error: JsonError) -> Self {
+        Self::NotJson(JsonProblem(error.kind))
+    }
+}
+
+impl Action<'_> {
+    /// The action under the rules of an era: revision 2026-07-28 has no handshake, no `ping` and
+    /// no notifications from clients.
+    #[must_use]
+    pub fn of_era(self, era: Era) -> Self {
+        match (era, self) {
+            (
+                Era::Modern,
+                Self::Discover(
+                    Discovery::Initialize
+                    | Discovery::Ping
+                    | Discovery::Notification
+                    | Discovery::OpenStream
+                    | Discovery::EndSession,
+                ),
+            ) => Self::Unknown,
+            (Era::Modern | Era::Older, action) => action,
+        }
+    }
+}
+
+impl Discovery {
+    /// The name it has in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Ping => "ping",
+            Self::ServerDiscover => "server/discover",
+            Self::ListTools => "tools/list",
+            Self::Notification => "notification",
+            Self::OpenStream => "GET",
+            Self::EndSession => "DELETE",
+        }
+    }
+}

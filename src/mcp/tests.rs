@@ -1,0 +1,178 @@
+use super::*;
+
+fn malformed(body: &str) -> Option<Malformed> {
+    parse(body.as_bytes()).and_then(|message| message.action().map(|_| ())).err()
+}
+
+#[test]
+fn a_message_is_exactly_one_of_request_notification_and_response() {
+    let not_messages = [
+        "[]",
+        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+        r#""ping""#,
+        "{}",
+        r#"{"id":1,"method":"ping"}"#,
+        r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+        r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1e3,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","error":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+        r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":1}}"#,
+        // Keys that a reader that folds case would act on.
+        r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call","method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","ID":2}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","Params":{"name":"x"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Arguments":{}}}"#,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"argument\u{17f}\":{}}}",
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_META":{}}}"#,
+    ];
+    for body in not_messages {
+        let problem = malformed(body);
+        assert!(
+            matches!(problem, Some(Malformed::NotAMessage(_) | Malformed::NotJson(_))),
+            "{body}: {problem:?}"
+        );
+    }
+    let long = format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "x".repeat(300));
+    assert!(malformed(&long).is_some());
+}
+
+#[test]
+fn the_action_is_what_the_body_says() {
+    let cases: &[(&str, &str)] = &[
+        (r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#, "Discover(Initialize)"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, "Discover(Ping)"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, "Discover(ServerDiscover)"),
+        (r#"{"jsonrpc":"2.0","id":"a","method":"tools/list"}"#, "Discover(ListTools)"),
+        (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "Discover(Notification)"),
+        (r#"{"jsonrpc":"2.0","method":"notifications/other"}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a"}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"a"}}"#, "Unknown"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\u0061b"}}"#,
+            "CallTool ab 0",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"Name":1}}}"#,
+            "CallTool a 1",
+        ),
+    ];
+    for (body, expected) in cases {
+        let message = parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"));
+        let action = match message.action().unwrap() {
+            Action::CallTool { name, arguments } => format!("CallTool {name} {}", arguments.len()),
+            Action::Discover(discovery) => format!("Discover({discovery:?})"),
+            Action::Unknown => "Unknown".to_owned(),
+        };
+        assert_eq!(action, *expected, "{body}");
+    }
+}
+
+#[test]
+fn ids_are_kept_byte_for_byte() {
+    for id in ["1", "-7", "9007199254740993", r#""a\u0062\"c""#, r#""""#] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let message = parse(body.as_bytes()).unwrap();
+        assert_eq!(message.id().unwrap().as_json(), id);
+    }
+}
+
+fn era(
+    version: Mirror<'_>,
+    method: Mirror<'_>,
+    name: Mirror<'_>,
+    body: &str,
+) -> Result<Era, Malformed> {
+    let message = parse(body.as_bytes()).unwrap();
+    let action = message.action().unwrap();
+    MirrorHeaders { version, method, name }.era(&message, &action)
+}
+
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+
+fn modern_call(name: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}",{META}}}}}"#
+    )
+}
+
+#[test]
+fn a_modern_request_says_the_same_in_headers_and_body() {
+    use Mirror::{Absent, Once, Unreadable};
+    let call = modern_call("echo");
+    let utf8 = modern_call("é");
+    let old = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+    let list = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{META}}}}}"#);
+    let v = Once("2026-07-28");
+    let m = Once("tools/call");
+    let ok: &[(Mirror<'_>, Mirror<'_>, Mirror<'_>, &str, Era)] = &[
+        (v, m, Once("echo"), &call, Era::Modern),
+        (v, m, Once("=?base64?ZWNobw==?="), &call, Era::Modern),
+        (v, m, Once("=?base64?w6k=?="), &utf8, Era::Modern),
+        (v, Once("tools/list"), Absent, &list, Era::Modern),
+        (Absent, Absent, Absent, old, Era::Older),
+        (Once("2025-06-18"), Absent, Absent, old, Era::Older),
+        // In the older era the mirrors mean nothing; the edge removes them.
+        (Once("2025-06-18"), Once("ping"), Once("other"), old, Era::Older),
+        (Absent, Unreadable, Unreadable, old, Era::Older),
+    ];
+    for (version, method, name, body, expected) in ok {
+        assert_eq!(
+            era(*version, *method, *name, body),
+            Ok(*expected),
+            "{version:?} {method:?} {name:?} {body}"
+        );
+    }
+    let bad: &[(Mirror<'_>, Mirror<'_>, Mirror<'_>, &str)] = &[
+        (Absent, m, Once("echo"), &call),
+        (Once("2025-06-18"), m, Once("echo"), &call),
+        (v, m, Once("echo"), old),
+        (Unreadable, m, Once("echo"), &call),
+        (v, Absent, Once("echo"), &call),
+        (v, Once("tools/list"), Once("echo"), &call),
+        (v, Once("Tools/Call"), Once("echo"), &call),
+        (v, Unreadable, Once("echo"), &call),
+        (v, m, Absent, &call),
+        (v, m, Once("evil"), &call),
+        (v, m, Once("Echo"), &call),
+        (v, m, Unreadable, &call),
+        (v, m, Once("=?base64?ZXZpbA==?="), &call),
+        (v, m, Once("=?base64?***?="), &call),
+        (v, Once("tools/list"), Once("echo"), &list),
+    ];
+    for (version, method, name, body) in bad {
+        let result = era(*version, *method, *name, body);
+        assert!(
+            matches!(result, Err(Malformed::HeaderMismatch(_))),
+            "{version:?} {method:?} {name:?} {body}: {result:?}"
+        );
+    }
+    for version in ["2099-01-01", "junk", "", "2026-07-28 ", "2025-06-19"] {
+        let result = era(Once(version), m, Once("echo"), &call);
+        assert!(result.is_err(), "{version:?}");
+        assert_eq!(
+            MirrorHeaders { version: Once(version), ..MirrorHeaders::default() }.bodiless_era(),
+            Err(Malformed::UnsupportedVersion),
+            "{version:?}"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! Which files a policy directory has.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostics::{Code, Diagnostic};
+
+/// One file of a policy directory, as it was read.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// The path inside the directory, with `/` between its parts.
+    pub path: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A policy directory, as it was read. Reading it is somebody else's work: the domain has no I/O.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyFiles {
+    /// The directory, as it is shown to people.
+    pub root: PathBuf,
+    /// The files, dot files left out.
+    pub files: Vec<PolicyFile>,
+    /// What could not be read.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// What a file of a policy directory says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind<'a> {
+    /// `servers/NAME.yaml`, with the name.
+    Server(&'a str),
+    Surfaces,
+    Groups,
+    Reviews,
+    Guardrails,
+}
+
+impl FileKind<'_> {
+    /// The kind of the file at a path inside the directory.
+    pub(super) fn of(path: &str) -> Result<FileKind<'_>, (Code, &'static str)> {
+        match path {
+            "surfaces.yaml" => return Ok(FileKind::Surfaces),
+            "groups.yaml" => return Ok(FileKind::Groups),
+            "reviews.yaml" => return Ok(FileKind::Reviews),
+            "guardrails.yaml" => return Ok(FileKind::Guardrails),
+            _ => {}
+        }
+        if path.starts_with("tests/") {
+            return Err((Code::NotSupportedYet, "policy tests are not supported yet"));
+        }
+        match path.strip_prefix("servers/").and_then(|name| name.strip_suffix(".yaml")) {
+            Some(name) if !name.contains('/') => Ok(FileKind::Server(name)),
+            _ => Err((Code::UnexpectedFile, "this file does not belong into a policy directory")),
+        }
+    }
+}
+
+impl PolicyFiles {
+    /// The path of a file as it is shown to people.
+    pub(super) fn display(&self, path: &str) -> PathBuf {
+        self.root.join(Path::new(path))
+    }
+}

@@ -1,0 +1,369 @@
+//! From files to the model: what the files say about each other. Every problem of every file is
+//! reported in one run; a set is made only if there is none.
+
+mod places;
+mod rules;
+mod servers;
+
+use std::collections::HashMap;
+
+use super::digest::Digest;
+use super::files::{FileKind, PolicyFiles};
+use super::model::{Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule};
+use super::raw::{
+    self, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer, Text,
+};
+use crate::diagnostics::{
+    Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
+};
+use crate::identity::{GroupId, GroupSet};
+use crate::yaml::{self, Node, Reader};
+
+/// Files that declare what others name.
+const DECLARING_FILES: [&str; 4] =
+    ["surfaces.yaml", "groups.yaml", "reviews.yaml", "guardrails.yaml"];
+
+/// Everything the files say, before they are compared with each other.
+#[derive(Default)]
+struct Raw<'n> {
+    servers: Vec<(RawServer<'n>, &'n str)>,
+    places: Vec<RawPlace<'n>>,
+    groups: Vec<RawGroup<'n>>,
+    reviews: Vec<RawReview<'n>>,
+    guardrails: Option<RawGuardrails<'n>>,
+    broken: Vec<String>,
+    /// The files that could be read.
+    read: Vec<&'n str>,
+}
+
+/// What is known while the rest is resolved.
+struct Lowering<'s> {
+    sources: &'s Sources,
+    problems: Vec<Diagnostic>,
+    /// Names that are declared, but whose declaration could not be read.
+    broken: &'s [String],
+    /// The files that could be read.
+    read: &'s [&'s str],
+    groups: GroupNames,
+    environments: Vec<Environment>,
+    /// What each environment asks of the servers in it.
+    needs: Vec<Needs>,
+    reviews: Vec<Review>,
+    /// Per review: the digest it covers, by server.
+    covers: Vec<HashMap<Box<str>, Digest>>,
+    places: Vec<super::model::Place>,
+    rules: Vec<Rule>,
+}
+
+/// What an environment asks of the servers in it.
+struct Needs {
+    /// The kinds of review.
+    reviews: Vec<Box<str>>,
+    /// The `host:port` of every upstream that belongs there.
+    upstreams: Vec<Box<str>>,
+}
+
+pub(super) fn tools_digests(files: &PolicyFiles) -> Vec<(String, Digest)> {
+    let mut sources = Sources::default();
+    let mut problems = Vec::new();
+    let mut digests = Vec::new();
+    for (source, path, tree) in trees(files, &mut sources, &mut problems) {
+        let mut reader = Reader::new(source, &mut problems);
+        if let Ok(FileKind::Server(name)) = FileKind::of(path)
+            && let Some(server) = raw::server(&mut reader, &tree)
+        {
+            digests.push((name.to_owned(), server.tools_digest));
+        }
+    }
+    digests
+}
+
+/// The tree of every file that is YAML.
+fn trees<'f>(
+    files: &'f PolicyFiles,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(SourceId, &'f str, Node)> {
+    let mut trees = Vec::new();
+    for file in &files.files {
+        let path = files.display(&file.path);
+        if let Err((code, message)) = FileKind::of(&file.path) {
+            problems.push(Diagnostic::about_path(code, path, message).help(
+                "a policy directory holds servers/NAME.yaml, surfaces.yaml, groups.yaml, \
+                 reviews.yaml and guardrails.yaml",
+            ));
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(&file.bytes) else {
+            problems.push(
+                Diagnostic::about_path(Code::Syntax, path, "the file is not UTF-8")
+                    .help("save it as UTF-8 without a byte-order mark"),
+            );
+            continue;
+        };
+        let source = sources.add(Source { path, text: text.to_owned() });
+        if let Some(tree) = yaml::parse(source, text, problems) {
+            trees.push((source, file.path.as_str(), tree));
+        }
+    }
+    trees
+}
+
+pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
+    files.files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut sources = Sources::default();
+    let mut problems = std::mem::take(&mut files.problems);
+    let trees = trees(&files, &mut sources, &mut problems);
+    let raw = read(&trees, &mut problems);
+    check_presence(&files, &mut problems);
+
+    let mut lowering = Lowering {
+        sources: &sources,
+        problems,
+        broken: &raw.broken,
+        read: &raw.read,
+        groups: GroupNames::default(),
+        environments: Vec::new(),
+        needs: Vec::new(),
+        reviews: Vec::new(),
+        covers: Vec::new(),
+        places: Vec::new(),
+        rules: Vec::new(),
+    };
+    let server_names: Vec<&str> = raw.servers.iter().map(|(server, _)| server.name.value).collect();
+    lowering.groups(&raw.groups);
+    let guardrails = raw.guardrails.as_ref();
+    lowering.environments(guardrails.map_or(&[], |guardrails| &guardrails.environments));
+    lowering.reviews(&raw.reviews, &server_names);
+    let workloads = lowering.places(&raw.places);
+    let bans = guardrails.map_or(&[][..], |guardrails| &guardrails.bans);
+    let guardrails = bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
+    let mut servers = HashMap::new();
+    for (server, file_name) in &raw.servers {
+        let server = lowering.server(server, file_name);
+        servers.insert(server.name.clone(), server);
+    }
+
+    let Lowering { problems, groups, environments, reviews, places, rules, .. } = lowering;
+    if !problems.is_empty() {
+        return Err(Diagnostics { sources, list: problems }.sorted());
+    }
+    let digest = Digest::of_files(
+        files.files.iter().map(|file| (file.path.as_str(), file.bytes.as_slice())),
+    );
+    Ok(PolicySet {
+        digest,
+        groups,
+        environments,
+        places,
+        reviews,
+        servers,
+        guardrails,
+        rules,
+        exact_workloads: workloads.exact,
+        workload_subtrees: workloads.subtrees,
+        without_workload: workloads.none,
+    })
+}
+
+fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnostic>) -> Raw<'n> {
+    let mut raw = Raw::default();
+    for (source, path, tree) in trees {
+        let mut reader = Reader::new(*source, problems);
+        match FileKind::of(path) {
+            Ok(FileKind::Server(name)) => {
+                raw.servers.extend(raw::server(&mut reader, tree).map(|server| (server, name)));
+            }
+            Ok(FileKind::Surfaces) => raw.places = raw::surfaces(&mut reader, tree),
+            Ok(FileKind::Groups) => raw.groups = raw::groups(&mut reader, tree),
+            Ok(FileKind::Reviews) => raw.reviews = raw::reviews(&mut reader, tree),
+            Ok(FileKind::Guardrails) => raw.guardrails = raw::guardrails(&mut reader, tree),
+            Err(_) => {}
+        }
+        raw.broken.extend(reader.into_broken());
+        raw.read.push(path);
+    }
+    raw
+}
+
+/// A set without servers decides nothing, and one without guardrails has no environments: both
+/// are far more often a wrong path than what somebody meant.
+fn check_presence(files: &PolicyFiles, problems: &mut Vec<Diagnostic>) {
+    if files.files.is_empty() && !problems.is_empty() {
+        // The directory itself could not be read.
+        return;
+    }
+    let has = |kind: fn(FileKind<'_>) -> bool| {
+        files.files.iter().any(|file| FileKind::of(&file.path).is_ok_and(kind))
+    };
+    let mut missing = |name: &str, message: &str, cure: &str| {
+        problems.push(
+            Diagnostic::about_path(Code::Empty, files.display(name), message.to_owned()).help(cure),
+        );
+    };
+    if !has(|kind| matches!(kind, FileKind::Server(_))) {
+        let cure = "is this the policy directory? Each MCP server has a file servers/NAME.yaml";
+        missing("servers", "no server has a policy", cure);
+    }
+    if !has(|kind| kind == FileKind::Guardrails) {
+        missing("guardrails.yaml", "the file is missing", "it declares the environments");
+    }
+    if !has(|kind| kind == FileKind::Surfaces) {
+        missing("surfaces.yaml", "the file is missing", "it declares where callers come from");
+    }
+}
+
+impl Lowering<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.problems.push(diagnostic);
+    }
+
+    /// A name that is declared nowhere.
+    fn unknown(
+        &mut self,
+        code: Code,
+        name: Text<'_>,
+        what: &str,
+        declared_in: &str,
+        candidates: &[String],
+    ) {
+        let (declared, _) = name.value.split_once('/').unwrap_or((name.value, ""));
+        let unread = DECLARING_FILES.contains(&declared_in) && !self.read.contains(&declared_in);
+        if unread || self.broken.iter().any(|broken| broken == declared) {
+            // Its declaration is the problem, and has been reported.
+            return;
+        }
+        let near = did_you_mean(name.value, candidates.iter().map(String::as_str));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it in {declared_in}, or correct the name"),
+        };
+        let message = format!("unknown {what} `{}`", name.value);
+        self.report(Diagnostic::error(code, name.place, message).help(help));
+    }
+
+    fn groups(&mut self, raw: &[RawGroup<'_>]) {
+        for group in raw {
+            let Ok(index) = u32::try_from(self.groups.names.len()) else {
+                return;
+            };
+            let (id, name) = (GroupId(index), Box::<str>::from(group.name.value));
+            self.groups.names.push(name.clone());
+            self.groups.by_name.insert(name.clone(), id);
+            match &group.claims {
+                None => {
+                    self.groups.claimed_by_name.insert(name, id);
+                }
+                Some(claims) => {
+                    for claim in claims {
+                        if claim
+                            .split_once(':')
+                            .is_none_or(|(issuer, value)| issuer.is_empty() || value.is_empty())
+                        {
+                            let message = format!(
+                                "`{}` does not say which issuer's claim it is",
+                                claim.value
+                            );
+                            let help = "write `issuer:value`, with the issuer's configured name";
+                            self.report(
+                                Diagnostic::error(Code::BadValue, claim.place, message).help(help),
+                            );
+                        }
+                        self.groups
+                            .claimed_by_value
+                            .entry(claim.value.into())
+                            .or_default()
+                            .push(id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn group_set(&mut self, names: &[Text<'_>]) -> GroupSet {
+        let mut set = GroupSet::default();
+        for name in names {
+            if let Some(group) = self.groups.by_name.get(name.value) {
+                set.insert(*group);
+            } else {
+                let candidates: Vec<_> =
+                    self.groups.names.iter().map(ToString::to_string).collect();
+                self.unknown(Code::UnknownGroup, *name, "group", "groups.yaml", &candidates);
+            }
+        }
+        set
+    }
+
+    fn environments(&mut self, raw: &[RawEnvironment<'_>]) {
+        let mut hosts: HashMap<&str, (FilePlace, &str)> = HashMap::new();
+        for environment in raw {
+            for host in &environment.upstreams {
+                if let Some((first, other)) = hosts.get(host.value) {
+                    let message = format!(
+                        "`{}` stands in `{other}` and in `{}`",
+                        host.value, environment.name.value
+                    );
+                    let first = *first;
+                    self.report(
+                        Diagnostic::error(Code::Conflict, host.place, message)
+                            .related(first, "first here")
+                            .help(
+                                "an upstream belongs to one environment, or reviews mean nothing",
+                            ),
+                    );
+                } else {
+                    hosts.insert(host.value, (host.place, environment.name.value));
+                }
+            }
+            let boxed = |texts: &[Text<'_>]| texts.iter().map(|text| text.value.into()).collect();
+            self.environments.push(Environment { name: environment.name.value.into() });
+            self.needs.push(Needs {
+                reviews: boxed(&environment.reviews),
+                upstreams: boxed(&environment.upstreams),
+            });
+        }
+    }
+
+    fn environment(&mut self, name: Text<'_>) -> Option<EnvironmentId> {
+        let found = self.environments.iter().position(|known| &*known.name == name.value);
+        if found.is_none() {
+            let candidates: Vec<_> =
+                self.environments.iter().map(|known| known.name.to_string()).collect();
+            let (code, file) = (Code::UnknownEnvironment, "guardrails.yaml");
+            self.unknown(code, name, "environment", file, &candidates);
+        }
+        found.and_then(|index| u32::try_from(index).ok()).map(EnvironmentId)
+    }
+
+    fn reviews(&mut self, raw: &[RawReview<'_>], servers: &[&str]) {
+        for review in raw {
+            let mut covers = HashMap::new();
+            for (server, digest) in &review.covers {
+                if servers.contains(&server.value) {
+                    covers.insert(server.value.into(), digest.value);
+                } else {
+                    let candidates: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                    let (code, file) = (Code::UnknownServer, "servers/");
+                    self.unknown(code, *server, "server", file, &candidates);
+                }
+            }
+            self.covers.push(covers);
+            self.reviews.push(Review {
+                name: review.name.value.into(),
+                kind: review.kind.value.into(),
+                approved: review.approved,
+                last_day: review.last_day,
+            });
+        }
+    }
+
+    fn review(&mut self, name: Text<'_>) -> Option<ReviewId> {
+        let found = self.reviews.iter().position(|review| &*review.name == name.value);
+        if found.is_none() {
+            let candidates: Vec<_> =
+                self.reviews.iter().map(|review| review.name.to_string()).collect();
+            self.unknown(Code::UnknownReview, name, "review", "reviews.yaml", &candidates);
+        }
+        found.and_then(|index| u32::try_from(index).ok()).map(ReviewId)
+    }
+}

@@ -1,0 +1,196 @@
+//! A server's environments and tools.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::Lowering;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::digest::Digest;
+use crate::policy::model::{
+    Approver, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool, ToolId,
+    Upstream,
+};
+use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool};
+use crate::yaml::Spanned;
+
+impl Lowering<'_> {
+    pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
+        let RawServer { name, environments, tools, grants, bans, tools_digest } = raw;
+        if name.value != file_name {
+            let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
+            self.report(
+                Diagnostic::error(Code::FileName, name.place, message)
+                    .help("the file's name is the server's name"),
+            );
+        }
+        let mut server = Server {
+            name: name.value.into(),
+            environments: Vec::new(),
+            tools: Vec::new(),
+            tools_by_name: std::collections::HashMap::new(),
+            grants: Vec::new(),
+            bans: Vec::new(),
+        };
+        let bare = bare_path(environments);
+        for environment in environments {
+            let lowered = self.server_environment(name.value, environment, tools_digest, bare);
+            server.environments.extend(lowered);
+        }
+        for tool in tools {
+            let Ok(index) = u32::try_from(server.tools.len()) else {
+                break;
+            };
+            let lowered = self.tool(tool);
+            server.tools_by_name.insert(lowered.name.clone(), ToolId(index));
+            server.tools.push(lowered);
+        }
+        for grant in grants {
+            let lowered = self.grant(grant, &server);
+            server.grants.extend(lowered);
+        }
+        for ban in bans {
+            let lowered = self.ban(ban, Some(&server), &[]);
+            server.bans.extend(lowered);
+        }
+        server
+    }
+
+    fn server_environment(
+        &mut self,
+        server: &str,
+        raw: &RawServerEnvironment<'_>,
+        tools_digest: &Digest,
+        bare: Option<&str>,
+    ) -> Option<ServerEnvironment> {
+        let id = self.environment(raw.name)?;
+        let upstream = self.upstream(raw, id)?;
+        let mut listed = Vec::new();
+        for name in &raw.reviews {
+            if let Some(review) = self.review(*name) {
+                let covered = self.covers.get(review.index()).and_then(|covers| covers.get(server));
+                listed
+                    .push(ListedReview { id: review, covers_tools: covered == Some(tools_digest) });
+            }
+        }
+        let needs = self.needs.get(id.index());
+        let kinds = needs.map(|needs| needs.reviews.clone()).unwrap_or_default();
+        let of_kind = |kind: &str| {
+            let matches = |review: &ListedReview| {
+                self.reviews.get(review.id.index()).is_some_and(|review| &*review.kind == kind)
+            };
+            listed.iter().copied().filter(matches).collect()
+        };
+        let reviews =
+            kinds.into_iter().map(|kind| NeededReview { listed: of_kind(&kind), kind }).collect();
+        let path = if bare == Some(raw.name.value) {
+            format!("/{server}/mcp")
+        } else {
+            format!("/{server}@{}/mcp", raw.name.value)
+        };
+        let identity = upstream.tls.as_ref().map(ToString::to_string).unwrap_or_default();
+        let url = upstream.to_string();
+        let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
+        let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
+        Some(ServerEnvironment { id, upstream, path: path.into(), route: route.into(), reviews })
+    }
+
+    fn upstream(
+        &mut self,
+        raw: &RawServerEnvironment<'_>,
+        environment: EnvironmentId,
+    ) -> Option<Upstream> {
+        let Spanned { value: url, place } = &raw.upstream;
+        let mut refuse = |message: String, help: &str| {
+            self.report(Diagnostic::error(Code::Upstream, *place, message).help(help.to_owned()));
+            None
+        };
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let (Some(host), Some(port), true) = (url.host(), port(url), plain) else {
+            return refuse(
+                format!("`{url}` is not an upstream"),
+                "write `http://host:port/path` or `https://host:port/path`, and nothing else",
+            );
+        };
+        let loopback = match host {
+            Host::Ipv4(address) => IpAddr::V4(address).is_loopback(),
+            Host::Ipv6(address) => IpAddr::V6(address).is_loopback(),
+            Host::Domain(_) => false,
+        };
+        let tls = url.scheme() == "https";
+        match (tls, loopback, &raw.upstream_identity) {
+            (false, true, None) | (true, _, Some(_)) => {}
+            (false, true, Some(_)) => {
+                return refuse(
+                    "`upstream_identity` is proved by TLS, and this upstream has none".to_owned(),
+                    "use `https`, or remove `upstream_identity`",
+                );
+            }
+            (false, false, _) => {
+                return refuse(
+                    format!("`{host}` is off the loopback and not protected"),
+                    "use `https` with `upstream_identity`; a loopback address is written as a \
+                     number, such as 127.0.0.1",
+                );
+            }
+            (true, _, None) => {
+                return refuse(
+                    "an `https` upstream needs an identity".to_owned(),
+                    "add `upstream_identity: spiffe://…`",
+                );
+            }
+        }
+        let host_port = format!("{host}:{port}");
+        let needs = self.needs.get(environment.index());
+        let hosts = needs.map(|needs| needs.upstreams.as_slice());
+        if !hosts.unwrap_or_default().iter().any(|known| **known == *host_port) {
+            let name = raw.name.value;
+            let message = format!("`{host_port}` is not an upstream of `{name}`");
+            self.report(
+                Diagnostic::error(Code::Upstream, *place, message).help(format!(
+                    "list it under environments.{name}.upstreams in guardrails.yaml"
+                )),
+            );
+            return None;
+        }
+        Some(Upstream {
+            tls: raw.upstream_identity.as_ref().map(|identity| identity.value.clone()),
+            host: host.to_string().into(),
+            port,
+            path: url.path().into(),
+        })
+    }
+
+    fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
+        let RawTool { name, effect, traits, approval, minutes_saved } = raw;
+        Tool {
+            name: name.value.into(),
+            effect: *effect,
+            traits: traits.clone(),
+            approval: approval.as_ref().map(|approval| match approval {
+                RawApprover::Caller => Approver::Caller,
+                RawApprover::AnotherPerson => Approver::AnotherPerson,
+                RawApprover::Groups(names) => Approver::Groups(self.group_set(names)),
+            }),
+            minutes_saved: *minutes_saved,
+        }
+    }
+}
+
+/// The environment that a server's bare path means: its only one, else `prod`.
+fn bare_path<'n>(environments: &[RawServerEnvironment<'n>]) -> Option<&'n str> {
+    match environments {
+        [only] => Some(only.name.value),
+        several => several.iter().map(|raw| raw.name.value).find(|name| *name == "prod"),
+    }
+}
+
+/// The port, which must be written out: it is half of what the guardrails list. (The URL parser
+/// drops a port that is the scheme's default, so it is looked for in the text.)
+fn port(url: &Url) -> Option<u16> {
+    url.port_or_known_default()
+}

@@ -1,0 +1,365 @@
+use super::*;
+use crate::diagnostics::{Code, Diagnostics};
+
+const SURFACES: &str = "toolgate: 1
+surfaces:
+  chat: { workloads: [spiffe://td/chat], reaches: [prod] }
+  bot: { workloads: [spiffe://td/bot], reaches: [prod], channels: { help: [C1] } }
+services:
+  night: { workloads: [spiffe://td/night], reaches: [prod] }
+";
+const GROUPS: &str = "toolgate: 1\ngroups: { ads: {}, infra: {} }\n";
+const GUARDRAILS: &str = "toolgate: 1
+environments:
+  prod: { reviews: [], upstreams: ['127.0.0.1:7001', '10.0.0.1:443'] }
+  dev: { reviews: [], upstreams: ['127.0.0.1:7002'] }
+";
+const SERVER: &str = "toolgate: 1
+server: presto
+environments:
+  prod: { upstream: 'http://127.0.0.1:7001/mcp' }
+tools:
+  look: { effect: read }
+  drop: { effect: destructive, traits: [sensitive] }
+grants:
+  people: { people: [ads], via: [chat], call: [look] }
+";
+
+/// A directory with one file replaced.
+fn directory(path: &str, text: &str) -> PolicyFiles {
+    let mut files = vec![
+        ("surfaces.yaml", SURFACES),
+        ("groups.yaml", GROUPS),
+        ("guardrails.yaml", GUARDRAILS),
+        ("reviews.yaml", "toolgate: 1\nreviews: {}\n"),
+        ("servers/presto.yaml", SERVER),
+    ];
+    files.retain(|(known, _)| *known != path);
+    if !text.is_empty() {
+        files.push((path, text));
+    }
+    PolicyFiles {
+        root: "policies".into(),
+        files: files
+            .into_iter()
+            .map(|(path, text)| PolicyFile { path: path.to_owned(), bytes: text.into() })
+            .collect(),
+        problems: Vec::new(),
+    }
+}
+
+fn codes(result: Result<PolicySet, Diagnostics>) -> Vec<Code> {
+    result.err().map(|d| d.list.iter().map(|d| d.code).collect()).unwrap_or_default()
+}
+
+fn server_with(from: &str, to: &str) -> Vec<Code> {
+    assert!(SERVER.contains(from), "{from}");
+    codes(load(directory("servers/presto.yaml", &SERVER.replace(from, to))))
+}
+
+#[test]
+fn the_base_of_these_tests_loads() {
+    assert_eq!(codes(load(directory("x", ""))), []);
+}
+
+#[test]
+fn a_server_file_says_what_it_means_or_does_not_load() {
+    use Code::*;
+    let grant = "people: { people: [ads], via: [chat], call: [look] }";
+    let look = "look: { effect: read }";
+    let upstream = "'http://127.0.0.1:7001/mcp'";
+    let cases: &[(&str, &str, &[Code])] = &[
+        ("server: presto", "server: Presto", &[BadValue]),
+        ("server: presto", "server: other", &[FileName]),
+        ("server: presto", "server: 7", &[WrongType]),
+        ("toolgate: 1", "toolgate: 2", &[Version]),
+        ("toolgate: 1\n", "", &[Version]),
+        ("grants:", "grant:", &[UnknownKey]),
+        ("grants:", "resources: {}\ngrants:", &[NotSupportedYet]),
+        (look, "look: { effect: reed }", &[BadValue]),
+        (look, "look: {}", &[MissingKey]),
+        (look, "look: { effect: read, limits: {} }", &[NotSupportedYet]),
+        (look, "look: { effect: read, effect: write }", &[DuplicateKey]),
+        (look, "look: { effect: read, approval: nobody }", &[BadValue]),
+        (look, "look: { effect: read, approval: [] }", &[BadValue]),
+        (look, "look: { effect: read, approval: [adds] }", &[UnknownGroup]),
+        (look, "'lo ok': { effect: read }", &[BadValue, UnknownTool]),
+        (grant, "Bad Name: { people: [ads], via: [chat], call: [look] }", &[BadValue]),
+        (grant, "g: { people: [adds], via: [chat], call: [look] }", &[UnknownGroup]),
+        (grant, "g: { people: [ads, ads], via: [chat], call: [look] }", &[Repeated]),
+        (grant, "g: { people: [], via: [chat], call: [look] }", &[IncompleteGrant, BadValue]),
+        (grant, "g: { people: ads, via: [chat], call: [look] }", &[WrongType]),
+        (grant, "g: { people: [ads], call: [look] }", &[IncompleteGrant]),
+        (grant, "g: { via: [chat], call: [look] }", &[IncompleteGrant]),
+        (grant, "g: { people: [ads], via: [chat] }", &[IncompleteGrant]),
+        (grant, "g: { people: [ads], via: [chat], call: [lok] }", &[UnknownTool]),
+        (grant, "g: { people: [ads], via: [chaat], call: [look] }", &[UnknownPlace]),
+        (grant, "g: { people: [ads], via: [night], call: [look] }", &[UnknownPlace]),
+        (grant, "g: { people: [ads], via: [bot/halp], call: [look] }", &[UnknownPlace]),
+        (grant, "g: { people: [ads], via: [any-surface, chat], call: [look] }", &[BadValue]),
+        (
+            grant,
+            "g: { people: [ads], via: [chat], call: [look], in: [staging] }",
+            &[UnknownEnvironment],
+        ),
+        (
+            grant,
+            "g: { people: [ads], via: [chat], call: [look], in: [dev] }",
+            &[UnknownEnvironment],
+        ),
+        (
+            grant,
+            "g: { people: [ads], via: [chat], call: [look], last_day: 2026-02-30 }",
+            &[BadValue],
+        ),
+        (
+            grant,
+            "g: { people: [ads], via: [chat], call: [look], last_day: '2026-02-20T10:00' }",
+            &[BadValue],
+        ),
+        (
+            grant,
+            "g: { people: [ads], via: [chat], call: [look], also_in: infra }",
+            &[NotSupportedYet],
+        ),
+        (grant, "g: { people: [ads], services: [night], call: [look] }", &[IncompleteGrant]),
+        (grant, "g: { services: [night], via: [chat], call: [look] }", &[IncompleteGrant]),
+        (grant, "g: { services: [night], call: [drop] }", &[ServiceReach]),
+        (grant, "g: { services: [chat], call: [look] }", &[UnknownPlace]),
+        (upstream, "'http://10.0.0.1:443/mcp'", &[Upstream]),
+        (upstream, "'https://10.0.0.1:443/mcp'", &[Upstream]),
+        (upstream, "'http://127.0.0.1:7002/mcp'", &[Upstream]),
+        (upstream, "'http://localhost:7001/mcp'", &[Upstream]),
+        (upstream, "'http://127.0.0.1:7001/mcp?x=1'", &[Upstream]),
+        (upstream, "'http://u:p@127.0.0.1:7001/mcp'", &[Upstream]),
+        (upstream, "'ftp://127.0.0.1:7001/mcp'", &[Upstream]),
+        (upstream, "'127.0.0.1:7001'", &[BadValue]),
+        ("  prod: {", "  qa: {", &[UnknownEnvironment]),
+        ("grants:", "bans:\n  b: { people: [ads] }\ngrants:", &[IncompleteBan]),
+        ("grants:", "bans:\n  b: { people: [adds], call: [look] }\ngrants:", &[UnknownGroup]),
+        ("grants:", "bans:\n  b: { everything: false, call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { call: [look], limits: {} }\ngrants:", &[UnknownKey]),
+        ("grants:", "bans:\n  b: { users: ['corp:x'], call: [look] }\ngrants:", &[NotSupportedYet]),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(server_with(from, to), *expected, "{to}");
+    }
+}
+
+#[test]
+fn an_https_upstream_off_the_loopback_with_an_identity_loads() {
+    let to = "'https://10.0.0.1:443/mcp', upstream_identity: spiffe://td/presto";
+    assert_eq!(server_with("'http://127.0.0.1:7001/mcp'", to), []);
+}
+
+#[test]
+fn the_other_files_say_what_they_mean_or_do_not_load() {
+    use Code::*;
+    let surfaces = |from: &str, to: &str| directory("surfaces.yaml", &SURFACES.replace(from, to));
+    let chat = "chat: { workloads: [spiffe://td/chat], reaches: [prod] }";
+    let cases: Vec<(PolicyFiles, &[Code])> = vec![
+        (surfaces("spiffe://td/night", "spiffe://td/chat"), &[TwoPlaces]),
+        (surfaces("spiffe://td/night", "spiffe://td/*"), &[BadValue]),
+        (surfaces("spiffe://td/night", "spiffe://TD/night"), &[BadValue]),
+        (surfaces("  night:", "  chat:"), &[Conflict]),
+        (surfaces(chat, "chat: { workloads: [], reaches: [prod] }"), &[BadValue]),
+        (
+            surfaces(chat, "chat: { workloads: [spiffe://td/chat], reaches: [qa] }"),
+            &[UnknownEnvironment],
+        ),
+        (
+            surfaces(chat, "chat: { workloads: none, reaches: [prod], channels: { a: [C9] } }"),
+            &[BadValue],
+        ),
+        (surfaces("[C1]", "[C1], more: [C1]"), &[TwoPlaces]),
+        (
+            surfaces(
+                chat,
+                "chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [a] }",
+            ),
+            &[NotSupportedYet],
+        ),
+        (directory("surfaces.yaml", ""), &[Empty]),
+        (directory("guardrails.yaml", ""), &[Empty]),
+        (directory("servers/presto.yaml", ""), &[Empty]),
+        (directory("servers/presto.yml", SERVER), &[UnexpectedFile]),
+        (directory("tests/presto.yaml", ""), &[]),
+        (directory("tests/presto.yaml", "toolgate: 1"), &[NotSupportedYet]),
+        (directory("guardrails.yaml", &GUARDRAILS.replace("7002", "7001")), &[Conflict]),
+        (
+            directory(
+                "guardrails.yaml",
+                &format!("{GUARDRAILS}bans: {{ b: {{ servers: [prest], everything: true }} }}\n"),
+            ),
+            &[UnknownServer],
+        ),
+        (
+            directory(
+                "guardrails.yaml",
+                &format!("{GUARDRAILS}bans: {{ b: {{ servers: [presto] }} }}\n"),
+            ),
+            &[IncompleteBan],
+        ),
+        (
+            directory(
+                "guardrails.yaml",
+                &format!("{GUARDRAILS}approval: {{ destructive: caller }}\n"),
+            ),
+            &[NotSupportedYet],
+        ),
+        (
+            directory("groups.yaml", "toolgate: 1\ngroups: { ads: { claims: [x] }, infra: {} }\n"),
+            &[BadValue],
+        ),
+        (
+            directory(
+                "reviews.yaml",
+                "toolgate: 1\nreviews: { S-1: { kind: security, approved: 2026-01-02, last_day: 2026-01-01, covers: {} } }\n",
+            ),
+            &[BadValue],
+        ),
+        (
+            directory(
+                "reviews.yaml",
+                "toolgate: 1\nreviews: { S-1: { kind: security, approved: 2026-01-02, last_day: 2026-01-03 } }\n",
+            ),
+            &[MissingKey],
+        ),
+        (
+            directory(
+                "reviews.yaml",
+                "toolgate: 1\nreviews: { S-1: { kind: security, approved: 2026-01-02, last_day: 2026-01-03, covers: { prest: '00' } } }\n",
+            ),
+            &[BadValue],
+        ),
+    ];
+    for (files, expected) in cases {
+        let shown = format!(
+            "{:?}",
+            files.files.last().map(|f| String::from_utf8_lossy(&f.bytes).into_owned())
+        );
+        assert_eq!(codes(load(files)), expected, "{shown}");
+    }
+}
+
+#[test]
+fn the_digest_is_of_the_files_and_not_of_their_order() {
+    let digest = |files: PolicyFiles| load(files).unwrap().digest();
+    let base = digest(directory("x", ""));
+    let mut reversed = directory("x", "");
+    reversed.files.reverse();
+    assert_eq!(digest(reversed), base);
+    assert_ne!(digest(directory("groups.yaml", &format!("{GROUPS}# a comment\n"))), base);
+}
+
+#[test]
+fn digests_of_parts_do_not_run_together() {
+    use super::digest::Digest;
+    let of = |parts: &[&str]| Digest::of_parts(parts.iter().map(|part| part.as_bytes()));
+    assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    assert_ne!(of(&["a"]), of(&["a", ""]));
+    let text = Digest::of(b"").to_string();
+    assert_eq!(text, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_eq!(text.parse(), Ok(Digest::of(b"")));
+    for bad in ["", "e3b0", &text.to_uppercase(), &format!("{text}0"), &text.replace('e', "g")] {
+        assert!(bad.parse::<Digest>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_review_covers_the_tools_and_not_what_they_save() {
+    let digest = |tools: &str| {
+        let text = format!("toolgate: 1\nserver: s\nenvironments: {{}}\ntools: {tools}\n");
+        tools_digests(&directory("servers/presto.yaml", &text)).pop().unwrap().1
+    };
+    let base = digest("{ a: { effect: read, traits: [costly] }, b: { effect: write } }");
+    // SHA-256 of {"prompts":{},"resources":{},"tools":{"a":{"effect":"read","traits":["costly"]},"b":{"effect":"write"}}}
+    assert_eq!(
+        base.to_string(),
+        "17652d11f62a0f969e33d551c3cd18460dd0b404d23578412a57566bf7a815a1"
+    );
+    for same in [
+        "{ b: { effect: write }, a: { traits: [costly], effect: read } }",
+        "{ a: { effect: read, traits: ['costly'], minutes_saved: 5 }, b: { effect: write } }",
+    ] {
+        assert_eq!(digest(same), base, "{same}");
+    }
+    for other in [
+        "{ a: { effect: read }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly] }, b: { effect: read } }",
+        "{ a: { effect: read, traits: [costly] } }",
+        "{ a: { effect: read, traits: [costly], approval: caller }, b: { effect: write } }",
+    ] {
+        assert_ne!(digest(other), base, "{other}");
+    }
+}
+
+#[test]
+fn stamping_changes_digests_and_nothing_else() {
+    let reviews = "toolgate: 1 # c\nreviews:\n  S-1: { kind: security, approved: 2026-01-02, last_day: 2026-12-31, covers: { presto: stale } } # kept\n";
+    let files = directory("reviews.yaml", reviews);
+    let stamped = stamp::stamp(&files, &[]).unwrap();
+    let digest = tools_digests(&files).pop().unwrap().1;
+    assert_eq!(stamped.text, reviews.replace("stale", &format!("\"{digest}\"")));
+    let again = stamp::stamp(&directory("reviews.yaml", &stamped.text), &[]).unwrap();
+    assert!(again.changes.is_empty() && again.text == stamped.text);
+    let other = stamp::stamp(&files, &["airflow".to_owned()]).unwrap();
+    assert!(other.changes.is_empty());
+}
+
+#[test]
+fn claim_values_stand_for_the_groups_that_list_them() {
+    let groups =
+        "toolgate: 1\ngroups:\n  ads: {}\n  infra: { claims: ['corp:guid-1'] }\n  'x:ads': {}\n";
+    let set = load(directory("groups.yaml", groups)).unwrap();
+    let names = |issuer: &str, prefix: &str, values: &[&str]| -> Vec<String> {
+        let groups = set.claimed_groups(issuer, prefix, values.iter().copied());
+        groups.iter().map(|id| set.group_name(id).to_owned()).collect()
+    };
+    assert_eq!(names("corp", "", &["ads", "other"]), ["ads"]);
+    assert_eq!(names("corp", "", &["guid-1"]), ["infra"]);
+    // With `claims`, the name itself means nothing.
+    assert!(names("corp", "", &["infra"]).is_empty());
+    // A value counts for its issuer only.
+    assert!(names("evil", "", &["guid-1"]).is_empty());
+    assert_eq!(names("ext", "x:", &["ads"]), ["x:ads"]);
+    assert!(names("ext", "y:", &["ads"]).is_empty());
+    assert!(names("corp", "", &["ADS", " ads", "ads "]).is_empty());
+}
+
+#[test]
+fn every_mistake_is_reported_at_its_place_in_one_run() {
+    let mut files = directory(
+        "servers/presto.yaml",
+        "toolgate: 1
+server: presto
+environments:
+  prod: { upstream: 'http://127.0.0.1:7009/mcp', reviews: [SEC-9] }
+tools:
+  look: { effect: raed }
+  drop: { effect: destructive }
+  drop: { effect: read }
+grants:
+  people: { people: [adds], via: [chat], call: [drop] }
+  nobody: { via: [chat], call: [drop] }
+  late: { people: [ads], via: [chatt], call: [drop], last_day: 31.12.2026 }
+  nightly: { services: [night], call: [drop] }
+bans:
+  empty: { people: [ads] }
+colour: red
+",
+    );
+    files.files.push(PolicyFile { path: "notes.txt".to_owned(), bytes: b"hello".to_vec() });
+    files.files.push(PolicyFile { path: "servers/spark.yaml".to_owned(), bytes: b"a: [".to_vec() });
+    let problems = load(files).unwrap_err();
+    insta::assert_snapshot!(problems.to_string());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_can_make_loading_panic(text in "[-a-z: \\[\\]{},'\n0-9]{0,80}") {
+        let _ = load(directory("servers/presto.yaml", &text));
+        let _ = load(directory("surfaces.yaml", &text));
+        let _ = load(directory("guardrails.yaml", &text));
+    }
+}
