@@ -1,6 +1,8 @@
 //! Toolgate decides which person, calling from which workload, may use which tool of which MCP
 //! server.
 
+pub mod authn;
+pub mod config;
 pub mod diagnostics;
 pub mod engine;
 pub mod identity;

@@ -1,0 +1,270 @@
+//! JSON Web Key Sets (RFC 7517): which keys of a document may verify a token, and with what.
+//!
+//! Keys are looked at one by one: one that cannot be used is left out and counted, and does not
+//! take the others with it. Left out are symmetric keys, private keys, keys for encryption, RSA
+//! keys outside 2048 to 8192 bits, coordinates of the wrong length, and all keys that share a
+//! key identifier.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use thiserror::Error;
+
+use crate::json::{self, Limits, Object, Value};
+
+const LIMITS: Limits = Limits { max_depth: 8, guarded_keys: &[] };
+
+/// The largest key set that is read.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+
+/// More keys than any provider publishes.
+const MAX_KEYS: usize = 100;
+
+/// The signature algorithms (RFC 7518, RFC 8037) that tokens may be signed with, by name.
+pub const ALGORITHMS: [(&str, Algorithm); 5] = [
+    ("RS256", Algorithm::RS256),
+    ("PS256", Algorithm::PS256),
+    ("ES256", Algorithm::ES256),
+    ("ES384", Algorithm::ES384),
+    ("EdDSA", Algorithm::EdDSA),
+];
+
+/// The keys of one issuer.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: Vec<SkippedKey>,
+}
+
+/// A key that may verify tokens.
+#[derive(Clone)]
+pub struct Key {
+    id: Option<Box<str>>,
+    algorithms: Vec<Algorithm>,
+    decoding: DecodingKey,
+}
+
+/// A key that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    /// Its identifier, if it has one.
+    pub id: Option<Box<str>>,
+    /// Why.
+    pub error: KeyError,
+}
+
+/// Why a whole document is no key set.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum KeySetError {
+    /// Larger than [`MAX_JWKS_BYTES`].
+    #[error("larger than {MAX_JWKS_BYTES} bytes")]
+    TooLarge,
+    /// Not strict JSON.
+    #[error("not strict JSON: {0}")]
+    NotJson(#[from] json::JsonError),
+    /// Not an object with a `keys` array.
+    #[error("not an object with an array `keys`")]
+    NotAKeySet,
+    /// More than a hundred keys.
+    #[error("more than {MAX_KEYS} keys")]
+    TooManyKeys,
+}
+
+/// Why a key is left out.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum KeyError {
+    /// Not an object, or a member of the wrong type.
+    #[error("not a JSON Web Key")]
+    NotAKey,
+    /// A key type or curve that no supported algorithm uses.
+    #[error("unsupported key type or curve")]
+    Unsupported,
+    /// `use` or `key_ops` say that it does not verify.
+    #[error("not for signatures")]
+    NotForSignatures,
+    /// `alg` does not fit the key.
+    #[error("`alg` does not fit the key")]
+    WrongAlgorithm,
+    /// A private or symmetric key was published.
+    #[error("a private key was published")]
+    Private,
+    /// A modulus, exponent or coordinate that is not what it should be.
+    #[error("a number of the key has the wrong form or size")]
+    BadNumber,
+    /// The identifier stands twice.
+    #[error("the key's identifier stands twice")]
+    DuplicateId,
+}
+
+impl KeySet {
+    /// Reads a key set.
+    ///
+    /// # Errors
+    ///
+    /// If the document as a whole is no key set. One without a usable key is a key set: it
+    /// revokes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeySetError> {
+        if bytes.len() > MAX_JWKS_BYTES {
+            return Err(KeySetError::TooLarge);
+        }
+        let document = json::parse(bytes, LIMITS)?;
+        let keys = document
+            .as_object()
+            .and_then(|object| object.get("keys"))
+            .and_then(Value::as_array)
+            .ok_or(KeySetError::NotAKeySet)?;
+        if keys.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let ids: Vec<_> = keys.iter().map(id).collect();
+        let mut set = Self::default();
+        for (key, id) in keys.iter().zip(&ids) {
+            let twice = id.is_some() && ids.iter().filter(|other| *other == id).count() > 1;
+            let parsed = if twice { Err(KeyError::DuplicateId) } else { Key::parse(key) };
+            match parsed {
+                Ok(key) => set.keys.push(key),
+                Err(error) => set.skipped.push(SkippedKey { id: id.map(Into::into), error }),
+            }
+        }
+        Ok(set)
+    }
+
+    /// The keys that were left out.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// How many keys can verify.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no key can verify.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The key that a token names. A token that names none is verified only if there is exactly
+    /// one key for its algorithm: keys are never tried in turn.
+    #[must_use]
+    pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
+        let fits = |key: &&Key| key.algorithms.contains(&algorithm);
+        if id.is_some() {
+            return self.keys.iter().find(|key| key.id.as_deref() == id).filter(fits);
+        }
+        let mut fitting = self.keys.iter().filter(fits);
+        let only = fitting.next()?;
+        fitting.next().is_none().then_some(only)
+    }
+}
+
+fn id<'v>(key: &'v Value<'_>) -> Option<&'v str> {
+    key.as_object()?.get("kid")?.as_str()
+}
+
+impl Key {
+    fn parse(value: &Value<'_>) -> Result<Self, KeyError> {
+        let key = value.as_object().ok_or(KeyError::NotAKey)?;
+        let text = |name: &str| match key.get(name) {
+            None => Ok(None),
+            Some(value) => value.as_str().map(Some).ok_or(KeyError::NotAKey),
+        };
+        // RFC 7518 §6: members that only private and symmetric keys have.
+        if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|name| key.contains(name)) {
+            return Err(KeyError::Private);
+        }
+        if text("use")?.is_some_and(|use_| use_ != "sig") || !operations_allow_verify(key)? {
+            return Err(KeyError::NotForSignatures);
+        }
+        let number = |name: &str| -> Result<(&str, Vec<u8>), KeyError> {
+            let text = text(name)?.ok_or(KeyError::BadNumber)?;
+            let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::BadNumber)?;
+            Ok((text, bytes))
+        };
+        let (fitting, decoding) = match (text("kty")?, text("crv")?) {
+            (Some("RSA"), None) => {
+                let ((n, modulus), (e, exponent)) = (number("n")?, number("e")?);
+                if !is_rsa(&modulus, &exponent) {
+                    return Err(KeyError::BadNumber);
+                }
+                let key = DecodingKey::from_rsa_components(n, e);
+                (vec![Algorithm::RS256, Algorithm::PS256], key)
+            }
+            (Some("EC"), Some(curve)) => {
+                let (algorithm, length) = match curve {
+                    "P-256" => (Algorithm::ES256, 32),
+                    "P-384" => (Algorithm::ES384, 48),
+                    _ => return Err(KeyError::Unsupported),
+                };
+                let ((x, x_bytes), (y, y_bytes)) = (number("x")?, number("y")?);
+                if x_bytes.len() != length || y_bytes.len() != length {
+                    return Err(KeyError::BadNumber);
+                }
+                (vec![algorithm], DecodingKey::from_ec_components(x, y))
+            }
+            (Some("OKP"), Some("Ed25519")) => {
+                let (x, bytes) = number("x")?;
+                if bytes.len() != 32 {
+                    return Err(KeyError::BadNumber);
+                }
+                (vec![Algorithm::EdDSA], DecodingKey::from_ed_components(x))
+            }
+            _ => return Err(KeyError::Unsupported),
+        };
+        let algorithms = match text("alg")? {
+            None => fitting,
+            Some(name) => {
+                let named = ALGORITHMS.iter().find(|(known, _)| *known == name);
+                let (_, algorithm) = named.ok_or(KeyError::WrongAlgorithm)?;
+                if !fitting.contains(algorithm) {
+                    return Err(KeyError::WrongAlgorithm);
+                }
+                vec![*algorithm]
+            }
+        };
+        let id = text("kid")?.map(Into::into);
+        Ok(Self { id, algorithms, decoding: decoding.map_err(|_| KeyError::BadNumber)? })
+    }
+
+    /// Whether `signature` (base64url) is this key's over `signed`.
+    #[must_use]
+    pub fn verifies(&self, signature: &str, signed: &[u8], algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+            && jsonwebtoken::crypto::verify(signature, signed, &self.decoding, algorithm)
+                .is_ok_and(|verified| verified)
+    }
+}
+
+fn operations_allow_verify(key: &Object<'_>) -> Result<bool, KeyError> {
+    match key.get("key_ops") {
+        None => Ok(true),
+        Some(operations) => {
+            let operations = operations.as_array().ok_or(KeyError::NotAKey)?;
+            Ok(operations.iter().any(|operation| operation.as_str() == Some("verify")))
+        }
+    }
+}
+
+/// A modulus of 2048 to 8192 bits without leading zeros, and an odd exponent from 3 to 2³²−1.
+fn is_rsa(modulus: &[u8], exponent: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (modulus.first(), exponent.last()) else {
+        return false;
+    };
+    let bits = modulus.len() * 8 - first.leading_zeros() as usize;
+    let canonical = *first != 0 && exponent.first() != Some(&0);
+    let odd = last % 2 == 1 && modulus.last().is_some_and(|last| last % 2 == 1);
+    let above_one = exponent.len() > 1 || *last >= 3;
+    canonical && odd && above_one && exponent.len() <= 4 && (2048..=8192).contains(&bits)
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("algorithms", &self.algorithms)
+            .finish_non_exhaustive()
+    }
+}

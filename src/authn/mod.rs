@@ -1,0 +1,29 @@
+//! TOKEN VERIFICATION: bytes, keys and a time in; an identity out. No network and no clock.
+//!
+//! The signature is `jsonwebtoken`'s work. Everything around it is ours, because the crate lets
+//! through what must not pass (missing or oddly typed audiences, duplicate claims, payloads that
+//! are not objects, critical headers that nobody understood): see [`token`].
+
+pub mod jwks;
+pub mod svid;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+
+/// The crypto back-end refused to be the process's only one.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("another crypto back-end was installed first")]
+pub struct CryptoConflict;
+
+/// Chooses the crypto back-end for the whole process. Call it first thing in `main`: without it,
+/// a dependency that enables a second back-end would turn into a panic at the first token.
+///
+/// # Errors
+///
+/// If one was chosen before.
+pub fn install_crypto() -> Result<(), CryptoConflict> {
+    jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().map_err(|_| CryptoConflict)
+}

@@ -1,0 +1,133 @@
+//! X.509-SVIDs: the leaf certificate that Envoy saw.
+//!
+//! Envoy's validator has checked the chain to the trust domain's bundle. It looks at the first URI
+//! SAN only and at the time of the handshake only; the SPIFFE standard wants exactly one URI SAN,
+//! and a stream outlives a handshake. So the leaf is read again at every request.
+
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use thiserror::Error;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::identity::Workload;
+
+/// Why a certificate proves no workload. For the log.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum SvidError {
+    /// Envoy names a principal but passes on no certificate.
+    #[error("no certificate for the principal")]
+    NoCertificate,
+    /// Not exactly one PEM certificate.
+    #[error("not exactly one certificate")]
+    NotACertificate,
+    /// Not exactly one URI SAN (X509-SVID §2).
+    #[error("not exactly one URI SAN")]
+    UriSans,
+    /// The URI SAN is no workload's SPIFFE ID.
+    #[error("the URI SAN is not a workload's SPIFFE ID")]
+    NotASpiffeId,
+    /// The certificate and Envoy's principal disagree.
+    #[error("certificate and principal disagree")]
+    Principal,
+    /// A trust domain that is not configured.
+    #[error("the trust domain is not accepted")]
+    TrustDomain,
+    /// Not valid at this moment.
+    #[error("the certificate is not valid now")]
+    Validity,
+    /// A signing certificate, or one that may not sign (X509-SVID §4).
+    #[error("the certificate is not a leaf for authentication")]
+    KeyUsage,
+}
+
+/// What Envoy says about the peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peer<'p> {
+    /// `source.certificate`: URL-encoded PEM, empty without a client certificate.
+    pub certificate: &'p str,
+    /// `source.principal`: the first URI SAN, or something else that is no identity.
+    pub principal: &'p str,
+}
+
+/// The workload that a peer's certificate proves; `None` without a client certificate.
+///
+/// # Errors
+///
+/// The first rule that does not hold: a certificate that proves nothing is refused, and is not the
+/// same as none.
+pub fn workload(
+    peer: Peer<'_>,
+    trust_domains: &[Box<str>],
+    now: Timestamp,
+) -> Result<Option<Workload>, SvidError> {
+    match (peer.certificate, peer.principal) {
+        ("", "") => return Ok(None),
+        ("", _) => return Err(SvidError::NoCertificate),
+        _ => {}
+    }
+    let pem: Vec<u8> = percent_decode_str(peer.certificate).collect();
+    // The PEM reader skips text before the certificate; there is nothing to skip here.
+    if !pem.starts_with(b"-----BEGIN CERTIFICATE-----") {
+        return Err(SvidError::NotACertificate);
+    }
+    let (rest, pem) =
+        x509_parser::pem::parse_x509_pem(&pem).map_err(|_| SvidError::NotACertificate)?;
+    if !rest.trim_ascii().is_empty() {
+        return Err(SvidError::NotACertificate);
+    }
+    let workload = leaf(&pem.contents, now)?;
+    if peer.principal != workload.to_string() {
+        return Err(SvidError::Principal);
+    }
+    if !trust_domains.iter().any(|domain| **domain == *workload.trust_domain()) {
+        return Err(SvidError::TrustDomain);
+    }
+    Ok(Some(workload))
+}
+
+/// The workload that a leaf certificate (DER) names, if it may authenticate one now. The chain is
+/// somebody else's to verify.
+///
+/// # Errors
+///
+/// The first rule that does not hold.
+pub fn leaf(der: &[u8], now: Timestamp) -> Result<Workload, SvidError> {
+    let (rest, leaf) = X509Certificate::from_der(der).map_err(|_| SvidError::NotACertificate)?;
+    if !rest.is_empty() {
+        return Err(SvidError::NotACertificate);
+    }
+    let workload = Workload::new(uri_san(&leaf)?).map_err(|_| SvidError::NotASpiffeId)?;
+    let validity = leaf.validity();
+    let now = now.as_second();
+    if now < validity.not_before.timestamp() || now > validity.not_after.timestamp() {
+        return Err(SvidError::Validity);
+    }
+    is_authentication_leaf(&leaf)?;
+    Ok(workload)
+}
+
+fn uri_san<'c>(leaf: &'c X509Certificate<'_>) -> Result<&'c str, SvidError> {
+    let names = leaf.subject_alternative_name().map_err(|_| SvidError::UriSans)?;
+    let names = names.ok_or(SvidError::UriSans)?;
+    let mut uris = names
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None });
+    match (uris.next(), uris.next()) {
+        (Some(uri), None) => Ok(uri),
+        _ => Err(SvidError::UriSans),
+    }
+}
+
+fn is_authentication_leaf(leaf: &X509Certificate<'_>) -> Result<(), SvidError> {
+    let constraints = leaf.basic_constraints().map_err(|_| SvidError::KeyUsage)?;
+    let usage = leaf.key_usage().map_err(|_| SvidError::KeyUsage)?.ok_or(SvidError::KeyUsage)?;
+    let authority = constraints.is_some_and(|constraints| constraints.value.ca);
+    let usage = usage.value;
+    if authority || !usage.digital_signature() || usage.key_cert_sign() || usage.crl_sign() {
+        return Err(SvidError::KeyUsage);
+    }
+    Ok(())
+}

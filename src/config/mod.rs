@@ -1,0 +1,165 @@
+//! The sidecar's configuration: for the platform engineer, separate from policy, strict in the
+//! same way. Relative paths are relative to the file they stand in.
+
+mod raw;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::authn::token::Issuer;
+use crate::diagnostics::{Diagnostics, Source, Sources};
+use crate::identity::Workload;
+use crate::yaml::{self, Reader};
+
+/// A validated configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where Envoy asks.
+    pub grpc: GrpcListener,
+    /// Where health is asked for.
+    pub http: SocketAddr,
+    /// The policy directory.
+    pub policies: PathBuf,
+    /// Servers live at `{public_url}/{server}/mcp`; without a trailing slash.
+    pub public_url: PublicUrl,
+    /// Whose tokens are accepted.
+    pub issuers: Vec<IssuerConfig>,
+    /// Trust domains whose workloads are accepted.
+    pub trust_domains: Vec<Box<str>>,
+    /// Browsers' `Origin` values that may call.
+    pub origins: Vec<Box<str>>,
+    /// What `toolgate envoy` renders beside the routes.
+    pub envoy: Option<EnvoyConfig>,
+}
+
+/// A path of the configuration. Toolgate may run anywhere; Envoy runs in the configuration's
+/// directory, and is told the path as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePath {
+    /// As it is written.
+    pub written: String,
+    /// From Toolgate's working directory.
+    pub path: PathBuf,
+}
+
+/// Where Envoy asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrpcListener {
+    /// A Unix socket, made with mode 0660 in a directory with mode 0750.
+    Unix(FilePath),
+    /// TCP; off the loopback only with TLS.
+    Tcp {
+        /// The address.
+        address: SocketAddr,
+        /// Mutual TLS.
+        tls: Option<GrpcTls>,
+    },
+}
+
+/// Mutual TLS between Envoy and Toolgate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcTls {
+    /// Toolgate's certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The certificates that Envoy's must lead to, PEM.
+    pub ca: FilePath,
+    /// The SPIFFE IDs that may ask.
+    pub accept: Vec<Workload>,
+}
+
+/// An `https` URL without path, query or fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// As it is written, without a trailing slash.
+    pub text: Box<str>,
+    /// Its host.
+    pub host: Box<str>,
+    /// Its port, if it is not the scheme's.
+    pub port: Option<u16>,
+}
+
+/// An issuer, and where its keys are.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// What its tokens must look like.
+    pub issuer: Issuer,
+    /// Where its keys are.
+    pub keys: KeysSource,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysSource {
+    /// A JWKS file.
+    File(PathBuf),
+    /// A JWKS by URL: `https`, or `http` on the loopback.
+    Url(Url),
+}
+
+/// What `toolgate envoy` renders beside the routes. Paths stay as they are written, since Envoy
+/// runs in the directory of this file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvoyConfig {
+    /// The listener with mutual TLS.
+    pub mtls: SocketAddr,
+    /// The plain listener; on the loopback, and rendered only when asked for.
+    pub plain: Option<SocketAddr>,
+    /// Envoy's certificate chain.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// The SPIFFE bundles that callers' certificates must lead to.
+    pub bundles: String,
+}
+
+/// Reads a configuration file's text.
+///
+/// # Errors
+///
+/// Every problem of the file.
+pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
+    let mut sources = Sources::default();
+    let mut problems = Vec::new();
+    let source = sources.add(Source { path: path.to_owned(), text: text.to_owned() });
+    let tree = yaml::parse(source, text, &mut problems);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let config = tree
+        .and_then(|tree| raw::config(&mut Reader::new(source, &mut problems), &tree, directory));
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(Diagnostics { sources, list: problems }.sorted()),
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// The public URL of a server's path.
+    #[must_use]
+    pub fn resource(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.text)
+    }
+
+    /// The public URL of a server's protected-resource metadata (RFC 9728 §3.1).
+    #[must_use]
+    pub fn resource_metadata(&self, path: &str) -> String {
+        format!("{}{METADATA_PREFIX}{path}", self.public_url.text)
+    }
+
+    /// How a user is named to upstreams: the subject, with the issuer's name before it once there
+    /// is more than one issuer.
+    #[must_use]
+    pub fn qualifies_users(&self) -> bool {
+        self.issuers.len() > 1
+    }
+}
+
+/// The well-known path of protected-resource metadata (RFC 9728 §3).
+pub const METADATA_PREFIX: &str = "/.well-known/oauth-protected-resource";

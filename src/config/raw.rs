@@ -1,0 +1,462 @@
+//! The configuration file, key by key.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use jsonwebtoken::Algorithm;
+use spiffe::TrustDomain;
+use url::{Host, Url};
+
+use super::{
+    Config, EnvoyConfig, FilePath, GrpcListener, GrpcTls, IssuerConfig, KeysSource, PublicUrl,
+};
+use crate::authn::jwks::ALGORITHMS;
+use crate::authn::token::{ClaimsRules, GroupClaim, Issuer};
+use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
+use crate::identity::Workload;
+use crate::yaml::{Fields, Keys, Node, Reader, Spanned};
+
+pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
+    const KEYS: Keys = Keys {
+        known: &[
+            "toolgate",
+            "listen",
+            "policies",
+            "public_url",
+            "issuers",
+            "workloads",
+            "origins",
+            "envoy",
+        ],
+        later: &[],
+    };
+    let fields = reader.fields(root, KEYS)?;
+    let version = reader.required(fields, "toolgate", "start the file with `toolgate: 1`");
+    if let Some(node) = version {
+        reader.integer(node, 1..=1);
+    }
+    let listen = reader
+        .required(fields, "listen", "say where Envoy asks, and where health is asked for")
+        .and_then(|node| listen(reader, node, directory));
+    let policies = reader
+        .required(fields, "policies", "name the policy directory")
+        .and_then(|node| reader.text(node));
+    let public_url = reader
+        .required(fields, "public_url", "give the URL that clients call")
+        .and_then(|node| reader.parsed(node, "a public URL", public_url));
+    let issuers = reader
+        .required(fields, "issuers", "name at least one issuer of user tokens")
+        .map(|node| issuers(reader, node, directory));
+    let trust_domains = reader
+        .required(fields, "workloads", "list the trust domains of callers")
+        .and_then(|node| workloads(reader, node));
+    let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
+    let envoy = fields.get("envoy").map(|node| envoy(reader, node));
+    let (grpc, http) = listen?;
+    Some(Config {
+        grpc,
+        http,
+        policies: directory.join(policies?.value),
+        public_url: public_url?.value,
+        issuers: issuers?,
+        trust_domains: trust_domains?,
+        origins,
+        envoy: match envoy {
+            None => None,
+            Some(envoy) => Some(envoy?),
+        },
+    })
+}
+
+fn file_path(written: &str, directory: &Path) -> FilePath {
+    FilePath { written: written.to_owned(), path: directory.join(written) }
+}
+
+fn refuse(reader: &mut Reader<'_>, place: Place, message: impl Into<String>, help: &str) {
+    reader.report(Diagnostic::error(Code::Config, place, message).help(help));
+}
+
+fn listen(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    directory: &Path,
+) -> Option<(GrpcListener, SocketAddr)> {
+    const KEYS: Keys = Keys { known: &["grpc", "http", "tls"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let grpc = reader
+        .required(fields, "grpc", "write `unix:PATH` or `ADDRESS:PORT`")
+        .and_then(|node| reader.text(node));
+    let http = reader
+        .required(fields, "http", "write `127.0.0.1:PORT`")
+        .and_then(|node| reader.parsed(node, "an address and port", str::parse::<SocketAddr>));
+    let tls = match fields.get("tls") {
+        None => None,
+        Some(node) => Some(tls(reader, node, directory)?),
+    };
+    let grpc = grpc?;
+    let listener = if let Some(path) = grpc.strip_prefix("unix:") {
+        if let Some(place) = fields.key_place("tls") {
+            let help = "remove `tls`: the socket's permissions protect it";
+            refuse(reader, place, "a Unix socket takes no TLS", help);
+        }
+        GrpcListener::Unix(file_path(path, directory))
+    } else {
+        let expected = "`unix:PATH` or an address and port";
+        let address = reader.parse_text(grpc, expected, str::parse::<SocketAddr>)?.value;
+        if tls.is_none() && !address.ip().is_loopback() {
+            let message = "a listener off the loopback would answer anybody";
+            let help = "add `listen.tls` with Envoy's SPIFFE ID, or use a Unix socket";
+            refuse(reader, grpc.place, message, help);
+        }
+        GrpcListener::Tcp { address, tls }
+    };
+    Some((listener, http?.value))
+}
+
+fn tls(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<GrpcTls> {
+    const KEYS: Keys = Keys { known: &["certificate", "key", "ca", "accept"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let mut path = |key: &str| -> Option<FilePath> {
+        let node = reader.required(fields, key, "name a PEM file")?;
+        Some(file_path(reader.text(node)?.value, directory))
+    };
+    let (certificate, key, ca) = (path("certificate"), path("key"), path("ca"));
+    let accept = reader.required(fields, "accept", "list Envoy's SPIFFE ID")?;
+    let list: Vec<_> = reader
+        .texts(accept)
+        .into_iter()
+        .filter_map(|text| reader.parse_text(text, "a workload's SPIFFE ID", Workload::new))
+        .map(|id| id.value)
+        .collect();
+    if list.is_empty() {
+        let place = reader.place(accept.span);
+        refuse(reader, place, "nobody may ask", "list Envoy's SPIFFE ID");
+    }
+    Some(GrpcTls { certificate: certificate?.path, key: key?.path, ca: ca?, accept: list })
+}
+
+fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    let host = url.host_str().ok_or("it has no host")?;
+    if url.scheme() != "https" {
+        return Err("it must be `https`");
+    }
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !bare {
+        return Err("it has more than scheme, host and port");
+    }
+    let canonical = url.as_str().trim_end_matches('/');
+    if text.trim_end_matches('/') != canonical {
+        return Err("scheme and host are written in lower case, without the default port");
+    }
+    Ok(PublicUrl { text: canonical.into(), host: host.into(), port: url.port() })
+}
+
+// === issuers ===
+
+fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<IssuerConfig> {
+    let place = reader.place(node.span);
+    let entries = reader.entries(node);
+    let several = entries.len() > 1;
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    let mut seen: HashMap<Box<str>, Place> = HashMap::new();
+    for (name, node) in entries {
+        let Some(issuer) = issuer(reader, name, node, directory) else {
+            continue;
+        };
+        if let Some(first) = seen.insert(issuer.issuer.issuer.clone(), name.place) {
+            let message = format!("`{}` is configured twice", issuer.issuer.issuer);
+            reader.report(
+                Diagnostic::error(Code::Config, name.place, message).related(first, "first here"),
+            );
+        }
+        if several {
+            let prefix = &issuer.issuer.group_prefix;
+            let clash = issuers.iter().find(|other| {
+                let other = &other.issuer.group_prefix;
+                prefix.starts_with(&**other) || other.starts_with(&**prefix)
+            });
+            if prefix.is_empty() || clash.is_some() {
+                let message = "with several issuers, groups of one could be taken for another's";
+                let help = "give each issuer a `group_prefix` that no other one starts with";
+                refuse(reader, name.place, message, help);
+            }
+        }
+        issuers.push(issuer);
+    }
+    if issuers.is_empty() {
+        refuse(reader, place, "no issuer: nobody could sign in", "name at least one issuer");
+    }
+    issuers
+}
+
+fn issuer(
+    reader: &mut Reader<'_>,
+    name: Spanned<&str>,
+    node: &Node,
+    directory: &Path,
+) -> Option<IssuerConfig> {
+    const KEYS: Keys = Keys {
+        known: &[
+            "issuer",
+            "audiences",
+            "keys",
+            "algorithms",
+            "claims",
+            "group_prefix",
+            "token_type",
+        ],
+        later: &[],
+    };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(plain) {
+        let help = "use 1 to 63 of a-z, 0-9 and `-`";
+        refuse(reader, name.place, "not an issuer's name", help);
+    }
+    let fields = reader.fields(node, KEYS)?;
+    let issuer = reader
+        .required(fields, "issuer", "give the `iss` of its tokens, byte for byte")
+        .and_then(|node| reader.parsed(node, "an issuer", issuer_url));
+    let audiences = reader
+        .required(fields, "audiences", "list the `aud` values that mean this gateway")
+        .and_then(|node| not_empty(reader, node));
+    let keys = reader
+        .required(fields, "keys", "write `{ file: PATH }` or `{ url: URL }`")
+        .and_then(|node| keys(reader, node, directory));
+    let algorithms = reader
+        .required(fields, "algorithms", "list the signature algorithms, such as RS256")
+        .and_then(|node| not_empty(reader, node))
+        .map(|names| names.into_iter().filter_map(|name| algorithm(reader, name)).collect());
+    let claims = match fields.get("claims") {
+        None => ClaimsRules {
+            subject: vec!["sub".into()],
+            email: Some(vec!["email".into()]),
+            preferred_username: Some(vec!["preferred_username".into()]),
+            groups: vec![GroupClaim { pointer: vec!["groups".into()] }],
+        },
+        Some(node) => claims(reader, node)?,
+    };
+    let group_prefix = match fields.get("group_prefix") {
+        None => "",
+        Some(node) => reader.text(node)?.value,
+    };
+    let require_at_jwt = match fields.get("token_type") {
+        None => true,
+        Some(node) => {
+            let text = reader.text(node)?;
+            if !matches!(text.value, "at+jwt" | "jwt") {
+                let message = format!("`{}` is neither `at+jwt` nor `jwt`", text.value);
+                let help = "`jwt` also accepts tokens whose `typ` is JWT or absent";
+                refuse(reader, text.place, message, help);
+            }
+            text.value == "at+jwt"
+        }
+    };
+    Some(IssuerConfig {
+        issuer: Issuer {
+            name: name.value.into(),
+            issuer: issuer?.value,
+            audiences: audiences?.into_iter().map(|text| text.value.into()).collect(),
+            algorithms: algorithms?,
+            require_at_jwt,
+            claims,
+            group_prefix: group_prefix.into(),
+        },
+        keys: keys?,
+    })
+}
+
+fn issuer_url(text: &str) -> Result<Box<str>, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    if url.scheme() == "https" && url.query().is_none() && url.fragment().is_none() {
+        Ok(text.into())
+    } else {
+        Err("it must be an `https` URL without query and fragment")
+    }
+}
+
+fn not_empty<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<Vec<Spanned<&'n str>>> {
+    let list = reader.texts(node);
+    if list.is_empty() {
+        let place = reader.place(node.span);
+        refuse(reader, place, "an empty list would accept nothing", "name at least one");
+        return None;
+    }
+    Some(list)
+}
+
+fn algorithm(reader: &mut Reader<'_>, name: Spanned<&str>) -> Option<Algorithm> {
+    let found = ALGORITHMS.iter().find(|(known, _)| *known == name.value);
+    if found.is_none() {
+        let known: Vec<_> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
+        let near = did_you_mean(name.value, known.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("supported: {}", known.join(", ")),
+        };
+        let message = format!("unsupported algorithm `{}`", name.value);
+        refuse(reader, name.place, message, &help);
+    }
+    found.map(|(_, algorithm)| *algorithm)
+}
+
+fn keys(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<KeysSource> {
+    const KEYS: Keys = Keys { known: &["file", "url"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    match (fields.get("file"), fields.get("url")) {
+        (Some(file), None) => Some(KeysSource::File(directory.join(reader.text(file)?.value))),
+        (None, Some(url)) => {
+            let url = reader.parsed(url, "a URL of keys", keys_url)?;
+            Some(KeysSource::Url(url.value))
+        }
+        _ => {
+            let help = "write `{ file: PATH }` or `{ url: URL }`";
+            refuse(reader, fields.place, "keys come from one place", help);
+            None
+        }
+    }
+}
+
+/// `https`, or `http` on the loopback: keys decide everything, and nobody may replace them on
+/// the way.
+fn keys_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("it has a user, a password or a fragment");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        _ => Err("it must be `https`, or `http` to a loopback address"),
+    }
+}
+
+fn claims(reader: &mut Reader<'_>, node: &Node) -> Option<ClaimsRules> {
+    const KEYS: Keys =
+        Keys { known: &["subject", "email", "preferred_username", "groups"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let mut optional = |key: &str| match fields.get(key) {
+        None => Some(None),
+        Some(node) => reader.parsed(node, "a JSON Pointer", pointer).map(|p| Some(p.value)),
+    };
+    let (subject, email, preferred) =
+        (optional("subject"), optional("email"), optional("preferred_username"));
+    let groups = reader
+        .required(fields, "groups", "list the claims that hold groups, as JSON Pointers")
+        .map(|node| reader.texts(node))?
+        .into_iter()
+        .filter_map(|text| reader.parse_text(text, "a JSON Pointer", pointer))
+        .map(|pointer| GroupClaim { pointer: pointer.value })
+        .collect();
+    Some(ClaimsRules {
+        subject: subject?.unwrap_or_else(|| vec!["sub".into()]),
+        email: email?,
+        preferred_username: preferred?,
+        groups,
+    })
+}
+
+/// RFC 6901 §3, §4: reference tokens, with `~1` and `~0` resolved.
+fn pointer(text: &str) -> Result<Vec<Box<str>>, &'static str> {
+    let tokens = text.strip_prefix('/').ok_or("it starts with `/`")?;
+    tokens
+        .split('/')
+        .map(|token| {
+            let rest = token.replace("~0", "").replace("~1", "");
+            if rest.contains('~') {
+                return Err("`~` is followed by 0 or 1");
+            }
+            Ok(token.replace("~1", "/").replace("~0", "~").into())
+        })
+        .collect()
+}
+
+// === workloads, origins, envoy ===
+
+fn workloads(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Box<str>>> {
+    const KEYS: Keys = Keys { known: &["trust_domains"], later: &["from", "spire"] };
+    let fields = reader.fields(node, KEYS)?;
+    let node = reader.required(fields, "trust_domains", "list the trust domains of callers")?;
+    let domains = reader.texts(node);
+    let parse = |text: &str| match TrustDomain::new(text) {
+        Ok(domain) if domain.as_str() == text => Ok(()),
+        Ok(_) => Err("write it in lower case, without `spiffe://`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(
+        domains
+            .into_iter()
+            .filter(|text| reader.parse_text(*text, "a trust domain", parse).is_some())
+            .map(|text| text.value.into())
+            .collect(),
+    )
+}
+
+fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
+    let parse = |text: &str| match Url::parse(text) {
+        Ok(url) if url.origin().is_tuple() && url.origin().ascii_serialization() == text => Ok(()),
+        _ => Err("write scheme, host and port as a browser sends them"),
+    };
+    reader
+        .texts(node)
+        .into_iter()
+        .filter(|text| reader.parse_text(*text, "an origin", parse).is_some())
+        .map(|text| text.value.into())
+        .collect()
+}
+
+fn envoy(reader: &mut Reader<'_>, node: &Node) -> Option<EnvoyConfig> {
+    const KEYS: Keys = Keys { known: &["listen", "certificate", "bundles"], later: &[] };
+    const LISTEN: Keys = Keys { known: &["mtls", "plain"], later: &[] };
+    const CERTIFICATE: Keys = Keys { known: &["cert", "key"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let listen = reader
+        .required(fields, "listen", "say where clients call")
+        .and_then(|node| reader.fields(node, LISTEN));
+    let certificate = reader
+        .required(fields, "certificate", "name Envoy's certificate and key")
+        .and_then(|node| reader.fields(node, CERTIFICATE));
+    let bundles = required_text(reader, fields, "bundles", "name the SPIFFE bundles of callers");
+    let (listen, certificate) = (listen?, certificate?);
+    let address = |reader: &mut Reader<'_>, node: &Node| {
+        reader.parsed(node, "an address and port", str::parse::<SocketAddr>)
+    };
+    let mtls = reader
+        .required(listen, "mtls", "write `ADDRESS:PORT`")
+        .and_then(|node| address(reader, node));
+    let plain = match listen.get("plain") {
+        None => None,
+        Some(node) => {
+            let plain = address(reader, node)?;
+            if !plain.ip().is_loopback() {
+                let message = "a plain listener is for the loopback";
+                let help = "callers from elsewhere use mutual TLS";
+                refuse(reader, plain.place, message, help);
+            }
+            Some(plain.value)
+        }
+    };
+    let cert = required_text(reader, certificate, "cert", "name the PEM file");
+    let key = required_text(reader, certificate, "key", "name the PEM file");
+    Some(EnvoyConfig { mtls: mtls?.value, plain, certificate: cert?, key: key?, bundles: bundles? })
+}
+
+fn required_text(
+    reader: &mut Reader<'_>,
+    fields: Fields<'_>,
+    key: &str,
+    cure: &str,
+) -> Option<String> {
+    let node = reader.required(fields, key, cure)?;
+    reader.text(node).map(|text| text.value.to_owned())
+}

@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use super::*;
+
+const GOOD: &str = "toolgate: 1
+listen:
+  grpc: unix:run/t.sock
+  http: 127.0.0.1:9192
+policies: policies
+public_url: https://mcp.example.com
+issuers:
+  corp:
+    issuer: https://login.example.com
+    audiences: [https://mcp.example.com]
+    keys: { file: jwks.json }
+    algorithms: [RS256]
+workloads:
+  trust_domains: [prod.example.com]
+";
+
+fn read(text: &str) -> Result<Config, Diagnostics> {
+    parse(Path::new("etc/toolgate.yaml"), text)
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(config.policies, Path::new("etc/policies"));
+    let GrpcListener::Unix(socket) = &config.grpc else { panic!("a socket") };
+    assert_eq!(
+        (socket.path.as_path(), socket.written.as_str()),
+        (Path::new("etc/run/t.sock"), "run/t.sock")
+    );
+    assert_eq!(config.issuers[0].keys, KeysSource::File("etc/jwks.json".into()));
+    assert_eq!(config.resource("/a/mcp"), "https://mcp.example.com/a/mcp");
+    assert_eq!(
+        config.resource_metadata("/a/mcp"),
+        "https://mcp.example.com/.well-known/oauth-protected-resource/a/mcp"
+    );
+}
+
+#[test]
+fn what_would_be_unsafe_does_not_load() {
+    let tls = "tls: { certificate: c, key: k, ca: a, accept: [spiffe://td/envoy] }";
+    let changes = [
+        ("grpc: unix:run/t.sock", "grpc: 0.0.0.0:9191"),
+        ("grpc: unix:run/t.sock", "grpc: 10.0.0.1:9191"),
+        ("grpc: unix:run/t.sock", "grpc: localhost:9191"),
+        ("grpc: unix:run/t.sock", &format!("grpc: unix:run/t.sock\n  {tls}")),
+        (
+            "grpc: unix:run/t.sock",
+            "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, ca: a, accept: [] }",
+        ),
+        ("grpc: unix:run/t.sock", "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, ca: a }"),
+        ("https://mcp.example.com\nissuers", "http://mcp.example.com\nissuers"),
+        ("https://mcp.example.com\nissuers", "https://mcp.example.com/path\nissuers"),
+        ("https://mcp.example.com\nissuers", "https://MCP.example.com\nissuers"),
+        ("issuer: https://login", "issuer: http://login"),
+        ("algorithms: [RS256]", "algorithms: [HS256]"),
+        ("algorithms: [RS256]", "algorithms: [none]"),
+        ("algorithms: [RS256]", "algorithms: []"),
+        ("audiences: [https://mcp.example.com]", "audiences: []"),
+        ("    audiences: [https://mcp.example.com]\n", ""),
+        ("keys: { file: jwks.json }", "keys: {}"),
+        ("keys: { file: jwks.json }", "keys: { file: a, url: 'https://b/c' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'http://login.example.com/jwks' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'http://169.254.169.254/jwks' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'http://localhost/jwks' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://u:p@login.example.com/jwks' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'file:///etc/jwks' }"),
+        ("keys: { file: jwks.json }", "keys: discovery"),
+        ("algorithms: [RS256]", "algorithms: [RS256]\n    claims: { groups: [groups] }"),
+        ("algorithms: [RS256]", "algorithms: [RS256]\n    claims: { groups: ['/a~2'] }"),
+        ("algorithms: [RS256]", "algorithms: [RS256]\n    leeway: 60"),
+        ("trust_domains: [prod.example.com]", "trust_domains: [PROD.example.com]"),
+        ("trust_domains: [prod.example.com]", "trust_domains: ['spiffe://prod.example.com']"),
+        (
+            "trust_domains: [prod.example.com]",
+            "trust_domains: [prod.example.com]\n  from: principal",
+        ),
+        ("workloads:", "origins: ['https://x/']\nworkloads:"),
+        ("workloads:", "origins: ['null']\nworkloads:"),
+        ("workloads:", "origins: ['*']\nworkloads:"),
+        (
+            "workloads:",
+            "envoy: { listen: { mtls: 0.0.0.0:1, plain: 0.0.0.0:2 }, certificate: { cert: a, key: b }, bundles: c }\nworkloads:",
+        ),
+        ("workloads:", "failure_mode_allow: true\nworkloads:"),
+        ("toolgate: 1", "toolgate: 2"),
+        ("toolgate: 1\n", ""),
+    ];
+    for (from, to) in changes {
+        assert!(GOOD.contains(from), "{from}");
+        let result = read(&GOOD.replacen(from, to, 1));
+        assert!(result.is_err_and(|problems| !problems.list.is_empty()), "{to}");
+    }
+    for (from, to) in [
+        ("grpc: unix:run/t.sock", "grpc: 127.0.0.1:9191".to_owned()),
+        ("grpc: unix:run/t.sock", format!("grpc: 0.0.0.0:9191\n  {tls}")),
+        ("keys: { file: jwks.json }", "keys: { url: 'http://127.0.0.1:1/jwks' }".to_owned()),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://login.example.com/jwks' }".to_owned()),
+    ] {
+        assert!(read(&GOOD.replacen(from, &to, 1)).is_ok(), "{to}");
+    }
+}
+
+#[test]
+fn several_issuers_are_kept_apart() {
+    let second = |prefix: &str, url: &str| {
+        let one = GOOD.replacen(
+            "    algorithms: [RS256]\n",
+            "    algorithms: [RS256]\n    group_prefix: 'corp:'\n",
+            1,
+        );
+        let issuer = format!(
+            "  partner:\n    issuer: {url}\n    audiences: [x]\n    keys: {{ file: b }}\n    algorithms: [ES256]\n    group_prefix: '{prefix}'\n"
+        );
+        read(&one.replacen("workloads:", &format!("{issuer}workloads:"), 1))
+    };
+    let config = second("partner:", "https://p.example.com").unwrap();
+    assert!(config.qualifies_users());
+    assert!(second("", "https://p.example.com").is_err());
+    assert!(second("corp:", "https://p.example.com").is_err());
+    assert!(second("corp:x", "https://p.example.com").is_err());
+    assert!(second("partner:", "https://login.example.com").is_err());
+}
+
+#[test]
+fn problems_are_shown_where_they_are() {
+    let text = GOOD
+        .replace("grpc: unix:run/t.sock", "grpc: 0.0.0.0:9191")
+        .replace("RS256", "RS265")
+        .replace("policies: policies", "policy: policies");
+    insta::assert_snapshot!(read(&text).unwrap_err().to_string());
+}
