@@ -1,12 +1,63 @@
 //! Toolgate decides which person, calling from which workload, may use which tool of which MCP
-//! server.
+//! server. It runs beside Envoy as an external-authorization service.
+//!
+//! This is the map; `docs/architecture.md` says why it is drawn this way.
+//!
+//! | module | what it is | knows |
+//! |---|---|---|
+//! | [`json`] | the one strict JSON reader | nothing |
+//! | [`yaml`] | the one strict YAML reader | [`diagnostics`] |
+//! | [`diagnostics`] | problems as data, and their renderers | nothing |
+//! | [`identity`] | WHO: users, groups, workloads | nothing |
+//! | [`mcp`] | WHAT: one MCP message, strictly, as an action | [`json`] |
+//! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`yaml`] |
+//! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`identity`], [`mcp`] |
+//! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
+//! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |
+//! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |
+//! | [`disk`] | reading policy directories | [`policy`] |
+//! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
+//! | [`cli`] | one file per command | all of these |
+//! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
+//! | `telemetry` | logs (feature `serve`) | nothing |
+//!
+//! Everything above `server` has no clock, no network and no async runtime, and the compiler
+//! proves it: `cargo check --lib --no-default-features`. A test keeps the arrows.
+//!
+//! ```
+//! use toolgate::engine::{NoTrace, Query, Reason, decide};
+//! use toolgate::identity::Caller;
+//! use toolgate::mcp::{Action, Discovery};
+//! use toolgate::{disk, policy};
+//!
+//! let policies = policy::load(disk::read_policies("policies".as_ref()))?;
+//! let nobody = Caller::default();
+//! let query = Query {
+//!     server: "presto",
+//!     environment: "prod",
+//!     caller: &nobody,
+//!     channel: None,
+//!     action: Action::Discover(Discovery::Initialize),
+//!     now: "2026-11-20T12:00:00Z".parse()?,
+//! };
+//! assert_eq!(decide(&policies, &query, &mut NoTrace).reason, Some(Reason::Unauthenticated));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod authn;
+pub mod cli;
 pub mod config;
 pub mod diagnostics;
+pub mod disk;
 pub mod engine;
+pub mod envoy;
+pub mod explain;
 pub mod identity;
 pub mod json;
 pub mod mcp;
 pub mod policy;
+#[cfg(feature = "serve")]
+pub mod server;
+#[cfg(feature = "serve")]
+pub mod telemetry;
 pub mod yaml;

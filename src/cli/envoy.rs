@@ -1,0 +1,96 @@
+//! `toolgate envoy`
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::exit::{Exit, fail, print};
+use super::load;
+use crate::envoy::{BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, render, render_static};
+
+/// Writes Envoy's configuration: one route per server and environment, each with authorization.
+///
+/// Run Envoy in the directory of the configuration file: relative paths are relative to it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The sidecar's configuration
+    #[arg(long, value_name = "FILE", default_value = "envoy/toolgate.yaml")]
+    config: PathBuf,
+    /// Where to write envoy.json, routes.json and clusters.json [default: beside the configuration]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one file with everything in it instead, as `envoy --mode validate` checks it
+    #[arg(long = "static", conflicts_with = "out")]
+    static_: bool,
+    /// Also the plain loopback listener, whose callers have no workload identity
+    #[arg(long)]
+    plain: bool,
+    /// Also Envoy's administration interface, unprotected
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<SocketAddr>,
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    let config = match load::configuration(&args.config) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let policies = match load::policies(&config.policies) {
+        Ok(policies) => policies,
+        Err(exit) => return exit,
+    };
+    let Some(envoy) = &config.envoy else {
+        return fail(format_args!("{}: `envoy` is missing", args.config.display()));
+    };
+    let options = Options { plain: args.plain, admin: args.admin };
+    if args.plain && envoy.plain.is_none() {
+        return fail(format_args!("{}: `envoy.listen.plain` is missing", args.config.display()));
+    }
+    if args.static_ {
+        print(format_args!("{:#}\n", render_static(&config, envoy, &policies, &options)));
+        return Exit::Success;
+    }
+    let beside = args.config.parent().unwrap_or(Path::new(""));
+    let out = args.out.as_deref().unwrap_or(beside);
+    let seen_from_envoy = match seen_from(beside, out) {
+        Ok(path) => path,
+        Err(error) => return fail(format_args!("{}: {error}", out.display())),
+    };
+    let rendering = render(&config, envoy, &policies, &options, &seen_from_envoy);
+    // Clusters before routes: a route never leads to a cluster that is not there yet.
+    let files = [
+        (CLUSTERS_FILE, &rendering.clusters),
+        (ROUTES_FILE, &rendering.routes),
+        (BOOTSTRAP_FILE, &rendering.bootstrap),
+    ];
+    for (name, content) in files {
+        if let Err(error) = replace(&out.join(name), content) {
+            return fail(format_args!("{}: {error}", out.join(name).display()));
+        }
+    }
+    Exit::Success
+}
+
+/// The output directory as Envoy sees it from the configuration's directory.
+fn seen_from(beside: &Path, out: &Path) -> io::Result<String> {
+    let absolute = |path: &Path| {
+        fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path })
+    };
+    let out = absolute(out)?;
+    if out == absolute(beside)? {
+        return Ok(".".to_owned());
+    }
+    out.to_str().map(str::to_owned).ok_or_else(|| io::Error::other("the path is not UTF-8"))
+}
+
+/// Replaces a file by rename: Envoy takes up nothing else, and never half a file.
+fn replace(path: &Path, content: &Value) -> io::Result<()> {
+    let new = path.with_extension("json.new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(format!("{content:#}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}

@@ -1,0 +1,84 @@
+//! `toolgate explain`
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::exit::{Exit, fail, print};
+use super::load;
+use crate::engine::Verdict;
+use crate::explain::{self, Question};
+
+/// Decides one call as the server would, and says why
+///
+/// Exits with 0 if the call is allowed, 1 if it is refused, 2 if there is no answer.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// `SERVER/TOOL`, `SERVER@ENVIRONMENT/TOOL`, or `SERVER` for looking around
+    what: String,
+    /// The policy directory
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    policies: PathBuf,
+    /// Where the person works: a surface, or `SURFACE/CHANNEL`
+    #[arg(long, value_name = "SURFACE")]
+    via: Option<String>,
+    /// Who asks; without this and `--groups`, nobody is signed in
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The person's groups, by their names in groups.yaml
+    #[arg(long, value_delimiter = ',', value_name = "GROUP,...")]
+    groups: Option<Vec<String>>,
+    /// The token does not say which groups the person is in
+    #[arg(long, conflicts_with = "groups")]
+    groups_unknown: bool,
+    /// A service asks, without a person
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown"])]
+    service: Option<String>,
+    /// The arguments of the call
+    #[arg(long = "args", value_name = "JSON", default_value = "{}")]
+    arguments: String,
+    /// When, such as 2026-11-20T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    let policies = match load::policies(&args.policies) {
+        Ok(policies) => policies,
+        Err(exit) => return exit,
+    };
+    let groups = args.groups.as_ref();
+    let question = Question {
+        what: &args.what,
+        via: args.via.as_deref(),
+        service: args.service.as_deref(),
+        user: args.user.as_deref(),
+        groups: groups.map(|names| {
+            names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect()
+        }),
+        groups_unknown: args.groups_unknown,
+        args: &args.arguments,
+        at: args.at.unwrap_or_else(Timestamp::now),
+    };
+    let explanation = match explain::explain(&policies, &question) {
+        Ok(explanation) => explanation,
+        Err(error) => return fail(error),
+    };
+    match args.format {
+        Format::Text => print(explain::text(&explanation)),
+        Format::Json => print(format_args!("{:#}\n", explain::json(&policies, &explanation))),
+    }
+    match explanation.decision.verdict {
+        Verdict::Allow => Exit::Success,
+        Verdict::Deny | Verdict::NeedsApproval => Exit::No,
+    }
+}

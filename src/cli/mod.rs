@@ -1,0 +1,48 @@
+//! The command line: one file per command.
+
+mod envoy;
+mod exit;
+mod explain;
+mod load;
+mod reviews;
+#[cfg(feature = "serve")]
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+pub use self::exit::Exit;
+
+/// Decides who may call which tool of which MCP server, from where.
+#[derive(Debug, Parser)]
+#[command(name = "toolgate", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer Envoy
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
+    /// Write Envoy's configuration
+    Envoy(envoy::Args),
+    /// Decide one call, and say why
+    Explain(explain::Args),
+    /// Look after the reviews
+    Reviews(reviews::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    #[must_use]
+    pub fn run(self) -> Exit {
+        match self.command {
+            #[cfg(feature = "serve")]
+            Command::Serve(args) => serve::run(&args),
+            Command::Envoy(args) => envoy::run(&args),
+            Command::Explain(args) => explain::run(&args),
+            Command::Reviews(args) => reviews::run(&args),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Clusters: Toolgate itself, and the upstream servers.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::{grpc_address, route, socket_address, typed};
+use crate::config::{EnvoyConfig, GrpcListener, GrpcTls};
+use crate::policy::PolicySet;
+use crate::policy::model::Upstream;
+
+/// The name under which the filter finds Toolgate.
+pub(super) const TOOLGATE: &str = "toolgate";
+
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
+    let http2 = json!({ "explicit_http_config": { "http2_protocol_options": {} } });
+    let mut cluster = json!({
+        "name": TOOLGATE,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": endpoint(TOOLGATE, &grpc_address(listener)),
+        "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, http2) },
+    });
+    if let (GrpcListener::Tcp { tls: Some(GrpcTls { ca, .. }), .. }, Some(cluster)) =
+        (listener, cluster.as_object_mut())
+    {
+        let context = json!({
+            "common_tls_context": {
+                "alpn_protocols": ["h2"],
+                "tls_certificates": [certificate(envoy)],
+                "validation_context": { "trusted_ca": { "filename": ca.written } },
+            },
+        });
+        cluster.insert("transport_socket".to_owned(), upstream_tls(context));
+    }
+    cluster
+}
+
+pub(super) fn upstreams(envoy: &EnvoyConfig, policy: &PolicySet) -> Vec<Value> {
+    let mut clusters = Vec::new();
+    for server in policy.servers() {
+        for environment in &server.environments {
+            let name = route::name(policy, server, environment);
+            clusters.push(upstream(&name, &environment.upstream, envoy));
+        }
+    }
+    clusters
+}
+
+fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
+    let Upstream { tls, host, port, path: _ } = upstream;
+    // A bracketed IPv6 address is a URL's way to write it.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_address = host.parse::<IpAddr>().is_ok();
+    let options = json!({
+        "explicit_http_config": { "http_protocol_options": {} },
+        "http_filters": [remove_own_response_headers(), {
+            "name": "envoy.filters.http.upstream_codec",
+            "typed_config": typed("envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec", json!({})),
+        }],
+    });
+    let mut cluster = json!({
+        "name": name,
+        "type": if is_address { "STATIC" } else { "STRICT_DNS" },
+        "connect_timeout": "2s",
+        "load_assignment": endpoint(name, &socket_address(host, *port)),
+        "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, options) },
+    });
+    if let (Some(identity), Some(cluster)) = (tls, cluster.as_object_mut()) {
+        let mut context = json!({
+            "common_tls_context": {
+                "alpn_protocols": ["http/1.1"],
+                "tls_certificates": [certificate(envoy)],
+                "validation_context": {
+                    "match_typed_subject_alt_names": [{
+                        "san_type": "URI",
+                        "matcher": { "exact": identity.to_string() },
+                    }],
+                    "custom_validator_config": spiffe_validator(envoy),
+                },
+            },
+        });
+        if let (false, Some(context)) = (is_address, context.as_object_mut()) {
+            context.insert("sni".to_owned(), host.into());
+        }
+        cluster.insert("transport_socket".to_owned(), upstream_tls(context));
+    }
+    cluster
+}
+
+/// Nobody behind Envoy speaks as Toolgate. At the cluster, and not in the listener's chain: there
+/// it would also take the headers off Toolgate's own refusals.
+fn remove_own_response_headers() -> Value {
+    let remove = json!({
+        "remove_on_match": { "key_matcher": { "prefix": "x-toolgate-", "ignore_case": true } }
+    });
+    json!({
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": typed(
+            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            json!({ "mutations": { "response_mutations": [remove] } }),
+        ),
+    })
+}
+
+fn endpoint(cluster: &str, address: &Value) -> Value {
+    json!({
+        "cluster_name": cluster,
+        "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
+    })
+}
+
+fn upstream_tls(context: Value) -> Value {
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed(
+            "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            context,
+        ),
+    })
+}
+
+/// Envoy's own certificate.
+pub(super) fn certificate(envoy: &EnvoyConfig) -> Value {
+    json!({
+        "certificate_chain": { "filename": envoy.certificate },
+        "private_key": { "filename": envoy.key },
+    })
+}
+
+/// Each SPIFFE ID is checked against its own trust domain's bundle; one trusted root for all
+/// would let one domain issue another's IDs.
+pub(super) fn spiffe_validator(envoy: &EnvoyConfig) -> Value {
+    let directory = match envoy.bundles.rsplit_once('/') {
+        Some((directory, _)) => directory,
+        None => ".",
+    };
+    json!({
+        "name": "envoy.tls.cert_validator.spiffe",
+        "typed_config": typed(
+            "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+            json!({
+                "trust_bundles": {
+                    "filename": envoy.bundles,
+                    "watched_directory": { "path": directory },
+                },
+            }),
+        ),
+    })
+}

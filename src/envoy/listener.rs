@@ -1,0 +1,200 @@
+//! Listeners, and the filter chain that every request goes through.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::cluster::{TOOLGATE, certificate, spiffe_validator};
+use super::{MAX_BODY_BYTES, socket, typed};
+use crate::config::EnvoyConfig;
+
+/// A stream or connection does not outlive this: identities are looked at again.
+const MAX_DURATION: &str = "900s";
+
+/// Headers that only Toolgate may set, as regular expressions (RE2, whole names). Envoy refuses
+/// an expression of more than a hundred instructions, so there are several.
+const IDENTITY_HEADERS: [&str; 3] = [
+    "x-forwarded-(user|groups|email|preferred-username|access-token)",
+    "x-auth-request-.*",
+    "remote-user|x-remote-(user|groups)",
+];
+
+/// What Toolgate may change: the identity headers, its own, the token, and the headers that mirror
+/// an MCP message. Short, for the same reason.
+const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u|g|e|pre|a)).*\
+                               |remote-user|authorization|mcp-(m|n|pa).*)$";
+
+pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value) -> Value {
+    let context = json!({
+        "require_client_certificate": true,
+        // A resumed session would skip the check of the caller's certificate.
+        "disable_stateless_session_resumption": true,
+        "disable_stateful_session_resumption": true,
+        "common_tls_context": {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
+            "tls_certificates": [certificate(envoy)],
+            "validation_context": { "custom_validator_config": spiffe_validator(envoy) },
+        },
+    });
+    let socket = json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed(
+            "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            context,
+        ),
+    });
+    let chain = json!({
+        "transport_socket": socket,
+        "filters": [connection_manager("mtls", routes)],
+    });
+    json!({ "name": "mtls", "address": super::socket(envoy.mtls), "filter_chains": [chain] })
+}
+
+pub(super) fn plain(address: SocketAddr, routes: &Value) -> Value {
+    let chain = json!({ "filters": [connection_manager("plain", routes)] });
+    json!({ "name": "plain", "address": socket(address), "filter_chains": [chain] })
+}
+
+fn connection_manager(name: &str, routes: &Value) -> Value {
+    let mut manager = json!({
+        "stat_prefix": name,
+        "codec_type": "AUTO",
+        "use_remote_address": true,
+        // What this Envoy knows about its caller goes to Toolgate and nowhere else.
+        "forward_client_cert_details": "SANITIZE",
+        // Paths are compared as they come: nothing is made to match that did not.
+        "normalize_path": false,
+        "merge_slashes": false,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "strip_any_host_port": true,
+        "request_headers_timeout": "10s",
+        "stream_idle_timeout": MAX_DURATION,
+        "common_http_protocol_options": {
+            "headers_with_underscores_action": "REJECT_REQUEST",
+            "max_headers_count": 100,
+            "max_connection_duration": MAX_DURATION,
+            "max_stream_duration": MAX_DURATION,
+        },
+        "early_header_mutation_extensions": [strip_before_anything_else()],
+        "access_log": [access_log()],
+        "http_filters": [authorization(), {
+            "name": "envoy.filters.http.router",
+            "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({})),
+        }],
+    });
+    if let (Some(manager), Some(routes)) = (manager.as_object_mut(), routes.as_object()) {
+        manager.extend(routes.clone());
+    }
+    json!({
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": typed(
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            manager,
+        ),
+    })
+}
+
+fn authorization() -> Value {
+    let rules = json!({
+        "disallow_all": true,
+        "disallow_is_error": true,
+        "allow_expression": { "regex": MUTABLE_HEADERS },
+    });
+    json!({
+        "name": "envoy.filters.http.ext_authz",
+        "typed_config": typed("envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", json!({
+            "transport_api_version": "V3",
+            "stat_prefix": TOOLGATE,
+            "grpc_service": {
+                "envoy_grpc": { "cluster_name": TOOLGATE, "skip_envoy_headers": true },
+                "timeout": "1s",
+                // A restart of Toolgate is waited for, within the timeout.
+                "retry_policy": {
+                    "retry_on": "connect-failure,refused-stream,unavailable",
+                    "num_retries": 4,
+                    "retry_back_off": { "base_interval": "0.05s", "max_interval": "0.4s" },
+                },
+            },
+            // Whatever goes wrong: refused.
+            "failure_mode_allow": false,
+            "status_on_error": { "code": "ServiceUnavailable" },
+            "validate_mutations": true,
+            "decoder_header_mutation_rules": rules,
+            "clear_route_cache": true,
+            // What Toolgate reads is byte for byte what is forwarded.
+            "encode_raw_headers": true,
+            "with_request_body": {
+                "max_request_bytes": MAX_BODY_BYTES,
+                "allow_partial_message": false,
+                "pack_as_bytes": true,
+            },
+            "include_peer_certificate": true,
+        })),
+    })
+}
+
+/// Takes away what no client may send, before routing and before Toolgate sees it. The channel
+/// stays: Toolgate needs it, and removes it.
+fn strip_before_anything_else() -> Value {
+    let own = format!("x-toolgate-({})?", everything_but("channel"));
+    let remove = |regex: &str| json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": regex } } } });
+    let mut mutations: Vec<_> = IDENTITY_HEADERS.into_iter().map(remove).collect();
+    mutations.extend([remove(&own), json!({ "remove": "x-envoy-auth-partial-body" })]);
+    json!({
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": typed(
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            json!({ "mutations": mutations }),
+        ),
+    })
+}
+
+/// A regular expression for every non-empty text but one word: RE2 has no "not".
+fn everything_but(word: &str) -> String {
+    let mut alternatives = Vec::new();
+    for (at, next) in word.char_indices() {
+        let (before, _) = word.split_at(at);
+        if !before.is_empty() {
+            alternatives.push(before.to_owned());
+        }
+        alternatives.push(format!("{before}[^{next}].*"));
+    }
+    alternatives.push(format!("{word}.+"));
+    alternatives.join("|")
+}
+
+/// One line per request, from what Toolgate says: headers of a refused request are the client's.
+fn access_log() -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": typed(
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            json!({
+                "path": "/dev/stdout",
+                "log_format": { "json_format": {
+                    "time": "%START_TIME%",
+                    "method": "%REQ(:METHOD)%",
+                    "path": "%PATH(NQ:ORIG:256)%",
+                    "route": "%ROUTE_NAME%",
+                    "status": "%RESPONSE_CODE%",
+                    "details": "%RESPONSE_CODE_DETAILS%",
+                    "flags": "%RESPONSE_FLAGS%",
+                    "duration_ms": "%DURATION%",
+                    "peer": "%DOWNSTREAM_PEER_URI_SAN%",
+                    "toolgate": "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:toolgate)%",
+                } },
+            }),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::everything_but;
+
+    #[test]
+    fn everything_but_a_word() {
+        assert_eq!(everything_but("ab"), "[^a].*|a|a[^b].*|ab.+");
+    }
+}

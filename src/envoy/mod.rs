@@ -1,0 +1,163 @@
+//! Envoy's configuration, rendered from the policies: one exact route and one cluster per server
+//! and environment, in front of them one listener, and on every route external authorization.
+//!
+//! JSON and not YAML: Envoy reads YAML 1.1, where a server called `no` would be a boolean.
+
+mod cluster;
+mod listener;
+mod route;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, EnvoyConfig, GrpcListener};
+use crate::policy::PolicySet;
+
+/// The largest body that Envoy buffers and Toolgate reads.
+pub const MAX_BODY_BYTES: u32 = 1024 * 1024;
+
+/// What is rendered.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Also the plain listener of the configuration.
+    pub plain: bool,
+    /// Envoy's administration interface.
+    pub admin: Option<SocketAddr>,
+}
+
+/// The three files that Envoy reads. The last two are replaced by rename when policies change, and
+/// Envoy takes them up live.
+#[derive(Clone, Debug)]
+pub struct Rendering {
+    /// The bootstrap: listeners, and where the other two are.
+    pub bootstrap: Value,
+    /// The route configuration.
+    pub routes: Value,
+    /// The upstream clusters.
+    pub clusters: Value,
+}
+
+/// Renders the three files, to be kept in `directory` as seen from Envoy's working directory.
+#[must_use]
+pub fn render(
+    config: &Config,
+    envoy: &EnvoyConfig,
+    policy: &PolicySet,
+    options: &Options,
+    directory: &str,
+) -> Rendering {
+    let subscription = |name: &str| {
+        json!({
+            "resource_api_version": "V3",
+            "path_config_source": {
+                "path": format!("{directory}/{name}"),
+                "watched_directory": { "path": directory },
+            },
+        })
+    };
+    let source = json!({
+        "rds": { "route_config_name": route::NAME, "config_source": subscription(ROUTES_FILE) }
+    });
+    let mut bootstrap = bootstrap(config, envoy, options, &source, Vec::new());
+    if let Some(bootstrap) = bootstrap.as_object_mut() {
+        let dynamic = json!({ "cds_config": subscription(CLUSTERS_FILE) });
+        bootstrap.insert("dynamic_resources".to_owned(), dynamic);
+    }
+    let version = policy.digest().to_string();
+    Rendering {
+        bootstrap,
+        routes: json!({
+            "version_info": version,
+            "resources": [typed("envoy.config.route.v3.RouteConfiguration", route::routes(config, envoy, options, policy))],
+        }),
+        clusters: json!({
+            "version_info": version,
+            "resources": cluster::upstreams(envoy, policy)
+                .into_iter()
+                .map(|cluster| typed("envoy.config.cluster.v3.Cluster", cluster))
+                .collect::<Vec<_>>(),
+        }),
+    }
+}
+
+/// Renders everything as one static file, as `envoy --mode validate` can check it.
+#[must_use]
+pub fn render_static(
+    config: &Config,
+    envoy: &EnvoyConfig,
+    policy: &PolicySet,
+    options: &Options,
+) -> Value {
+    let source = json!({ "route_config": route::routes(config, envoy, options, policy) });
+    bootstrap(config, envoy, options, &source, cluster::upstreams(envoy, policy))
+}
+
+/// The name of the file with the bootstrap.
+pub const BOOTSTRAP_FILE: &str = "envoy.json";
+/// The name of the file with the routes.
+pub const ROUTES_FILE: &str = "routes.json";
+/// The name of the file with the upstream clusters.
+pub const CLUSTERS_FILE: &str = "clusters.json";
+
+fn bootstrap(
+    config: &Config,
+    envoy: &EnvoyConfig,
+    options: &Options,
+    routes: &Value,
+    mut clusters: Vec<Value>,
+) -> Value {
+    let mut listeners = vec![listener::mtls(envoy, routes)];
+    if let (true, Some(plain)) = (options.plain, envoy.plain) {
+        listeners.push(listener::plain(plain, routes));
+    }
+    clusters.insert(0, cluster::toolgate(&config.grpc, envoy));
+    let mut bootstrap = json!({
+        "node": { "id": "toolgate-envoy", "cluster": "mcp" },
+        "static_resources": { "listeners": listeners, "clusters": clusters },
+        "overload_manager": {
+            "resource_monitors": [{
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": typed(
+                    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    json!({ "max_active_downstream_connections": 10_000 }),
+                ),
+            }],
+        },
+    });
+    if let (Some(admin), Some(bootstrap)) = (options.admin, bootstrap.as_object_mut()) {
+        bootstrap.insert("admin".to_owned(), json!({ "address": socket(admin) }));
+    }
+    bootstrap
+}
+
+/// Whether a listener of this rendering is on the loopback, and so is called by its names.
+fn on_loopback(envoy: &EnvoyConfig, options: &Options) -> bool {
+    envoy.mtls.ip().is_loopback() || (options.plain && envoy.plain.is_some())
+}
+
+fn typed(message: &str, mut value: Value) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("@type".to_owned(), format!("type.googleapis.com/{message}").into());
+    }
+    value
+}
+
+fn socket(address: SocketAddr) -> Value {
+    socket_address(&address.ip().to_string(), address.port())
+}
+
+fn socket_address(host: &str, port: u16) -> Value {
+    json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+/// The address at which Envoy finds Toolgate.
+fn grpc_address(listener: &GrpcListener) -> Value {
+    match listener {
+        GrpcListener::Unix(path) => json!({ "pipe": { "path": path.written } }),
+        GrpcListener::Tcp { address, .. } => socket(*address),
+    }
+}

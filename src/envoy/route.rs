@@ -1,0 +1,89 @@
+//! Routes: exact paths, each told to Toolgate by name.
+
+use serde_json::{Value, json};
+
+use super::{Options, on_loopback, typed};
+use crate::config::{Config, EnvoyConfig, METADATA_PREFIX};
+use crate::policy::PolicySet;
+use crate::policy::model::{Server, ServerEnvironment};
+
+/// The route configuration's name.
+pub(super) const NAME: &str = "mcp";
+
+pub(super) fn routes(
+    config: &Config,
+    envoy: &EnvoyConfig,
+    options: &Options,
+    policy: &PolicySet,
+) -> Value {
+    let mut domains = vec![config.public_url.host.to_string()];
+    if on_loopback(envoy, options) {
+        domains.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    let mut routes = Vec::new();
+    for server in policy.servers() {
+        for environment in &server.environments {
+            let name = name(policy, server, environment);
+            routes.push(server_route(&name, environment));
+            routes.push(metadata_route(&name, environment));
+        }
+    }
+    json!({
+        "name": NAME,
+        "virtual_hosts": [{ "name": "mcp", "domains": domains, "routes": routes }],
+        // An upstream's challenge would send clients to another identity provider.
+        "response_headers_to_remove": ["www-authenticate"],
+        // A route without its cluster must not fall through to another one.
+        "validate_clusters": false,
+    })
+}
+
+/// `presto@prod`: what the route, the cluster and Toolgate call a server in an environment.
+pub(super) fn name(policy: &PolicySet, server: &Server, environment: &ServerEnvironment) -> String {
+    format!("{}@{}", server.name, policy.environment_name(environment.id))
+}
+
+fn server_route(name: &str, environment: &ServerEnvironment) -> Value {
+    let upstream = &environment.upstream;
+    json!({
+        "name": name,
+        "match": { "path": environment.path },
+        "route": {
+            "cluster": name,
+            // The match is exact, so this replaces the whole path.
+            "prefix_rewrite": upstream.path,
+            "host_rewrite_literal": format!("{}:{}", upstream.host, upstream.port),
+            // Streams are bounded by the listener; answers of tools may take their time.
+            "timeout": "0s",
+        },
+        "typed_per_filter_config": authorization(name, &environment.path, &environment.route),
+    })
+}
+
+/// Metadata that Toolgate answers itself. Should it ever not, this refuses.
+fn metadata_route(name: &str, environment: &ServerEnvironment) -> Value {
+    let path = format!("{METADATA_PREFIX}{}", environment.path);
+    json!({
+        "name": format!("{name}/metadata"),
+        "match": { "path": path },
+        "direct_response": { "status": 503 },
+        "typed_per_filter_config": authorization(name, &path, &environment.route),
+    })
+}
+
+fn authorization(name: &str, path: &str, route: &str) -> Value {
+    json!({
+        "envoy.filters.http.ext_authz": typed(
+            "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+            json!({
+                "check_settings": {
+                    "context_extensions": {
+                        "toolgate.server": name,
+                        "toolgate.path": path,
+                        "toolgate.route": route,
+                    },
+                },
+            }),
+        ),
+    })
+}

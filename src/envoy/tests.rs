@@ -1,0 +1,97 @@
+use std::path::Path;
+
+use super::*;
+use crate::{config, disk, policy};
+
+fn parts() -> (Config, PolicySet) {
+    let path = Path::new("envoy/toolgate.yaml");
+    let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
+    let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
+    (config, policy)
+}
+
+const OPTIONS: Options = Options { plain: false, admin: None };
+
+#[test]
+fn the_rendering_that_is_checked_in_is_the_rendering_of_the_samples() {
+    let (config, policy) = parts();
+    let envoy = config.envoy.as_ref().unwrap();
+    let rendering = render(&config, envoy, &policy, &OPTIONS, ".");
+    for (name, value) in [
+        (BOOTSTRAP_FILE, &rendering.bootstrap),
+        (ROUTES_FILE, &rendering.routes),
+        (CLUSTERS_FILE, &rendering.clusters),
+    ] {
+        let path = Path::new("envoy").join(name);
+        let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            checked_in == format!("{value:#}\n"),
+            "{} is out of date; run `toolgate envoy`",
+            path.display()
+        );
+    }
+}
+
+/// Every object below a value that has all of these keys.
+fn find<'v>(value: &'v Value, key: &str, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(object) => {
+            found.extend(object.get(key));
+            object.values().for_each(|value| find(value, key, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| find(item, key, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn no_route_goes_without_authorization() {
+    let (config, policy) = parts();
+    let envoy = config.envoy.as_ref().unwrap();
+    let options = Options { plain: true, ..OPTIONS };
+    let rendered = render_static(&config, envoy, &policy, &options);
+    let mut routes = Vec::new();
+    find(&rendered, "routes", &mut routes);
+    let routes: Vec<&Value> = routes.iter().flat_map(|routes| routes.as_array().unwrap()).collect();
+    // Two listeners, six servers in their environments, each with its metadata.
+    assert_eq!(routes.len(), 2 * 6 * 2);
+    for route in routes {
+        let name = route["name"].as_str().unwrap();
+        let path = route["match"]["path"].as_str().unwrap();
+        let filters = route["typed_per_filter_config"].as_object().unwrap();
+        assert_eq!(filters.len(), 1, "{name}");
+        let check = &filters["envoy.filters.http.ext_authz"]["check_settings"];
+        assert_eq!(check.as_object().unwrap().len(), 1, "{name}");
+        let extensions = &check["context_extensions"];
+        assert_eq!(extensions["toolgate.path"], path, "{name}");
+        assert_eq!(extensions["toolgate.server"], name.trim_end_matches("/metadata"), "{name}");
+    }
+    let mut filters = Vec::new();
+    find(&rendered, "http_filters", &mut filters);
+    let chains: Vec<&Value> = filters
+        .into_iter()
+        .filter(|chain| chain[1]["name"] == "envoy.filters.http.router")
+        .collect();
+    assert_eq!(chains.len(), 2);
+    for chain in chains {
+        let authorization = &chain[0]["typed_config"];
+        assert_eq!(chain[0]["name"], "envoy.filters.http.ext_authz");
+        assert_eq!(authorization["failure_mode_allow"], false);
+        assert_eq!(authorization["with_request_body"]["allow_partial_message"], false);
+        assert_eq!(authorization["encode_raw_headers"], true);
+    }
+}
+
+#[test]
+fn the_plain_listener_is_there_only_when_asked_for() {
+    let (config, policy) = parts();
+    let envoy = config.envoy.as_ref().unwrap();
+    let names = |plain| {
+        let options = Options { plain, ..OPTIONS };
+        let rendered = render_static(&config, envoy, &policy, &options);
+        let listeners = rendered["static_resources"]["listeners"].as_array().unwrap().clone();
+        listeners.iter().map(|l| l["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(false), ["mtls"]);
+    assert_eq!(names(true), ["mtls", "plain"]);
+}

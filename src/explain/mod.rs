@@ -1,0 +1,108 @@
+//! Why: one question, decided by the same `decide` that serves Envoy, with its trace in words.
+
+mod question;
+mod render;
+mod words;
+
+use jiff::Timestamp;
+
+use crate::engine::{self, Decision, Query, Recorder, Verdict};
+use crate::json::Object;
+use crate::mcp::{Action, Discovery};
+use crate::policy::PolicySet;
+
+pub use self::question::{Question, QuestionError};
+pub use self::render::{json, text};
+
+/// A decision, and how it was reached.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The server's name.
+    pub server: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The tool's name; `None` for looking around.
+    pub tool: Option<String>,
+    /// The time it was asked for.
+    pub at: Timestamp,
+    /// The answer.
+    pub decision: Decision,
+    /// Surface, reviews, bans, in the order they were looked at.
+    pub steps: Vec<Step>,
+    /// Grants that the decision could rest on.
+    pub grants: Vec<Step>,
+    /// How many grants do not call the tool.
+    pub other_grants: usize,
+    /// The grant with the fewest conditions missing, and how many those are.
+    pub nearest: Option<(String, usize)>,
+}
+
+/// One line of an explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// How it went.
+    pub outcome: Outcome,
+    /// What was looked at.
+    pub name: String,
+    /// What was found.
+    pub detail: String,
+    /// The file and line that say so.
+    pub origin: Option<String>,
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It lets the call through.
+    Ok,
+    /// It does not.
+    Miss,
+    /// A ban that matches.
+    Ban,
+    /// Somebody must agree.
+    Wait,
+}
+
+/// Decides a question and explains the answer.
+///
+/// # Errors
+///
+/// If the question names something that the policies do not declare: an answer would be about
+/// something else than what was meant.
+pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, QuestionError> {
+    let caller = question.caller(set)?;
+    let (server, environment) = question.target(set)?;
+    let arguments = question.arguments()?;
+    let empty = Object::EMPTY;
+    let arguments = arguments.as_ref().unwrap_or(&empty);
+    let action = match question.tool() {
+        Some(name) => Action::CallTool { name, arguments },
+        None => Action::Discover(Discovery::ListTools),
+    };
+    let query = Query {
+        server: &server,
+        environment: &environment,
+        caller: &caller.who,
+        channel: caller.channel.as_deref(),
+        action,
+        now: question.at,
+    };
+    let mut trace = Recorder::default();
+    let decision = engine::decide(set, &query, &mut trace);
+    let words = words::Words { set, query: &query, trace: &trace };
+    let mut grants = words.grants(decision);
+    if decision.verdict == Verdict::NeedsApproval {
+        grants.extend(words.approval());
+    }
+    Ok(Explanation {
+        steps: words.steps(decision),
+        other_grants: words.other_grants(),
+        nearest: words.nearest(decision),
+        tool: question.tool().map(str::to_owned),
+        at: question.at,
+        server,
+        environment,
+        decision,
+        grants,
+    })
+}

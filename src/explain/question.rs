@@ -1,0 +1,193 @@
+//! What somebody wants to know, in the words of the command line.
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::diagnostics::did_you_mean;
+use crate::identity::{Caller, GroupSet, Groups, User, WorkloadPattern};
+use crate::json::{self, JsonError, Limits, Object, Value};
+use crate::policy::PolicySet;
+use crate::policy::model::{Place, PlaceKind};
+
+/// A question. Names are the policies' own.
+#[derive(Clone, Debug)]
+pub struct Question<'q> {
+    /// `presto/run_query`, `presto@staging/run_query`, or `presto` for looking around.
+    pub what: &'q str,
+    /// A surface, or `surface/channel`.
+    pub via: Option<&'q str>,
+    /// A service, instead of a surface.
+    pub service: Option<&'q str>,
+    /// The person's name; decides nothing yet.
+    pub user: Option<&'q str>,
+    /// The person's groups; `None` if no person asks.
+    pub groups: Option<Vec<&'q str>>,
+    /// Whether the person's groups are unknown.
+    pub groups_unknown: bool,
+    /// The arguments, as JSON.
+    pub args: &'q str,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum QuestionError {
+    /// Something is named that the policies do not declare.
+    #[error("unknown {what} `{name}`{}", hint(.near.as_deref()))]
+    Unknown {
+        /// A server, environment, surface, ...
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What may have been meant.
+        near: Option<String>,
+    },
+    /// A service where a surface is meant, or the other way round.
+    #[error("`{name}` is not a {what}; use `{}`", if *.what == "service" { "--via" } else { "--service" })]
+    OtherKind {
+        /// What is meant.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A server runs in several environments, none of which is `prod`.
+    #[error("`{server}` runs in {environments}; say which, as `{server}@ENVIRONMENT`")]
+    Environment {
+        /// The server.
+        server: String,
+        /// Its environments.
+        environments: String,
+    },
+    /// The arguments are not a JSON object.
+    #[error("`--args` is not a JSON object: {0}")]
+    Arguments(String),
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+/// A caller, and the channel that a request from there would name.
+pub(super) struct Asker {
+    pub(super) who: Caller,
+    pub(super) channel: Option<String>,
+}
+
+const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: &[] };
+
+impl<'q> Question<'q> {
+    pub(super) fn tool(&self) -> Option<&'q str> {
+        self.what.split_once('/').map(|(_, tool)| tool)
+    }
+
+    /// The server and the environment. A server that no policy knows is a question all the same:
+    /// the answer is that it is unknown.
+    pub(super) fn target(&self, set: &PolicySet) -> Result<(String, String), QuestionError> {
+        let target = self.what.split_once('/').map_or(self.what, |(target, _)| target);
+        if let Some((server, environment)) = target.split_once('@') {
+            return Ok((server.to_owned(), environment.to_owned()));
+        }
+        let Some(server) = set.server(target) else {
+            let servers = set.servers();
+            let names = servers.iter().map(|server| &*server.name);
+            return Err(unknown("server", target, names));
+        };
+        let environment = set.bare_environment(server).ok_or_else(|| {
+            let names = server.environments.iter().map(|e| set.environment_name(e.id));
+            QuestionError::Environment {
+                server: target.to_owned(),
+                environments: names.collect::<Vec<_>>().join(", "),
+            }
+        })?;
+        Ok((target.to_owned(), set.environment_name(environment).to_owned()))
+    }
+
+    pub(super) fn caller(&self, set: &PolicySet) -> Result<Asker, QuestionError> {
+        let user = self.person(set)?;
+        let (workload, channel) = match (self.service, self.via) {
+            (Some(service), _) => (workload_of(place(set, "service", service)?), None),
+            (None, Some(via)) => {
+                let (surface, channel) = match via.split_once('/') {
+                    Some((surface, channel)) => (surface, Some(channel)),
+                    None => (via, None),
+                };
+                let place = place(set, "surface", surface)?;
+                let channel = channel.map(|name| channel_id(place, name)).transpose()?;
+                (workload_of(place), channel)
+            }
+            (None, None) => (None, None),
+        };
+        Ok(Asker { who: Caller { user, workload }, channel })
+    }
+
+    fn person(&self, set: &PolicySet) -> Result<Option<User>, QuestionError> {
+        if self.user.is_none() && self.groups.is_none() && !self.groups_unknown {
+            return Ok(None);
+        }
+        let mut groups = GroupSet::default();
+        for name in self.groups.iter().flatten() {
+            let group = set.group(name).ok_or_else(|| unknown("group", name, set.group_names()))?;
+            groups.insert(group);
+        }
+        Ok(Some(User {
+            issuer: "-".into(),
+            subject: self.user.unwrap_or("somebody").into(),
+            groups: if self.groups_unknown { Groups::Unknown } else { Groups::Known(groups) },
+            email: None,
+            preferred_username: None,
+            client: None,
+        }))
+    }
+
+    pub(super) fn arguments(&self) -> Result<Option<Object<'q>>, QuestionError> {
+        let error = |error: JsonError| QuestionError::Arguments(error.to_string());
+        match json::parse(self.args.as_bytes(), LIMITS).map_err(error)? {
+            Value::Object(object) => Ok(Some(object)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Err(QuestionError::Arguments("another kind of value".to_owned())),
+        }
+    }
+}
+
+fn unknown<'a>(
+    what: &'static str,
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> QuestionError {
+    let near = did_you_mean(name, candidates).map(str::to_owned);
+    QuestionError::Unknown { what, name: name.to_owned(), near }
+}
+
+fn place<'s>(
+    set: &'s PolicySet,
+    what: &'static str,
+    name: &str,
+) -> Result<&'s Place, QuestionError> {
+    let is_service = |place: &Place| matches!(place.kind, PlaceKind::Service);
+    match set.place_named(name) {
+        Some((_, place)) if is_service(place) == (what == "service") => Ok(place),
+        Some(_) => Err(QuestionError::OtherKind { what, name: name.to_owned() }),
+        None => Err(unknown(what, name, set.place_names())),
+    }
+}
+
+fn workload_of(place: &Place) -> Option<crate::identity::Workload> {
+    place.workloads.first().and_then(WorkloadPattern::example)
+}
+
+/// The identifier that a request from a channel would carry.
+fn channel_id(place: &Place, name: &str) -> Result<String, QuestionError> {
+    let channel = place.channel_named(name);
+    let id = channel.and_then(|channel| channel.ids.first()).map(ToString::to_string);
+    id.ok_or_else(|| {
+        let names = match &place.kind {
+            PlaceKind::Surface { channels, .. } => channels.as_slice(),
+            PlaceKind::Service => &[],
+        };
+        unknown("channel", name, names.iter().map(|channel| &*channel.name))
+    })
+}

@@ -1,0 +1,129 @@
+//! An explanation as text for people, and as JSON.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json as object};
+
+use super::{Explanation, Outcome, Step};
+use crate::engine::{Reason, Scope, Verdict};
+use crate::policy::PolicySet;
+
+/// Text: the answer, what it rests on, and what is missing.
+#[must_use]
+pub fn text(explanation: &Explanation) -> String {
+    let Explanation { server, environment, tool, at, decision, steps, grants, .. } = explanation;
+    let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC");
+    let answer = match decision.verdict {
+        Verdict::Allow => "ALLOWED".to_owned(),
+        Verdict::Deny | Verdict::NeedsApproval => {
+            format!("REFUSED  {}", decision.reason.map_or("", Reason::as_str))
+        }
+    };
+    let what = match tool {
+        Some(tool) => format!("{server}@{environment}/{tool}"),
+        None => format!("{server}@{environment}"),
+    };
+    let mut text = format!("{answer:<30}{what}, {at}\n");
+    let rows: Vec<&Step> = steps.iter().chain(grants).collect();
+    let width = |of: fn(&Step) -> usize| rows.iter().map(|step| of(step)).max().unwrap_or(0);
+    let names = width(|step| step.name.chars().count()).max(8);
+    let details = width(|step| step.detail.chars().count());
+    for Step { outcome, name, detail, origin } in rows {
+        let line = format!(
+            "  {:<4}  {name:<names$}  {detail:<details$}  {}",
+            outcome.as_str(),
+            origin.as_deref().unwrap_or_default()
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    if let Some(closing) = closing(explanation) {
+        let _ = writeln!(text, "  {closing}");
+    }
+    text
+}
+
+fn closing(explanation: &Explanation) -> Option<String> {
+    let Explanation { other_grants, nearest, tool, decision, .. } = explanation;
+    if decision.reason != Some(Reason::NoGrant) {
+        return None;
+    }
+    let others = match (tool, other_grants) {
+        (None, _) | (_, 0) => String::new(),
+        (Some(_), 1) => "1 other grant does not call this tool. ".to_owned(),
+        (Some(_), count) => format!("{count} other grants do not call this tool. "),
+    };
+    let nearest = match nearest {
+        None => String::new(),
+        Some((name, 1)) => format!("Nearest: {name}, one condition short."),
+        Some((name, count)) => format!("Nearest: {name}, {count} conditions short."),
+    };
+    let closing = format!("{others}{nearest}");
+    (!closing.is_empty()).then(|| closing.trim_end().to_owned())
+}
+
+/// One JSON document.
+#[must_use]
+pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
+    let Explanation {
+        server,
+        environment,
+        tool,
+        at,
+        decision,
+        steps,
+        grants,
+        other_grants,
+        nearest,
+    } = explanation;
+    let rows = |steps: &[Step]| steps.iter().map(row).collect::<Vec<_>>();
+    let rule = decision.rule.and_then(|rule| set.rule(rule)).map(|rule| {
+        object!({ "name": rule.name, "file": rule.file.to_string_lossy(), "line": rule.line })
+    });
+    let place = decision.place.and_then(|place| set.place(place));
+    object!({
+        "verdict": match decision.verdict {
+            Verdict::Allow => "allow",
+            Verdict::Deny => "deny",
+            Verdict::NeedsApproval => "needs_approval",
+        },
+        "reason": decision.reason.map(Reason::as_str),
+        "scope": match decision.scope {
+            Scope::Server => "server",
+            Scope::Item => "item",
+        },
+        "server": server,
+        "environment": environment,
+        "tool": tool,
+        "at": at.to_string(),
+        "surface": place.map(|place| &place.name),
+        "channel": place
+            .zip(decision.channel)
+            .and_then(|(place, channel)| place.channel(channel))
+            .map(|channel| &channel.name),
+        "rule": rule,
+        "policy": decision.policy.to_string(),
+        "steps": rows(steps),
+        "grants": rows(grants),
+        "other_grants": other_grants,
+        "nearest": nearest.as_ref().map(|(name, missing)| {
+            object!({ "grant": name, "missing": missing })
+        }),
+    })
+}
+
+fn row(step: &Step) -> Value {
+    let Step { outcome, name, detail, origin } = step;
+    object!({ "outcome": outcome.as_str(), "name": name, "detail": detail, "origin": origin })
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Miss => "miss",
+            Self::Ban => "ban",
+            Self::Wait => "wait",
+        }
+    }
+}

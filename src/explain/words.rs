@@ -1,0 +1,285 @@
+//! A trace in words.
+
+use super::{Outcome, Step};
+use crate::diagnostics::did_you_mean;
+use crate::engine::{
+    ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
+};
+use crate::identity::{GroupSet, Groups};
+use crate::mcp::Action;
+use crate::policy::PolicySet;
+use crate::policy::model::{
+    Approver, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId, RuleId,
+    Server, Via,
+};
+
+pub(super) struct Words<'w> {
+    pub(super) set: &'w PolicySet,
+    pub(super) query: &'w Query<'w>,
+    pub(super) trace: &'w Recorder,
+}
+
+fn step(outcome: Outcome, name: &str, detail: String, origin: Option<String>) -> Step {
+    Step { outcome, name: name.to_owned(), detail, origin }
+}
+
+impl Words<'_> {
+    fn server(&self) -> Option<&Server> {
+        self.set.server(self.query.server)
+    }
+
+    fn origin(&self, rule: RuleId) -> Option<String> {
+        self.set.rule(rule).map(crate::policy::model::Rule::origin)
+    }
+
+    fn rule_name(&self, rule: RuleId) -> String {
+        self.set.rule(rule).map(|rule| rule.name.to_string()).unwrap_or_default()
+    }
+
+    fn group_list(&self, groups: &GroupSet, joint: &str) -> String {
+        let names: Vec<_> = groups.iter().map(|group| self.set.group_name(group)).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(joint) }
+    }
+
+    pub(super) fn steps(&self, decision: Decision) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let miss = |name, detail: &str| step(Outcome::Miss, name, detail.to_owned(), None);
+        if decision.reason == Some(Reason::Unauthenticated) {
+            let detail = "nobody is signed in, and nothing is granted to this as a service";
+            steps.push(miss("user", detail));
+        }
+        if decision.reason == Some(Reason::ServerUnknown) {
+            steps.push(miss("server", "does not run in this environment, or not at all"));
+        }
+        steps.extend(self.place());
+        steps.extend(self.reviews());
+        steps.extend(self.tool());
+        steps.extend(self.bans());
+        steps
+    }
+
+    fn place(&self) -> Vec<Step> {
+        let Some((place, environment, channel, reaches)) = self.trace.place else {
+            return Vec::new();
+        };
+        let environment = self.set.environment_name(environment);
+        let Some(place) = place.and_then(|place| self.set.place(place)) else {
+            let detail = "this workload belongs to no surface or service".to_owned();
+            return vec![step(Outcome::Miss, "surface", detail, None)];
+        };
+        let verb = if reaches { "reaches" } else { "does not reach" };
+        let outcome = if reaches { Outcome::Ok } else { Outcome::Miss };
+        let detail = format!("{} {verb} {environment}", place.name);
+        let mut steps = vec![step(outcome, "surface", detail, self.origin(place.origin))];
+        let detail = match channel {
+            ChannelState::NotUsed => return steps,
+            ChannelState::Unknown => {
+                "not said: matches every ban by channel, and no grant".to_owned()
+            }
+            ChannelState::Other => "not listed: another place".to_owned(),
+            ChannelState::Known(id) => {
+                place.channel(id).map(|channel| channel.name.to_string()).unwrap_or_default()
+            }
+        };
+        steps.push(step(Outcome::Ok, "channel", detail, None));
+        steps
+    }
+
+    fn reviews(&self) -> Vec<Step> {
+        let reviews = &self.trace.reviews;
+        let mut missing: Vec<Step> = reviews
+            .iter()
+            .filter(|(_, in_force)| in_force.is_none())
+            .map(|(needed, _)| step(Outcome::Miss, "reviews", self.missing_review(needed), None))
+            .collect();
+        let reached = !reviews.is_empty() || self.trace.place.is_some();
+        if missing.is_empty() && reached {
+            missing.push(step(Outcome::Ok, "reviews", self.reviews_in_force(), None));
+        }
+        missing
+    }
+
+    fn reviews_in_force(&self) -> String {
+        let in_force: Vec<_> =
+            self.trace.reviews.iter().filter_map(|(_, id)| self.set.review((*id)?)).collect();
+        let names: Vec<_> = in_force.iter().map(|review| &*review.name).collect();
+        match in_force.iter().map(|review| review.last_day).min() {
+            Some(last_day) => format!("{}, to {last_day}", names.join(", ")),
+            None => "none needed here".to_owned(),
+        }
+    }
+
+    fn missing_review(&self, needed: &NeededReview) -> String {
+        let today = crate::engine::utc_day(self.query.now);
+        let state = |id: ReviewId, state: ReviewState| {
+            let Some(review) = self.set.review(id) else { return String::new() };
+            match state {
+                ReviewState::InForce => format!("{} is in force", review.name),
+                ReviewState::NotYet => format!("{} counts from {}", review.name, review.approved),
+                ReviewState::Ended => format!("{} ended {}", review.name, review.last_day),
+                ReviewState::OtherTools => {
+                    format!("{} covers other tools than there are now", review.name)
+                }
+            }
+        };
+        let listed: Vec<_> = needed
+            .listed
+            .iter()
+            .map(|listed| state(listed.id, ReviewState::of(self.set, listed, today)))
+            .collect();
+        if listed.is_empty() {
+            format!("{}: the server lists none", needed.kind)
+        } else {
+            format!("{}: {}", needed.kind, listed.join("; "))
+        }
+    }
+
+    fn tool(&self) -> Option<Step> {
+        let Action::CallTool { name, .. } = self.query.action else { return None };
+        let server = self.server()?;
+        if server.tool(name).is_some() {
+            return None;
+        }
+        let near = did_you_mean(name, server.tools().iter().map(|tool| &*tool.name));
+        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        let detail = format!("{} does not list {name}{hint}", server.name);
+        Some(step(Outcome::Miss, "tool", detail, None))
+    }
+
+    fn bans(&self) -> Vec<Step> {
+        let all = self.trace.bans.len();
+        let matching: Vec<_> =
+            self.trace.bans.iter().filter(|(_, misses)| misses.is_empty()).collect();
+        let reached = all > 0 || !self.trace.grants.is_empty();
+        if matching.is_empty() {
+            let detail = format!("0 of {all} apply");
+            return if reached {
+                vec![step(Outcome::Ok, "bans", detail, None)]
+            } else {
+                Vec::new()
+            };
+        }
+        let detail = "applies".to_owned();
+        matching
+            .into_iter()
+            .map(|(rule, _)| {
+                step(Outcome::Ban, &self.rule_name(*rule), detail.clone(), self.origin(*rule))
+            })
+            .collect()
+    }
+
+    /// The grants that call the tool, or all of them for looking around.
+    pub(super) fn grants(&self, decision: Decision) -> Vec<Step> {
+        let Some(server) = self.server() else { return Vec::new() };
+        // Once one grants, the others do not matter.
+        let granted = decision.reason != Some(Reason::NoGrant);
+        let about = self
+            .trace
+            .grants
+            .iter()
+            .filter(|(_, misses)| if granted { misses.is_empty() } else { !misses.call });
+        about
+            .filter_map(|(rule, misses)| {
+                let grant = server.grants().iter().find(|grant| grant.rule == *rule)?;
+                let (outcome, detail) = if misses.is_empty() {
+                    (Outcome::Ok, "grants it".to_owned())
+                } else {
+                    (Outcome::Miss, self.grant_misses(grant, *misses).join("; "))
+                };
+                Some(step(outcome, &self.rule_name(*rule), detail, self.origin(*rule)))
+            })
+            .collect()
+    }
+
+    pub(super) fn other_grants(&self) -> usize {
+        self.trace.grants.iter().filter(|(_, misses)| misses.call).count()
+    }
+
+    /// The grant with the fewest conditions missing, when none grants.
+    pub(super) fn nearest(&self, decision: Decision) -> Option<(String, usize)> {
+        if decision.verdict != Verdict::Deny || decision.reason != Some(Reason::NoGrant) {
+            return None;
+        }
+        let calling = self.trace.grants.iter().filter(|(_, misses)| !misses.call);
+        let nearest = calling.min_by_key(|(_, misses)| misses.count())?;
+        Some((self.rule_name(nearest.0), nearest.1.count()))
+    }
+
+    pub(super) fn approval(&self) -> Option<Step> {
+        let Action::CallTool { name, .. } = self.query.action else { return None };
+        let (_, tool) = self.server()?.tool(name)?;
+        let detail = match tool.approval.as_ref()? {
+            Approver::Caller => "the caller confirms".to_owned(),
+            Approver::AnotherPerson => "somebody else agrees".to_owned(),
+            Approver::Groups(groups) => {
+                format!("somebody else agrees, from {}", self.group_list(groups, " or "))
+            }
+        };
+        Some(step(Outcome::Wait, "approval", detail, None))
+    }
+
+    fn grant_misses(&self, grant: &Grant, misses: GrantMisses) -> Vec<String> {
+        let GrantMisses { who, via, environment, call: _, ended } = misses;
+        let mut words = Vec::new();
+        if who {
+            words.push(self.who(&grant.who));
+        }
+        if let (true, GrantWho::People(_, needed)) = (via, &grant.who) {
+            words.push(format!("via: needs {}", self.via(needed)));
+        }
+        if environment {
+            let names: Vec<_> = grant.environments.iter().map(|id| self.environment(*id)).collect();
+            words.push(format!("in: needs {}", names.join(" or ")));
+        }
+        if let (true, Some(last_day)) = (ended, grant.last_day) {
+            words.push(format!("ended {last_day}"));
+        }
+        words
+    }
+
+    fn environment(&self, id: EnvironmentId) -> &str {
+        self.set.environment_name(id)
+    }
+
+    fn who(&self, who: &GrantWho) -> String {
+        let has = match self.query.caller.user.as_ref().map(|user| &user.groups) {
+            None => "nobody is signed in".to_owned(),
+            Some(Groups::Unknown) => "groups are unknown".to_owned(),
+            Some(Groups::Known(groups)) => format!("has {}", self.group_list(groups, ", ")),
+        };
+        match who {
+            GrantWho::People(People::AnyoneSignedIn, _) => "people: nobody is signed in".to_owned(),
+            GrantWho::People(People::Groups(needed), _) => {
+                format!("people: needs {}, {has}", self.group_list(needed, " or "))
+            }
+            GrantWho::Services(services) => {
+                let names: Vec<_> =
+                    services.iter().filter_map(|id| self.set.place(*id)).map(name_of).collect();
+                format!("services: needs {}, without a person", names.join(" or "))
+            }
+        }
+    }
+
+    fn via(&self, via: &Via) -> String {
+        match via {
+            Via::AnySurface => "a surface with a workload identity".to_owned(),
+            Via::Places(places) => {
+                let names: Vec<_> = places
+                    .iter()
+                    .filter_map(|via| {
+                        let place = self.set.place(via.surface)?;
+                        Some(match via.channel.and_then(|channel| place.channel(channel)) {
+                            Some(channel) => format!("{}/{}", place.name, channel.name),
+                            None => place.name.to_string(),
+                        })
+                    })
+                    .collect();
+                names.join(" or ")
+            }
+        }
+    }
+}
+
+fn name_of(place: &Place) -> &str {
+    &place.name
+}

@@ -1,0 +1,101 @@
+//! Answers, free of Envoy's types. Whatever is not an [`Answer::Allow`] refuses.
+
+use serde_json::{Value, json};
+
+use crate::engine::Reason;
+use crate::mcp::Id;
+
+/// What Envoy is told.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    /// Forward the request with these changes.
+    Allow(Forward),
+    /// Answer the client, and forward nothing.
+    Refuse(Reply),
+}
+
+/// How a request is changed before it is forwarded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Forward {
+    /// Each name once; replaces every copy that the client sent.
+    pub(super) set: Vec<(&'static str, String)>,
+    /// Never a name that is also set: Envoy removes after it sets.
+    pub(super) remove: Vec<String>,
+}
+
+/// An answer to the client.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+}
+
+/// JSON-RPC and MCP error codes.
+pub(super) mod code {
+    /// JSON-RPC 2.0: not JSON.
+    pub(in crate::server) const PARSE_ERROR: i64 = -32700;
+    /// JSON-RPC 2.0: not a message.
+    pub(in crate::server) const INVALID_REQUEST: i64 = -32600;
+    /// JSON-RPC 2.0: no such method.
+    pub(in crate::server) const METHOD_NOT_FOUND: i64 = -32601;
+    /// MCP 2026-07-28: headers and body disagree.
+    pub(in crate::server) const HEADER_MISMATCH: i64 = -32020;
+    /// MCP 2026-07-28: a revision that is not spoken.
+    pub(in crate::server) const UNSUPPORTED_VERSION: i64 = -32022;
+    /// Refused by policy. Outside the range that JSON-RPC and MCP keep for themselves.
+    pub(in crate::server) const REFUSED: i64 = 403;
+}
+
+impl Reply {
+    fn new(status: u16, decision_id: &str, body: String) -> Self {
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+            ("x-toolgate-decision-id", decision_id.to_owned()),
+        ];
+        Self { status, headers, body }
+    }
+
+    /// A short JSON body.
+    pub(super) fn http(status: u16, reason: Reason, decision_id: &str) -> Self {
+        let body = json!({
+            "error": reason.as_str(),
+            "message": reason.public_message(),
+            "decision_id": decision_id,
+        });
+        Self::new(status, decision_id, body.to_string())
+    }
+
+    /// A JSON-RPC error; the id stands as it came, or is null.
+    pub(super) fn rpc(
+        status: u16,
+        id: Option<Id<'_>>,
+        decision_id: &str,
+        (code, message): (i64, &str),
+        data: &Value,
+    ) -> Self {
+        let id = id.map_or("null", Id::as_json);
+        let error = json!({ "code": code, "message": message, "data": data });
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
+        Self::new(status, decision_id, body)
+    }
+
+    /// A document that anybody may read.
+    pub(super) fn document(document: &Value) -> Self {
+        Self {
+            status: 200,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("cache-control", "no-store".to_owned()),
+            ],
+            body: document.to_string(),
+        }
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}

@@ -1,0 +1,121 @@
+//! What is asked: the request line, the headers that matter, and the body as an action.
+
+use super::edge::Refused;
+use super::refusal::Say;
+use super::request::{Headers, Incoming};
+use crate::config::Config;
+use crate::mcp::{self, Action, Discovery, Era, Message, MirrorHeaders};
+
+/// The header by which a surface with channels says which one. Believed from nobody else.
+const CHANNEL: &str = "x-toolgate-channel";
+
+/// Path, method, origin: what is settled before anybody is looked at.
+pub(super) fn check_request_line(
+    incoming: &Incoming<'_>,
+    config: &Config,
+    say: &Say<'_>,
+) -> Result<(), Refused> {
+    // Byte for byte: the query, an escape or another case make it another path.
+    if incoming.path != incoming.route.path {
+        return Err(say.bad_request("the path or query is not this server's"));
+    }
+    if !matches!(incoming.method, "POST" | "GET" | "DELETE") {
+        return Err(say.method_not_allowed("POST, GET, DELETE"));
+    }
+    if incoming.headers.all("upgrade").next().is_some() {
+        return Err(say.bad_request("upgrades are not accepted"));
+    }
+    // A browser that is led here by a foreign page says so.
+    let mut origins = incoming.headers.all("origin");
+    let known = |origin: &[u8]| config.origins.iter().any(|known| known.as_bytes() == origin);
+    match (origins.next(), origins.next()) {
+        (None, _) => Ok(()),
+        (Some(origin), None) if known(origin) => Ok(()),
+        (Some(_), _) => Err(say.foreign_origin()),
+    }
+}
+
+/// The message in the body; `None` for GET and DELETE, which have none.
+pub(super) fn message<'r>(
+    incoming: &Incoming<'r>,
+    say: &Say<'_>,
+) -> Result<Option<Message<'r>>, Refused> {
+    let headers = &incoming.headers;
+    let coding = headers.all("content-encoding").any(|coding| coding != b"identity");
+    let partial = headers.all("x-envoy-auth-partial-body").any(|partial| partial != b"false");
+    if coding || partial {
+        return Err(say.bad_request("the body is encoded or incomplete"));
+    }
+    if incoming.method != "POST" {
+        return if incoming.body.is_empty() {
+            Ok(None)
+        } else {
+            Err(say.bad_request("GET and DELETE have no body"))
+        };
+    }
+    match headers.once("content-type") {
+        Ok(Some(value)) if is_json(value) => {}
+        _ => return Err(say.bad_request("the content type is not application/json")),
+    }
+    let message = mcp::parse(incoming.body).map_err(|problem| say.malformed(problem, None))?;
+    Ok(Some(message))
+}
+
+/// `application/json`, with `charset=utf-8` at most.
+fn is_json(value: &[u8]) -> bool {
+    let Ok(value) = std::str::from_utf8(value) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let is_media_type = parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("charset")
+                && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    };
+    is_media_type && parts.all(is_utf8)
+}
+
+/// The action, and the era whose rules it follows.
+pub(super) fn action<'m>(
+    incoming: &Incoming<'_>,
+    message: Option<&'m Message<'_>>,
+    say: &Say<'_>,
+) -> Result<(Action<'m>, Era), Refused> {
+    let mut mirrors = MirrorHeaders::default();
+    let text = |value| std::str::from_utf8(value).ok();
+    for (name, mirror) in [
+        ("mcp-protocol-version", &mut mirrors.version),
+        ("mcp-method", &mut mirrors.method),
+        ("mcp-name", &mut mirrors.name),
+    ] {
+        incoming.headers.all(name).for_each(|value| mirror.add(text(value)));
+    }
+    let Some(message) = message else {
+        let era = mirrors.bodiless_era().map_err(|problem| say.malformed(problem, None))?;
+        return match (era, incoming.method) {
+            (Era::Older, "GET") => Ok((Action::Discover(Discovery::OpenStream), era)),
+            (Era::Older, "DELETE") => Ok((Action::Discover(Discovery::EndSession), era)),
+            _ => Err(say.method_not_allowed("POST")),
+        };
+    };
+    let refuse = |problem| say.malformed(problem, message.id());
+    let action = message.action().map_err(refuse)?;
+    let era = mirrors.era(message, &action).map_err(refuse)?;
+    Ok((action.of_era(era), era))
+}
+
+/// The channel that the request says it comes from.
+pub(super) fn channel<'r>(
+    headers: &Headers<'r>,
+    say: &Say<'_>,
+) -> Result<Option<&'r str>, Refused> {
+    match headers.once(CHANNEL) {
+        Ok(None) => Ok(None),
+        Ok(Some(value)) => std::str::from_utf8(value)
+            .map(Some)
+            .map_err(|_| say.bad_request("the channel is not text")),
+        Err(_) => Err(say.bad_request("two channels")),
+    }
+}

@@ -1,0 +1,178 @@
+//! The headers that an upstream may trust: set by Toolgate or not there at all.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+use super::answer::Forward;
+use super::request::Headers;
+use crate::identity::{Groups, User, Workload};
+use crate::mcp::Era;
+use crate::policy::PolicySet;
+
+const USER: &str = "x-forwarded-user";
+const EMAIL: &str = "x-forwarded-email";
+const PREFERRED_USERNAME: &str = "x-forwarded-preferred-username";
+const GROUPS: &str = "x-forwarded-groups";
+const WORKLOAD: &str = "x-toolgate-workload";
+const SURFACE: &str = "x-toolgate-surface";
+const VERIFIED_CHANNEL: &str = "x-toolgate-verified-channel";
+const DECISION_ID: &str = "x-toolgate-decision-id";
+
+/// Headers that upstreams believe, here or behind other gateways: nobody but Toolgate sets them.
+const RESERVED: &[&str] = &[
+    USER,
+    EMAIL,
+    PREFERRED_USERNAME,
+    GROUPS,
+    "x-forwarded-access-token",
+    "remote-user",
+    "x-remote-user",
+    "x-remote-groups",
+];
+
+/// Prefixes of reserved headers.
+const RESERVED_PREFIXES: &[&str] = &["x-toolgate-", "x-auth-request-"];
+
+/// Headers of revision 2026-07-28; in an older request nothing has compared them with the body.
+const MIRRORS: &[&str] = &["mcp-method", "mcp-name"];
+const MIRROR_PREFIX: &str = "mcp-param-";
+
+/// Who a request is forwarded for.
+pub(super) struct Identity<'i> {
+    pub(super) user: Option<&'i User>,
+    pub(super) workload: Option<&'i Workload>,
+    /// Whether users are named with their issuer.
+    pub(super) qualified: bool,
+    pub(super) surface: Option<&'i str>,
+    pub(super) channel: Option<&'i str>,
+    pub(super) decision_id: &'i str,
+}
+
+/// The changes to a request that is let through.
+pub(super) fn forward(
+    identity: &Identity<'_>,
+    policy: &PolicySet,
+    headers: &Headers<'_>,
+    era: Era,
+) -> Forward {
+    let user = identity.user;
+    let mut set: Vec<(&'static str, String)> = Vec::with_capacity(8);
+    let mut put = |name, value: Option<String>| {
+        set.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
+    };
+    put(USER, user.map(|user| user_name(user, identity.qualified)));
+    put(EMAIL, user.and_then(|user| user.email.as_deref()).map(encoded));
+    let preferred = user.and_then(|user| user.preferred_username.as_deref());
+    put(PREFERRED_USERNAME, preferred.map(encoded));
+    put(GROUPS, user.and_then(|user| group_list(&user.groups, policy)));
+    put(WORKLOAD, identity.workload.map(ToString::to_string));
+    put(SURFACE, identity.surface.map(str::to_owned));
+    put(VERIFIED_CHANNEL, identity.channel.map(encoded));
+    put(DECISION_ID, Some(identity.decision_id.to_owned()));
+
+    let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
+    let mut remove: Vec<String> =
+        RESERVED.iter().filter(|name| !is_set(name)).map(|name| (*name).to_owned()).collect();
+    remove.push("authorization".to_owned());
+    for name in headers.names() {
+        let believed = is_reserved(name) || (era == Era::Older && is_mirror(name));
+        if believed && !is_set(name) && !remove.iter().any(|known| known == name) {
+            remove.push(name.to_owned());
+        }
+    }
+    Forward { set, remove }
+}
+
+/// Whether a header's name is reserved, however it is spelled: some servers read `_` as `-`.
+fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    RESERVED.contains(&name.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_mirror(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    MIRRORS.contains(&name.as_str()) || name.starts_with(MIRROR_PREFIX)
+}
+
+/// `subject`, or `issuer|subject` where subjects of several issuers could collide.
+pub(super) fn user_name(user: &User, qualified: bool) -> String {
+    let subject = encoded(&user.subject);
+    if qualified { format!("{}|{subject}", user.issuer) } else { subject }
+}
+
+/// Policy names joined by commas; `None` if there are none, or if they are unknown.
+fn group_list(groups: &Groups, policy: &PolicySet) -> Option<String> {
+    let Groups::Known(groups) = groups else {
+        return None;
+    };
+    let names: Vec<_> = groups.iter().map(|group| encoded(policy.group_name(group))).collect();
+    (!names.is_empty()).then(|| names.join(","))
+}
+
+/// Everything that could be read as something else: the list's comma, the escape itself, and the
+/// `|` between issuer and subject. Bytes outside ASCII are always encoded.
+const UNSAFE: &AsciiSet = &CONTROLS.add(b',').add(b'%').add(b'|');
+
+/// Percent-encodes what does not survive a header, injectively. Blanks at the ends are encoded,
+/// since readers trim them.
+fn encoded(text: &str) -> String {
+    let inner = text.trim_matches(' ');
+    let start = text.len() - text.trim_start_matches(' ').len();
+    let end = if inner.is_empty() { 0 } else { text.len() - start - inner.len() };
+    let blanks = |count: usize| "%20".repeat(count);
+    format!("{}{}{}", blanks(start), percent_encode(inner.as_bytes(), UNSAFE), blanks(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_survive_a_header() {
+        for (text, expected) in [
+            ("ads", "ads"),
+            ("a,b", "a%2Cb"),
+            ("100%", "100%25"),
+            ("%2C", "%252C"),
+            (" admin ", "%20admin%20"),
+            ("  ", "%20%20"),
+            ("two words", "two words"),
+            ("a\r\nx: y", "a%0D%0Ax: y"),
+            ("é", "%C3%A9"),
+            ("corp|alice", "corp%7Calice"),
+        ] {
+            assert_eq!(encoded(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reserved_names_are_found_however_they_are_spelled() {
+        for name in [
+            "x-forwarded-user",
+            "X-Forwarded-Groups",
+            "x_forwarded_user",
+            "x-forwarded_email",
+            "x-toolgate-anything",
+            "X_Toolgate_Channel",
+            "remote_user",
+            "x-auth-request-user",
+        ] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["x-forwarded-for", "x-forwarded-proto", "user", "mcp-session-id"] {
+            assert!(!is_reserved(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_injective_and_safe(a in any::<String>(), b in any::<String>()) {
+            let (x, y) = (encoded(&a), encoded(&b));
+            prop_assert_eq!(a == b, x == y);
+            prop_assert!(x.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b','));
+            prop_assert_eq!(x.trim(), x.as_str());
+        }
+    }
+}

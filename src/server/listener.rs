@@ -1,0 +1,130 @@
+//! Where Envoy connects: a Unix socket that only its group may open, or TCP.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::transport::server::Router;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+
+use super::ServeError;
+use super::service::Service;
+use crate::config::{FilePath, GrpcListener, GrpcTls};
+use crate::envoy::MAX_BODY_BYTES;
+
+const SOCKET_MODE: u32 = 0o660;
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// A request carries headers and a certificate beside its body.
+const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES as usize + 1024 * 1024;
+
+pub(super) async fn serve(
+    listener: &GrpcListener,
+    service: Service,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let server = match listener {
+        GrpcListener::Tcp { tls: Some(tls), .. } => {
+            Server::builder().tls_config(tls_config(tls)?)?
+        }
+        GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Server::builder(),
+    };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<AuthorizationServer<Service>>().await;
+    let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let router = { server }.add_service(service).add_service(health);
+    match listener {
+        GrpcListener::Unix(FilePath { path, .. }) => {
+            let result = serve_unix(router, path, stopping).await;
+            fs::remove_file(path).ok();
+            result
+        }
+        GrpcListener::Tcp { address, .. } => {
+            let refuse = |error: io::Error| listen_error(address.to_string(), &error);
+            let listener = TcpListener::bind(address).await.map_err(refuse)?;
+            tracing::info!(grpc = %address, "ready for Envoy");
+            let incoming = TcpListenerStream::new(listener);
+            Ok(router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await?)
+        }
+    }
+}
+
+async fn serve_unix(
+    router: Router,
+    path: &Path,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let refuse = |error: io::Error| listen_error(format!("unix:{}", path.display()), &error);
+    prepare_directory(path).map_err(refuse)?;
+    remove_stale_socket(path).map_err(refuse)?;
+    let listener = UnixListener::bind(path).map_err(refuse)?;
+    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(refuse)?;
+    tracing::info!(grpc = %path.display(), "ready for Envoy");
+    let incoming = UnixListenerStream::new(listener);
+    Ok(router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await?)
+}
+
+/// Resolves once stopping begins, or once nobody could begin it any more.
+pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
+    stopping.wait_for(|stopping| *stopping).await.ok();
+}
+
+fn listen_error(address: String, error: &io::Error) -> ServeError {
+    ServeError::Listen { address, reason: error.to_string() }
+}
+
+/// Makes the socket's directory. One that others may enter is not made safe behind their backs:
+/// it may be somebody else's.
+fn prepare_directory(path: &Path) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Err(io::Error::other("the socket needs a directory of its own"));
+    };
+    if !directory.exists() {
+        if let Some(parent) = directory.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        return DirBuilder::new().mode(DIRECTORY_MODE).create(directory);
+    }
+    let mode = fs::metadata(directory)?.permissions().mode();
+    if mode.trailing_zeros() >= 3 {
+        return Ok(());
+    }
+    let (directory, mode) = (directory.display(), mode & 0o777);
+    Err(io::Error::other(format!(
+        "everybody may enter {directory} (mode {mode:03o}); give the socket a directory of its own, or run `chmod 0750` on it"
+    )))
+}
+
+/// A socket that nobody answers on is left over from a process that was killed.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(io::Error::other("a file that is not a socket is in the way"));
+    }
+    if StdUnixStream::connect(path).is_ok() {
+        return Err(io::Error::other("another process serves there"));
+    }
+    fs::remove_file(path)
+}
+
+fn tls_config(tls: &GrpcTls) -> Result<ServerTlsConfig, ServeError> {
+    let read = |path: &Path| {
+        fs::read(path).map_err(|error| ServeError::Tls {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })
+    };
+    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
+    let ca = Certificate::from_pem(read(&tls.ca.path)?);
+    Ok(ServerTlsConfig::new().identity(identity).client_ca_root(ca))
+}

@@ -1,0 +1,76 @@
+//! `envoy.service.auth.v3.Authorization`.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use jiff::Timestamp;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tonic::{Request, Response, Status};
+
+use super::answer::{Answer, Reply};
+use super::edge::Edge;
+use super::request::Incoming;
+use super::response::check_response;
+use crate::authn::svid;
+use crate::config::{GrpcListener, GrpcTls};
+use crate::engine::Reason;
+use crate::identity::Workload;
+
+/// Answers Envoy.
+pub(super) struct Service {
+    edge: Arc<Edge>,
+    /// Who may ask, where the transport proves it; `None` where it need not.
+    accept: Option<Vec<Workload>>,
+}
+
+impl Service {
+    pub(super) fn new(edge: Arc<Edge>, listener: &GrpcListener) -> Self {
+        let accept = match listener {
+            GrpcListener::Tcp { tls: Some(GrpcTls { accept, .. }), .. } => Some(accept.clone()),
+            GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => None,
+        };
+        Self { edge, accept }
+    }
+
+    /// TLS has verified the chain; only the configured identities may ask.
+    fn may_ask<T>(&self, request: &Request<T>, now: Timestamp) -> bool {
+        let Some(accept) = &self.accept else {
+            return true;
+        };
+        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let certificates = tls.and_then(TlsConnectInfo::peer_certs);
+        let leaf = certificates.as_deref().and_then(|certificates| certificates.first());
+        match leaf.map(|leaf| svid::leaf(leaf.as_ref(), now)) {
+            Some(Ok(workload)) => accept.contains(&workload),
+            Some(Err(_)) | None => false,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for Service {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        let now = Timestamp::now();
+        if !self.may_ask(&request, now) {
+            tracing::error!("somebody other than Envoy asked");
+            return Err(Status::permission_denied("only Envoy may ask"));
+        }
+        let request = request.into_inner();
+        let response = match Incoming::of(&request) {
+            Ok(incoming) => {
+                let (answer, metadata) = self.edge.check(&incoming, now);
+                check_response(answer, metadata)
+            }
+            Err(error) => {
+                tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
+                let reply = Reply::http(503, Reason::Unavailable, "none");
+                check_response(Answer::Refuse(reply), Vec::new())
+            }
+        };
+        Ok(Response::new(response))
+    }
+}

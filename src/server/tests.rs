@@ -1,0 +1,191 @@
+//! What a real Envoy would never send, and what it must never be told.
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
+use jiff::Timestamp;
+
+use super::answer::{Answer, Forward, Reply};
+use super::edge::Edge;
+use super::keys::Keys;
+use super::request::{Headers, Incoming};
+use super::response::check_response;
+use super::*;
+use crate::engine::Reason;
+use crate::mcp::Era;
+use crate::{config, disk, policy};
+
+fn edge() -> Edge {
+    let path = std::path::Path::new("envoy/toolgate.yaml");
+    let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
+    let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
+    let keys = Arc::new(Keys::new(&config.issuers));
+    Edge { config, policy: ArcSwap::from_pointee(policy), keys }
+}
+
+fn request(
+    edge: &Edge,
+    change: impl FnOnce(&mut AttributeContext, &mut HttpRequest),
+) -> CheckRequest {
+    let policy = edge.policy.load();
+    let environment = &policy.server("presto").unwrap().environments[0];
+    let header = |key: &str, value: &str| HeaderValue {
+        key: key.to_owned(),
+        raw_value: value.as_bytes().to_vec(),
+        ..HeaderValue::default()
+    };
+    let mut http = HttpRequest {
+        method: "POST".to_owned(),
+        path: "/presto/mcp".to_owned(),
+        header_map: Some(HeaderMap { headers: vec![header("content-type", "application/json")] }),
+        raw_body: br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.to_vec(),
+        ..HttpRequest::default()
+    };
+    let mut attributes = AttributeContext {
+        context_extensions: HashMap::from([
+            ("toolgate.server".to_owned(), "presto@prod".to_owned()),
+            ("toolgate.path".to_owned(), environment.path.to_string()),
+            ("toolgate.route".to_owned(), environment.route.to_string()),
+        ]),
+        ..AttributeContext::default()
+    };
+    change(&mut attributes, &mut http);
+    attributes.request = Some(Request { http: Some(http), ..Request::default() });
+    CheckRequest { attributes: Some(attributes) }
+}
+
+fn status(response: &CheckResponse) -> (i32, i32) {
+    let grpc = response.status.as_ref().unwrap().code;
+    match response.http_response.as_ref().unwrap() {
+        HttpResponse::DeniedResponse(denied) => (grpc, denied.status.as_ref().unwrap().code),
+        HttpResponse::OkResponse(_) => (grpc, 200),
+        HttpResponse::ErrorResponse(_) => panic!("never built"),
+    }
+}
+
+fn ask(edge: &Edge, request: &CheckRequest) -> (i32, i32) {
+    let incoming = Incoming::of(request).unwrap();
+    let (answer, metadata) = edge.check(&incoming, Timestamp::now());
+    status(&check_response(answer, metadata))
+}
+
+const DENIED: i32 = 7;
+
+#[test]
+fn every_answer_but_an_allow_is_denied_in_both_places_that_envoy_looks_at() {
+    let refuse = Answer::Refuse(Reply::http(200, Reason::NoGrant, "id"));
+    assert_eq!(status(&check_response(refuse, Vec::new())), (DENIED, 200));
+    let allow = Answer::Allow(Forward::default());
+    assert_eq!(status(&check_response(allow, Vec::new())), (0, 200));
+}
+
+#[test]
+fn an_envoy_that_is_configured_otherwise_gets_no_decision() {
+    let edge = edge();
+    let broken: Vec<CheckRequest> = vec![
+        CheckRequest::default(),
+        CheckRequest { attributes: Some(AttributeContext::default()) },
+        request(&edge, |attributes, _| attributes.context_extensions.clear()),
+        request(&edge, |attributes, _| {
+            attributes.context_extensions.insert("toolgate.server".to_owned(), "presto".to_owned());
+        }),
+        request(&edge, |attributes, _| {
+            attributes.context_extensions.remove("toolgate.path");
+        }),
+        request(&edge, |attributes, _| {
+            attributes.context_extensions.remove("toolgate.route");
+        }),
+        request(&edge, |_, http| http.header_map = None),
+        request(&edge, |_, http| {
+            http.headers.insert("authorization".to_owned(), "Bearer x".to_owned());
+        }),
+        request(&edge, |_, http| http.body = "{}".to_owned()),
+    ];
+    for (index, request) in broken.iter().enumerate() {
+        assert!(Incoming::of(request).is_err(), "case {index}");
+    }
+}
+
+#[test]
+fn a_route_that_is_not_the_policys_is_no_route() {
+    let edge = edge();
+    assert_eq!(ask(&edge, &request(&edge, |_, _| {})), (DENIED, 401));
+    let stale = request(&edge, |attributes, _| {
+        attributes.context_extensions.insert("toolgate.route".to_owned(), "0".repeat(32));
+    });
+    assert_eq!(ask(&edge, &stale), (DENIED, 503));
+    let moved = request(&edge, |attributes, http| {
+        attributes.context_extensions.insert("toolgate.path".to_owned(), "/other/mcp".to_owned());
+        "/other/mcp".clone_into(&mut http.path);
+    });
+    assert_eq!(ask(&edge, &moved), (DENIED, 503));
+}
+
+#[test]
+fn a_token_that_cannot_be_verified_yet_is_neither_good_nor_bad() {
+    let edge = edge();
+    // The header and claims need not be signed: the keys are not known.
+    let part = |json: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json)
+    };
+    let claims = r#"{"iss":"https://login.example.com","sub":"a"}"#;
+    let token = format!("{}.{}.AAAA", part(r#"{"alg":"ES256","typ":"at+jwt"}"#), part(claims));
+    let request = request(&edge, |_, http| {
+        http.header_map.as_mut().unwrap().headers.push(HeaderValue {
+            key: "authorization".to_owned(),
+            raw_value: format!("Bearer {token}").into_bytes(),
+            ..HeaderValue::default()
+        });
+    });
+    assert_eq!(ask(&edge, &request), (DENIED, 503));
+}
+
+#[test]
+fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
+    let edge = edge();
+    let policy = edge.policy.load();
+    let identity = forward::Identity {
+        user: None,
+        workload: None,
+        qualified: false,
+        surface: Some("ai-chat"),
+        channel: None,
+        decision_id: "id",
+    };
+    let names = [
+        ("x-forwarded-user", "root"),
+        ("x_forwarded_groups", "root"),
+        ("x-toolgate-channel", "C1"),
+        ("x-toolgate-surface", "root"),
+        ("mcp-method", "tools/call"),
+        ("mcp-param-region", "eu"),
+        ("authorization", "Bearer x"),
+        ("accept", "application/json"),
+    ];
+    let headers = Headers::for_test(&names);
+    for (era, mirrors_removed) in [(Era::Older, true), (Era::Modern, false)] {
+        let Forward { set, remove } = forward::forward(&identity, &policy, &headers, era);
+        let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
+        let is_removed = |name: &str| remove.iter().any(|known| known == name);
+        assert!(set.iter().all(|(name, _)| !is_removed(name)));
+        for name in [
+            "x-forwarded-user",
+            "x-forwarded-groups",
+            "x-forwarded-email",
+            "x-forwarded-preferred-username",
+            "x_forwarded_groups",
+            "x-toolgate-channel",
+            "x-toolgate-surface",
+            "authorization",
+        ] {
+            assert!(is_set(name) != is_removed(name), "{name}");
+        }
+        assert!(!is_set("accept") && !is_removed("accept"));
+        assert_eq!(is_removed("mcp-method"), mirrors_removed);
+        assert_eq!(is_removed("mcp-param-region"), mirrors_removed);
+    }
+}

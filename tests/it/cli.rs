@@ -1,0 +1,188 @@
+//! The command line, run as a person runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a command printed, and how it ended.
+fn toolgate(arguments: &str) -> String {
+    run(Path::new(env!("CARGO_MANIFEST_DIR")), arguments)
+}
+
+fn run(directory: &Path, arguments: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+        .args(words(arguments))
+        .current_dir(directory)
+        .env_clear()
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    format!(
+        "exit: {}\n{}{}",
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap()
+    )
+}
+
+/// Splits at blanks; single quotes keep a word together.
+fn words(text: &str) -> Vec<String> {
+    text.split('\'')
+        .enumerate()
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
+}
+
+/// The samples, copied to where they can be changed.
+fn copy_of_policies() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let to = directory.path().join("policies");
+    std::fs::create_dir_all(to.join("servers")).unwrap();
+    for inside in ["", "servers"] {
+        for entry in std::fs::read_dir(from.join(inside)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), to.join(inside).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    (directory, to)
+}
+
+#[test]
+fn explain_tells_the_samples_stories() {
+    let questions = [
+        "presto/run_query --via ai-chat --user alice --groups ads --args '{\"sql\":\"select 1\"}'",
+        "presto/get_revenue_metrics --via ai-chat --user alice --groups ads,finance",
+        "presto/get_revenue_metrics --via ai-chat --groups ads-eng",
+        "presto/get_revenue_metrics --via ai-chat --groups ads-eng,contractors",
+        "presto/overwrite_table --via ai-chat --groups infra",
+        "presto/run_query --via ai-chat --groups-unknown",
+        "presto@staging/run_query --via ide --groups data-platform",
+        "presto/list_tables --service nightly-lineage",
+        "presto/run_query --service nightly-lineage",
+        "presto/list_tabels --via ai-chat --groups ads",
+        "presto --via ide --groups infra",
+        "presto --via ai-chat",
+        "spark/explain_failure --via ai-chat --user somebody",
+        "spark/explain_failure --via chat-bot/spark-support --user somebody",
+        "spark/explain_failure --via chat-bot --user somebody",
+        "airflow/trigger_dag --via ide --groups data-platform",
+        "airflow/trigger_dag --via ai-chat --groups data-platform",
+        "knowledge/search --via ai-chat --user anybody",
+        "lab/echo --via ai-chat --groups infra",
+        "lab/echo --via laptop --groups infra",
+    ];
+    let mut told = String::new();
+    for question in questions {
+        let command = format!("explain {question} --at 2026-11-20T12:00:00Z");
+        told += &format!("$ toolgate explain {question}\n{}\n", toolgate(&command));
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn explain_refuses_questions_about_what_is_not_there() {
+    let mut told = String::new();
+    for question in [
+        "prest/run_query --via ai-chat --groups ads",
+        "presto/run_query --via ai-chatt --groups ads",
+        "presto/run_query --via nightly-lineage --groups ads",
+        "presto/run_query --via chat-bot/spark --groups ads",
+        "presto/run_query --service ai-chat",
+        "presto/run_query --via ai-chat --groups adz",
+        "presto/run_query --via ai-chat --groups ads --args '[1]'",
+        "presto/run_query --via ai-chat --groups ads --args '{\"a\":1,\"a\":2}'",
+        "presto/run_query --policies nowhere",
+    ] {
+        let answer = toolgate(&format!("explain {question}"));
+        told += &format!(
+            "$ toolgate explain {question}
+{answer}
+"
+        );
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn explain_also_speaks_json() {
+    let command = "explain presto/get_revenue_metrics --via ai-chat --groups ads --at 2026-11-20T12:00:00Z --format json";
+    let output = toolgate(command);
+    let (exit, json) = output.split_once('\n').unwrap();
+    assert_eq!(exit, "exit: 1");
+    let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(value["policy"].as_str().unwrap().len(), 64);
+    value["policy"] = "DIGEST".into();
+    insta::assert_snapshot!(format!("{value:#}"));
+}
+
+#[test]
+fn a_review_that_ended_and_tools_that_changed_are_refused_with_their_reason() {
+    let (directory, policies) = copy_of_policies();
+    let ask = |at: &str| {
+        run(
+            directory.path(),
+            &format!("explain presto/run_query --via ai-chat --groups ads --at {at}"),
+        )
+    };
+    assert!(ask("2027-05-31T23:59:59Z").starts_with("exit: 0"));
+    let over = ask("2027-06-01T00:00:00Z");
+    assert!(over.starts_with("exit: 1\nREFUSED  review"), "{over}");
+    let presto = policies.join("servers/presto.yaml");
+    let text = std::fs::read_to_string(&presto).unwrap();
+    let changed = text.replacen("effect: destructive", "effect: write", 1);
+    std::fs::write(&presto, changed).unwrap();
+    let other = ask("2026-11-20T12:00:00Z");
+    assert!(other.starts_with("exit: 1\nREFUSED  review"), "{other}");
+    assert!(other.contains("SEC-1412 covers other tools than there are now"), "{other}");
+    // A new look, and a new stamp.
+    let stamped = run(directory.path(), "reviews stamp presto");
+    assert!(
+        stamped.starts_with("exit: 0") && stamped.contains("SEC-1412 now covers presto"),
+        "{stamped}"
+    );
+    assert!(!stamped.contains("spark"), "{stamped}");
+    assert!(ask("2026-11-20T12:00:00Z").starts_with("exit: 0"));
+    assert!(run(directory.path(), "reviews stamp").contains("every digest is up to date"));
+}
+
+#[test]
+fn nothing_to_decide_with_is_no_answer() {
+    let (directory, policies) = copy_of_policies();
+    let ask = || run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");
+    std::fs::write(policies.join("servers/presto.yaml"), "").unwrap();
+    assert!(ask().starts_with("exit: 2"));
+    std::fs::remove_dir_all(policies.join("servers")).unwrap();
+    let empty = ask();
+    assert!(empty.starts_with("exit: 2") && empty.contains("no server has a policy"), "{empty}");
+    std::fs::remove_dir_all(&policies).unwrap();
+    let missing = ask();
+    assert!(missing.starts_with("exit: 2") && missing.contains("cannot be read"), "{missing}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_a_file_that_is_not_there() {
+    let (directory, policies) = copy_of_policies();
+    // A link that leads nowhere; unlike a mode, it also stops root.
+    std::os::unix::fs::symlink("nowhere", policies.join("servers/ghost.yaml")).unwrap();
+    let output = run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");
+    assert!(
+        output.starts_with("exit: 2") && output.contains("ghost.yaml: cannot be read"),
+        "{output}"
+    );
+}
+
+#[test]
+fn serve_does_not_start_on_a_broken_configuration() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = run(directory.path(), "serve --config none.yaml");
+    assert!(missing.starts_with("exit: 2\nerror: none.yaml"), "{missing}");
+    std::fs::write(directory.path().join("bad.yaml"), "toolgate: 1\nlisten: { grpc: 0.0.0.0:1 }\n")
+        .unwrap();
+    let bad = run(directory.path(), "serve --config bad.yaml");
+    assert!(bad.starts_with("exit: 2") && bad.contains("off the loopback"), "{bad}");
+}

@@ -1,0 +1,11 @@
+//! The integration tests: one binary.
+
+/// The dependency arrows of the modules.
+#[cfg(test)]
+mod architecture;
+/// The command line, as a person sees it.
+#[cfg(test)]
+mod cli;
+/// Every shipped sample loads.
+#[cfg(test)]
+mod samples;
