@@ -147,17 +147,16 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// The key that a token names. A token that names none is verified only if there is exactly
-    /// one key for its algorithm: keys are never tried in turn.
+    /// The key that a token names. A token that names none is verified only if the set has one
+    /// key at all: keys are never tried in turn.
     #[must_use]
     pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let fits = |key: &&Key| key.algorithms.contains(&algorithm);
-        if id.is_some() {
-            return self.keys.iter().find(|key| key.id.as_deref() == id).filter(fits);
-        }
-        let mut fitting = self.keys.iter().filter(fits);
-        let only = fitting.next()?;
-        fitting.next().is_none().then_some(only)
+        let key = match (id, self.keys.as_slice()) {
+            (Some(_), keys) => keys.iter().find(|key| key.id.as_deref() == id),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        key.filter(|key| key.algorithms.contains(&algorithm))
     }
 }
 

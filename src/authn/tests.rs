@@ -204,14 +204,21 @@ fn headers_that_change_what_a_token_means_are_refused() {
     for (header, expected) in cases {
         assert_eq!(verify(&sign(&header, &claims())).unwrap_err(), expected, "{header}");
     }
-    // Without a `kid`, the only key for the algorithm verifies.
-    assert!(verify(&sign(&without(header(), "kid"), &claims())).is_ok());
-    let lenient = token::Issuer { require_at_jwt: false, ..issuer() };
+    // Without a `kid`, only a key that is alone verifies.
+    let nameless = sign(&without(header(), "kid"), &claims());
+    assert_eq!(verify(&nameless).unwrap_err(), UnknownKey);
+    let alone = json!({ "keys": [keys().jwks["keys"][2]] }).to_string();
+    let alone = KeySet::parse(alone.as_bytes()).unwrap();
+    let corp = issuer();
+    let (token, issuer) = token::parse(&nameless, [&corp]).unwrap();
+    assert!(token.verify(issuer, &alone, now()).is_ok());
+    let lenient = token::Issuer { require_at_jwt: false, ..corp.clone() };
     for typ in [json!("JWT"), json!("at+jwt")] {
         assert!(verify_with(&sign(&set("typ", typ), &claims()), &lenient).is_ok());
     }
     assert!(verify_with(&sign(&without(header(), "typ"), &claims()), &lenient).is_ok());
-    let only_rs = token::Issuer { algorithms: vec![jsonwebtoken::Algorithm::RS256], ..issuer() };
+    let only_rs =
+        token::Issuer { algorithms: vec![jsonwebtoken::Algorithm::RS256], ..corp.clone() };
     assert_eq!(verify_with(&sign(&header(), &claims()), &only_rs).unwrap_err(), Algorithm);
 }
 

@@ -162,7 +162,7 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
 fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<IssuerConfig> {
     let place = reader.place(node.span);
     let entries = reader.entries(node);
-    let several = entries.len() > 1;
+    let (nobody, several) = (entries.is_empty(), entries.len() > 1);
     let mut issuers: Vec<IssuerConfig> = Vec::new();
     let mut seen: HashMap<Box<str>, Place> = HashMap::new();
     for (name, node) in entries {
@@ -189,7 +189,7 @@ fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<Issuer
         }
         issuers.push(issuer);
     }
-    if issuers.is_empty() {
+    if nobody {
         refuse(reader, place, "no issuer: nobody could sign in", "name at least one issuer");
     }
     issuers

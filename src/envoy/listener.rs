@@ -19,6 +19,13 @@ const IDENTITY_HEADERS: [&str; 3] = [
     "remote-user|x-remote-(user|groups)",
 ];
 
+/// Headers by which some servers and frameworks take a request for another one, and a token that
+/// is not for them.
+const MISLEADING_HEADERS: [&str; 2] = [
+    "x-(original-(url|host)|rewrite-url)",
+    "x-http-method(-override)?|x-method-override|proxy-authorization",
+];
+
 /// What Toolgate may change: the identity headers, its own, the token, and the headers that mirror
 /// an MCP message. Short, for the same reason.
 const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u|g|e|pre|a)).*\
@@ -139,7 +146,8 @@ fn authorization() -> Value {
 fn strip_before_anything_else() -> Value {
     let own = format!("x-toolgate-({})?", everything_but("channel"));
     let remove = |regex: &str| json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": regex } } } });
-    let mut mutations: Vec<_> = IDENTITY_HEADERS.into_iter().map(remove).collect();
+    let stripped = IDENTITY_HEADERS.into_iter().chain(MISLEADING_HEADERS);
+    let mut mutations: Vec<_> = stripped.map(remove).collect();
     mutations.extend([remove(&own), json!({ "remove": "x-envoy-auth-partial-body" })]);
     json!({
         "name": "envoy.http.early_header_mutation.header_mutation",
@@ -175,7 +183,7 @@ fn access_log() -> Value {
                 "log_format": { "json_format": {
                     "time": "%START_TIME%",
                     "method": "%REQ(:METHOD)%",
-                    "path": "%PATH(NQ:ORIG:256)%",
+                    "path": "%PATH(NQ:ORIG_OR_PATH:256)%",
                     "route": "%ROUTE_NAME%",
                     "status": "%RESPONSE_CODE%",
                     "details": "%RESPONSE_CODE_DETAILS%",

@@ -19,6 +19,7 @@ use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User, Workload};
 use crate::mcp::{Action, Message};
 use crate::policy::PolicySet;
+use crate::policy::model::PlaceKind;
 
 /// Everything that a request is decided with.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ struct Facts {
     detail: Option<String>,
 }
 
-/// Texts in logs are no longer than this.
+/// Texts in logs have no more bytes than this.
 const MAX_LOGGED: usize = 256;
 
 impl Edge {
@@ -110,7 +111,7 @@ impl Edge {
             user: caller.user.as_ref(),
             workload: caller.workload.as_ref(),
             qualified: self.config.qualifies_users(),
-            surface: facts.surface.as_deref(),
+            surface: facts.surface.as_deref().filter(|_| is_surface(policy, &decision)),
             channel: facts.channel.as_deref(),
             decision_id,
         };
@@ -191,8 +192,16 @@ fn agree_on_route(
     }
 }
 
+/// A service is no surface, and is not named as one to upstreams.
+fn is_surface(policy: &PolicySet, decision: &Decision) -> bool {
+    let place = decision.place.and_then(|place| policy.place(place));
+    place.is_some_and(|place| matches!(place.kind, PlaceKind::Surface { .. }))
+}
+
 fn method(message: Option<&Message<'_>>, action: &Action<'_>) -> String {
     match (message.and_then(Message::method), action) {
+        // Names that nobody listed could be anything.
+        (Some(_), Action::Unknown) => "other".to_owned(),
         (Some(method), _) => method.to_owned(),
         (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
         (None, Action::CallTool { .. } | Action::Unknown) => "response".to_owned(),
@@ -225,9 +234,11 @@ fn record(
 ) -> Metadata {
     let Facts { user, issuer, workload, surface, channel, method, tool, reason, rule, detail } =
         facts;
-    let verdict = match answer {
-        Answer::Allow(_) => "allow",
-        Answer::Refuse(_) => "refuse",
+    let verdict = match (answer, reason) {
+        (Answer::Allow(_), _) => "allow",
+        (Answer::Refuse(_), Some(_)) => "refuse",
+        // Metadata: there was nothing to decide.
+        (Answer::Refuse(_), None) => "answer",
     };
     let route = incoming.route;
     let mut metadata: Metadata = vec![
@@ -275,7 +286,7 @@ fn record(
     metadata
 }
 
-/// Log texts are bounded and printable.
+/// Log texts are bounded, and printable ASCII.
 fn capped(text: &str) -> String {
-    text.escape_debug().take(MAX_LOGGED).collect()
+    text.escape_default().take(MAX_LOGGED).collect()
 }

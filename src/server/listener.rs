@@ -4,13 +4,12 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
-use tonic::transport::server::Router;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use super::ServeError;
@@ -24,12 +23,47 @@ const DIRECTORY_MODE: u32 = 0o750;
 /// A request carries headers and a certificate beside its body.
 const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES as usize + 1024 * 1024;
 
+/// A listener that is open.
+pub(super) enum Bound {
+    Unix(UnixListener, PathBuf),
+    Tcp(TcpListener),
+}
+
+/// Opens the listener.
+pub(super) async fn bind(listener: &GrpcListener) -> Result<Bound, ServeError> {
+    match listener {
+        GrpcListener::Unix(FilePath { path, .. }) => {
+            let bound = bind_unix(path)
+                .map_err(|error| listen_error(format!("unix:{}", path.display()), &error))?;
+            tracing::info!(grpc = %path.display(), "ready for Envoy");
+            Ok(Bound::Unix(bound, path.clone()))
+        }
+        GrpcListener::Tcp { address, .. } => {
+            let bound = TcpListener::bind(address)
+                .await
+                .map_err(|error| listen_error(address.to_string(), &error))?;
+            tracing::info!(grpc = %address, "ready for Envoy");
+            Ok(Bound::Tcp(bound))
+        }
+    }
+}
+
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    prepare_directory(path)?;
+    remove_stale_socket(path)?;
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    Ok(listener)
+}
+
+/// Serves until stopping begins and what is in flight has been answered.
 pub(super) async fn serve(
+    bound: Bound,
     listener: &GrpcListener,
     service: Service,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let server = match listener {
+    let mut server = match listener {
         GrpcListener::Tcp { tls: Some(tls), .. } => {
             Server::builder().tls_config(tls_config(tls)?)?
         }
@@ -38,36 +72,21 @@ pub(super) async fn serve(
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<AuthorizationServer<Service>>().await;
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let router = { server }.add_service(service).add_service(health);
-    match listener {
-        GrpcListener::Unix(FilePath { path, .. }) => {
-            let result = serve_unix(router, path, stopping).await;
+    let router = server.add_service(service).add_service(health);
+    let stopped = stopped(stopping);
+    match bound {
+        Bound::Unix(listener, path) => {
+            let incoming = UnixListenerStream::new(listener);
+            let outcome = router.serve_with_incoming_shutdown(incoming, stopped).await;
+            // Ours to remove: we opened it.
             fs::remove_file(path).ok();
-            result
+            Ok(outcome?)
         }
-        GrpcListener::Tcp { address, .. } => {
-            let refuse = |error: io::Error| listen_error(address.to_string(), &error);
-            let listener = TcpListener::bind(address).await.map_err(refuse)?;
-            tracing::info!(grpc = %address, "ready for Envoy");
+        Bound::Tcp(listener) => {
             let incoming = TcpListenerStream::new(listener);
-            Ok(router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await?)
+            Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?)
         }
     }
-}
-
-async fn serve_unix(
-    router: Router,
-    path: &Path,
-    stopping: watch::Receiver<bool>,
-) -> Result<(), ServeError> {
-    let refuse = |error: io::Error| listen_error(format!("unix:{}", path.display()), &error);
-    prepare_directory(path).map_err(refuse)?;
-    remove_stale_socket(path).map_err(refuse)?;
-    let listener = UnixListener::bind(path).map_err(refuse)?;
-    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(refuse)?;
-    tracing::info!(grpc = %path.display(), "ready for Envoy");
-    let incoming = UnixListenerStream::new(listener);
-    Ok(router.serve_with_incoming_shutdown(incoming, stopped(stopping)).await?)
 }
 
 /// Resolves once stopping begins, or once nobody could begin it any more.

@@ -8,6 +8,8 @@ mod answer;
 mod asked;
 mod credentials;
 mod edge;
+#[cfg(feature = "faults")]
+mod faults;
 mod fetch;
 mod forward;
 mod keys;
@@ -75,6 +77,8 @@ pub async fn run(
     let grpc = config.grpc.clone();
     let edge = Arc::new(Edge { config, policy: ArcSwap::from_pointee(policy), keys });
 
+    // Both are open before anybody is told that we are ready.
+    let bound = listener::bind(&grpc).await?;
     let admin = admin::bind(edge.config.http).await?;
     let (stopped, stopping) = watch::channel(false);
     tokio::spawn(async move {
@@ -84,5 +88,5 @@ pub async fn run(
         stopped.send(true).ok();
     });
     tokio::spawn(admin::serve(admin, Arc::clone(&edge), stopping.clone()));
-    listener::serve(&grpc, service::Service::new(edge, &grpc), stopping).await
+    listener::serve(bound, &grpc, service::Service::new(edge, &grpc), stopping).await
 }

@@ -1,5 +1,6 @@
 //! `envoy.service.auth.v3.Authorization`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
@@ -33,6 +34,20 @@ impl Service {
         Self { edge, accept }
     }
 
+    /// A bug must cost one request, and that request is refused.
+    fn answer(&self, incoming: &Incoming<'_>, now: Timestamp) -> CheckResponse {
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(feature = "faults")]
+            super::faults::panic_if_told(incoming);
+            self.edge.check(incoming, now)
+        }));
+        let (answer, metadata) = checked.unwrap_or_else(|_| {
+            tracing::error!("a request made the decision panic; it was refused");
+            (Answer::Refuse(Reply::http(503, Reason::Unavailable, "none")), Vec::new())
+        });
+        check_response(answer, metadata)
+    }
+
     /// TLS has verified the chain; only the configured identities may ask.
     fn may_ask<T>(&self, request: &Request<T>, now: Timestamp) -> bool {
         let Some(accept) = &self.accept else {
@@ -60,11 +75,12 @@ impl Authorization for Service {
             return Err(Status::permission_denied("only Envoy may ask"));
         }
         let request = request.into_inner();
+        #[cfg(feature = "faults")]
+        if let Some(response) = super::faults::inject(&request).await {
+            return response;
+        }
         let response = match Incoming::of(&request) {
-            Ok(incoming) => {
-                let (answer, metadata) = self.edge.check(&incoming, now);
-                check_response(answer, metadata)
-            }
+            Ok(incoming) => self.answer(&incoming, now),
             Err(error) => {
                 tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
                 let reply = Reply::http(503, Reason::Unavailable, "none");

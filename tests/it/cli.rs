@@ -1,5 +1,6 @@
 //! The command line, run as a person runs it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,7 +80,8 @@ fn explain_tells_the_samples_stories() {
     let mut told = String::new();
     for question in questions {
         let command = format!("explain {question} --at 2026-11-20T12:00:00Z");
-        told += &format!("$ toolgate explain {question}\n{}\n", toolgate(&command));
+        let answer = toolgate(&command);
+        writeln!(told, "$ toolgate explain {question}\n{answer}").unwrap();
     }
     insta::assert_snapshot!(told);
 }
@@ -99,11 +101,7 @@ fn explain_refuses_questions_about_what_is_not_there() {
         "presto/run_query --policies nowhere",
     ] {
         let answer = toolgate(&format!("explain {question}"));
-        told += &format!(
-            "$ toolgate explain {question}
-{answer}
-"
-        );
+        writeln!(told, "$ toolgate explain {question}\n{answer}").unwrap();
     }
     insta::assert_snapshot!(told);
 }

@@ -1,0 +1,286 @@
+"""Everything on the loopback: an identity provider, MCP servers, Toolgate, and Envoy before them.
+
+with Stack(REPOSITORY / "target/demo") as stack:
+    stack.url("presto"), stack.sign_in("alice"), stack.cert("ai-chat"), stack.records()
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from people import GROUPS
+from process import Process, ProcessError
+from workspace import REPOSITORY, choose_ports, copy_samples
+
+SERVERS = ["presto", "presto-staging", "spark", "airflow", "knowledge", "lab"]
+
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback needs no proxy
+
+
+@dataclass(frozen=True)
+class Record:
+    """One request as a sample server received it."""
+
+    server: str
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: str
+
+    def header(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    @property
+    def rpc(self) -> str | None:
+        """The JSON-RPC method."""
+        return json.loads(self.body).get("method") if self.body else None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The JSON-RPC parameters."""
+        params: dict[str, Any] = json.loads(self.body)["params"]
+        return params
+
+
+class Stack:
+    """Runs from `with` to the end of its block, in the directory `work`, which it empties first.
+
+    `edit` may change the copied policies and configuration before anything reads them;
+    `short_seconds` is how long the certificate `short` is valid."""
+
+    def __init__(
+        self,
+        work: Path,
+        *,
+        fixed_ports: bool = False,
+        edit: Callable[[Path], None] | None = None,
+        short_seconds: int = 8,
+    ) -> None:
+        self.work, self.run = work, work / "run"
+        self.config = work / "envoy/toolgate.yaml"
+        self.ports = choose_ports(fixed=fixed_ports)
+        self.processes: dict[str, Process] = {}
+        self._edit, self._short_seconds = edit, short_seconds
+        self._lock: int | None = None
+        self._recorded = self.run / "upstream.jsonl"
+
+    def __enter__(self) -> "Stack":
+        try:
+            self._take_directory()
+            self._prepare()
+            self._start_all()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops everything; what it wrote stays, to be looked at."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # Where things are.
+
+    @property
+    def https(self) -> str:
+        return f"https://localhost:{self.ports['mtls']}"
+
+    @property
+    def http(self) -> str:
+        return f"http://localhost:{self.ports['plain']}"
+
+    def url(self, server: str, *, plain: bool = False) -> str:
+        """An endpoint, such as that of `presto` or `presto@staging`."""
+        return f"{self.http if plain else self.https}/{server}/mcp"
+
+    @property
+    def ca(self) -> str:
+        return str(self.run / "certs/ca.pem")
+
+    def cert(self, workload: str) -> tuple[str, str]:
+        """The files of a workload's certificate and key."""
+        certs = self.run / "certs"
+        return str(certs / f"{workload}.pem"), str(certs / f"{workload}.key")
+
+    @property
+    def grpc(self) -> Path:
+        """Where Envoy asks Toolgate."""
+        return self.run / "grpc/toolgate.sock"
+
+    # Who is calling.
+
+    def token(self, sub: str, groups: list[str] | None = None, **claims: str | int) -> str:
+        """A token from the identity provider; `claims` as its `/token` takes them."""
+        query = {"sub": sub, **claims}
+        if groups is not None:
+            query["groups"] = ",".join(groups)
+        base = f"http://127.0.0.1:{self.ports['identity']}/token"
+        with _http.open(f"{base}?{urllib.parse.urlencode(query)}") as answer:
+            return str(json.load(answer)["access_token"])
+
+    def sign_in(self, person: str, **claims: str | int) -> str:
+        """A token of somebody whom the samples know."""
+        return self.token(person, GROUPS[person], email=f"{person}@example.com", **claims)
+
+    # What came out behind Envoy.
+
+    def mark(self) -> int:
+        """Where the record stands now, for `records`."""
+        return self._recorded.stat().st_size
+
+    def records(self, since: int = 0) -> list[Record]:
+        """What the servers received since a mark, in order."""
+        with self._recorded.open("rb") as file:
+            file.seek(since)
+            entries = [json.loads(line) for line in file]
+        return [
+            Record(**{**entry, "headers": [(name, value) for name, value in entry["headers"]]})
+            for entry in entries
+        ]
+
+    # What can go wrong with a process.
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Without one process, which is back afterwards."""
+        self.processes[name].stop()
+        try:
+            yield
+        finally:
+            self.processes[name].start()
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """With one process that is there but does nothing."""
+        self.processes[name].pause()
+        try:
+            yield
+        finally:
+            self.processes[name].resume()
+
+    def toolgate(self, *arguments: str) -> str:
+        """The output of one `toolgate` command, in the configuration's directory."""
+        return self._once("toolgate", *arguments)
+
+    # Getting there.
+
+    def _take_directory(self) -> None:
+        self.work.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(f"{self.work}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProcessError(f"somebody else runs in {self.work}\nhint: end that first") from None
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+        self.run.mkdir()
+
+    def _prepare(self) -> None:
+        copy_samples(self.work, self.ports, datetime.now(timezone.utc).date())
+        if self._edit:
+            self._edit(self.work)
+        certs, short = str(self.run / "certs"), str(self._short_seconds)
+        self._once("examples/dev_identity", "pki", "--dir", certs, "--short-seconds", short)
+
+    def _start_all(self) -> None:
+        ports = self.ports
+        self._start(
+            "identity",
+            [binary("examples/dev_identity"), "serve", "--keys", self.run / "identity"]
+            + ["--listen", f"127.0.0.1:{ports['identity']}"],
+            lambda: answers(ports["identity"], "/healthz"),
+        )
+        listen = [f"--{name}=127.0.0.1:{ports[name]}" for name in SERVERS]
+        self._start(
+            "servers",
+            [binary("examples/sample_servers"), "--record", self._recorded, *listen],
+            # A request would stand in the record.
+            lambda: all(listens(ports[name]) for name in SERVERS),
+        )
+        self.toolgate("reviews", "stamp", "--policies", "../policies")
+        self.toolgate("envoy", "--config", "toolgate.yaml", "--out", ".", "--plain")
+        self._start(
+            "toolgate",
+            [binary("toolgate"), "serve", "--config", "toolgate.yaml"],
+            lambda: answers(ports["toolgate"], "/readyz"),
+        )
+        self._start(
+            "envoy",
+            [envoy(), "--config-path", "envoy.json", "--log-level", "warning"]
+            + ["--disable-hot-restart", "--concurrency", "2", "--file-flush-interval-msec", "200"],
+            lambda: answers(ports["plain"], "/", status=404),
+        )
+
+    def _start(self, name: str, command: Sequence[str | Path], ready: Callable[[], bool]) -> None:
+        log = self.run / f"{name}.log"
+        process = Process(name, command, ready, cwd=self.work / "envoy", log=log)
+        self.processes[name] = process
+        process.start()
+
+    def _once(self, program: str, *arguments: str) -> str:
+        command = [str(binary(program)), *arguments]
+        done = subprocess.run(
+            command, cwd=self.work / "envoy", capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            shown = " ".join([program, *arguments])
+            raise ProcessError(f"`{shown}` ended with status {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+
+def binary(name: str) -> Path:
+    """What `cargo build --bins --examples` made."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+    path = target / "debug" / name
+    if not path.exists():
+        raise ProcessError(f"{path} is not built\nhint: cargo build --bins --examples")
+    return path
+
+
+def envoy() -> Path:
+    """The Envoy of this Python environment, or of the one that is always made."""
+    cache = REPOSITORY / os.environ.get("TOOLGATE_CACHE", ".cache")
+    for environment in [Path(sys.prefix), cache / "venv"]:
+        if (path := environment / "bin/envoy").exists():
+            return path
+    raise ProcessError("there is no Envoy\nhint: examples/demo/bootstrap")
+
+
+def listens(port: int) -> bool:
+    """Whether a server on the loopback takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(port: int, path: str, status: int = 200) -> bool:
+    """Whether a server on the loopback answers a GET with `status`."""
+    try:
+        with _http.open(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+            return bool(answer.status == status)
+    except urllib.error.HTTPError as error:
+        return error.code == status
+    except OSError:
+        return False

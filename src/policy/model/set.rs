@@ -1,0 +1,159 @@
+//! What can be asked of a policy set.
+
+use super::{
+    Ban, EnvironmentId, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId, Server,
+};
+use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
+use crate::policy::digest::Digest;
+
+impl PolicySet {
+    /// The digest of the files that this set was made of.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The server of that name.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers.get(name)
+    }
+
+    /// The servers, sorted by name.
+    #[must_use]
+    pub fn servers(&self) -> Vec<&Server> {
+        let mut servers: Vec<_> = self.servers.values().collect();
+        servers.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        servers
+    }
+
+    /// The environment that a server's bare name means: its only one, else `prod`.
+    #[must_use]
+    pub fn bare_environment(&self, server: &Server) -> Option<EnvironmentId> {
+        match server.environments.as_slice() {
+            [only] => Some(only.id),
+            several => {
+                let prod = self.environment("prod")?;
+                several.iter().map(|environment| environment.id).find(|id| *id == prod)
+            }
+        }
+    }
+
+    /// The environment of that name.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Option<EnvironmentId> {
+        let index = self.environments.iter().position(|environment| &*environment.name == name)?;
+        u32::try_from(index).ok().map(EnvironmentId)
+    }
+
+    /// An environment's name.
+    #[must_use]
+    pub fn environment_name(&self, id: EnvironmentId) -> &str {
+        self.environments.get(id.index()).map_or("", |environment| &environment.name)
+    }
+
+    /// A surface or service.
+    #[must_use]
+    pub fn place(&self, id: PlaceId) -> Option<&Place> {
+        self.places.get(id.index())
+    }
+
+    /// The surface or service of that name.
+    #[must_use]
+    pub fn place_named(&self, name: &str) -> Option<(PlaceId, &Place)> {
+        let index = self.places.iter().position(|place| &*place.name == name)?;
+        Some((PlaceId(u32::try_from(index).ok()?), self.places.get(index)?))
+    }
+
+    /// The names of all surfaces and services.
+    pub fn place_names(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|place| &*place.name)
+    }
+
+    /// The surface or service that a workload belongs to. No workload belongs to the surface
+    /// that declares `workloads: none`, if there is one.
+    #[must_use]
+    pub fn place_of(&self, workload: Option<&Workload>) -> Option<PlaceId> {
+        let Some(workload) = workload else {
+            return self.without_workload;
+        };
+        self.exact_workloads.get(workload).copied().or_else(|| {
+            let matching = |(pattern, _): &&(WorkloadPattern, PlaceId)| pattern.matches(workload);
+            self.workload_subtrees.iter().find(matching).map(|(_, place)| *place)
+        })
+    }
+
+    /// A review.
+    #[must_use]
+    pub fn review(&self, id: ReviewId) -> Option<&Review> {
+        self.reviews.get(id.index())
+    }
+
+    /// A rule's name and place.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(id.index())
+    }
+
+    /// The bans that hold everywhere.
+    #[must_use]
+    pub fn guardrails(&self) -> &[Ban] {
+        &self.guardrails
+    }
+
+    /// The group of that name in `groups.yaml`.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<GroupId> {
+        self.groups.by_name.get(name).copied()
+    }
+
+    /// A group's name.
+    #[must_use]
+    pub fn group_name(&self, id: GroupId) -> &str {
+        self.groups.names.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    /// The names of all groups.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.groups.names.iter().map(|name| &**name)
+    }
+
+    /// The policy groups behind the group claims of a token. A value that `groups.yaml` lists
+    /// for that issuer stands for exactly the groups that list it; any other value stands for the
+    /// group of the same name, with the issuer's prefix, if that group lists no values.
+    #[must_use]
+    pub fn claimed_groups<'a>(
+        &self,
+        issuer: &str,
+        prefix: &str,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> GroupSet {
+        let mut groups = GroupSet::default();
+        let mut key = String::new();
+        for value in values {
+            key.clear();
+            key.extend([issuer, ":", value]);
+            if let Some(listed) = self.groups.claimed_by_value.get(key.as_str()) {
+                for group in listed {
+                    groups.insert(*group);
+                }
+                continue;
+            }
+            key.clear();
+            key.extend([prefix, value]);
+            if let Some(group) = self.groups.claimed_by_name.get(key.as_str()) {
+                groups.insert(*group);
+            }
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+impl PolicySet {
+    pub(crate) fn servers_mut_for_test(
+        &mut self,
+    ) -> impl Iterator<Item = (&Box<str>, &mut Server)> {
+        self.servers.iter_mut()
+    }
+}

@@ -1,0 +1,84 @@
+//! Grants and bans, as they are written.
+
+use super::{RawBan, RawBannedServices, RawGrant, RawVia, Text, optional_list, words};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::model::{Effect, Trait};
+use crate::yaml::{Fields, Keys, Kind, Node, Reader, Spanned};
+
+fn via<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<RawVia<'n>>> {
+    let list = optional_list(reader, fields, "via")?;
+    Some(match list.value.as_slice() {
+        [Spanned { value: "any-surface", .. }] => list.map(|_| RawVia::AnySurface),
+        _ => list.map(RawVia::Places),
+    })
+}
+
+pub(super) fn grant<'n>(
+    reader: &mut Reader<'_>,
+    name: Text<'n>,
+    node: &'n Node,
+) -> Option<RawGrant<'n>> {
+    const KEYS: Keys = Keys {
+        known: &["people", "services", "via", "in", "call", "last_day"],
+        later: &[
+            "users", "ticket", "also_in", "except", "until", "read", "prompt", "limits", "scopes",
+        ],
+    };
+    let fields = reader.fields(node, KEYS)?;
+    Some(RawGrant {
+        name,
+        people: optional_list(reader, fields, "people"),
+        services: optional_list(reader, fields, "services"),
+        via: via(reader, fields),
+        environments: optional_list(reader, fields, "in").map(|list| list.value),
+        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        // A bad date does not become "no end": it is a problem, and nothing is loaded.
+        last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
+    })
+}
+
+pub(super) const SERVER_BAN: Keys = Keys {
+    known: &["people", "services", "via", "in", "call", "effects", "traits", "everything"],
+    later: &["users", "read", "prompt", "until", "trial_until", "servers"],
+};
+
+pub(super) const GUARDRAIL_BAN: Keys = Keys {
+    known: &["people", "services", "via", "in", "servers", "effects", "traits", "everything"],
+    later: &["users", "call", "read", "prompt", "until", "trial_until"],
+};
+
+pub(super) fn ban<'n>(
+    reader: &mut Reader<'_>,
+    name: Text<'n>,
+    node: &'n Node,
+    keys: Keys,
+) -> Option<RawBan<'n>> {
+    let fields = reader.fields(node, keys)?;
+    let services = match fields.get("services") {
+        Some(Node { kind: Kind::Text(text), .. }) if text == "any-service" => {
+            Some(RawBannedServices::Any)
+        }
+        Some(_) => optional_list(reader, fields, "services")
+            .map(|list| RawBannedServices::Only(list.value)),
+        None => None,
+    };
+    let everything = fields.get("everything").and_then(|node| reader.boolean(node));
+    if let Some(Spanned { value: false, place }) = everything {
+        let diagnostic =
+            Diagnostic::error(Code::BadValue, place, "`everything: false` says nothing")
+                .help("leave the key out");
+        reader.report(diagnostic);
+    }
+    Some(RawBan {
+        name,
+        people: optional_list(reader, fields, "people").map(|list| list.value),
+        services,
+        via: via(reader, fields),
+        environments: optional_list(reader, fields, "in").map(|list| list.value),
+        servers: optional_list(reader, fields, "servers").map(|list| list.value),
+        everything: everything.is_some_and(|everything| everything.value),
+        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        effects: words(reader, fields.get("effects"), &Effect::ALL),
+        traits: words(reader, fields.get("traits"), &Trait::ALL),
+    })
+}

@@ -1,0 +1,133 @@
+//! `servers/NAME.yaml`
+
+use url::Url;
+
+use super::rules::{SERVER_BAN, ban, grant};
+use super::{
+    RawApprover, RawServer, RawServerEnvironment, RawTool, Text, entries, named, not_empty, texts,
+    version, word, words,
+};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::identity::Workload;
+use crate::policy::digest;
+use crate::policy::model::{Effect, Trait};
+use crate::policy::names;
+use crate::yaml::{Keys, Kind, Node, Reader};
+
+pub(in crate::policy) fn server<'n>(
+    reader: &mut Reader<'_>,
+    root: &'n Node,
+) -> Option<RawServer<'n>> {
+    const KEYS: Keys = Keys {
+        known: &["toolgate", "server", "about", "environments", "tools", "grants", "bans"],
+        later: &[
+            "resources",
+            "prompts",
+            "discovery",
+            "lists",
+            "refusal",
+            "forward_token",
+            "resource",
+            "forward_groups",
+            "audit",
+            "tasks",
+            "methods",
+        ],
+    };
+    let fields = reader.fields(root, KEYS)?;
+    version(reader, fields);
+    if let Some(node) = fields.get("about") {
+        about(reader, node);
+    }
+    let name_node = reader.required(fields, "server", "name the server, as its file is named");
+    let name = name_node
+        .and_then(|node| reader.text(node))
+        .and_then(|text| named(reader, text, "a server's name", names::plain));
+    let environments = reader.required(fields, "environments", "say where the server runs");
+    if let Some(Node { span, kind: Kind::Mapping(list) }) = environments
+        && list.is_empty()
+    {
+        let place = reader.place(*span);
+        let message = "the server runs in no environment";
+        reader.report(Diagnostic::error(Code::BadValue, place, message));
+    }
+    let environments =
+        entries(reader, environments, ("an environment's name", names::plain), server_environment);
+    let tools = reader.required(fields, "tools", "list what the reviews covered");
+    let tools_digest = digest::of_tools(tools, None, None);
+    let tools = entries(reader, tools, ("a tool's name", names::tool), tool);
+    let grants = entries(reader, fields.get("grants"), ("a grant's name", names::plain), grant);
+    let bans = entries(
+        reader,
+        fields.get("bans"),
+        ("a ban's name", names::plain),
+        |reader, name, node| ban(reader, name, node, SERVER_BAN),
+    );
+    Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest })
+}
+
+/// What people should know about a server. It decides nothing, but a typo is still a typo.
+fn about(reader: &mut Reader<'_>, node: &Node) {
+    const KEYS: Keys =
+        Keys { known: &["title", "description", "owner", "support", "links"], later: &[] };
+    let Some(fields) = reader.fields(node, KEYS) else {
+        return;
+    };
+    for key in ["title", "description", "owner", "support"] {
+        if let Some(node) = fields.get(key) {
+            reader.text(node);
+        }
+    }
+    if let Some(links) = fields.get("links") {
+        for (_, node) in reader.entries(links) {
+            reader.text(node);
+        }
+    }
+}
+
+fn server_environment<'n>(
+    reader: &mut Reader<'_>,
+    name: Text<'n>,
+    node: &'n Node,
+) -> Option<RawServerEnvironment<'n>> {
+    const KEYS: Keys =
+        Keys { known: &["upstream", "upstream_identity", "reviews"], later: &["mode"] };
+    let fields = reader.fields(node, KEYS)?;
+    let upstream = reader
+        .required(fields, "upstream", "give the URL of the server's MCP endpoint")
+        .and_then(|node| reader.parsed(node, "a URL", Url::parse));
+    let upstream_identity = fields
+        .get("upstream_identity")
+        .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
+    let reviews = texts(reader, fields.get("reviews"));
+    Some(RawServerEnvironment { name, upstream: upstream?, upstream_identity, reviews })
+}
+
+fn tool<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<RawTool<'n>> {
+    const KEYS: Keys = Keys {
+        known: &["effect", "traits", "minutes_saved", "approval"],
+        later: &["limits", "accepts", "sets", "pin", "log_args"],
+    };
+    let fields = reader.fields(node, KEYS)?;
+    let effect = reader
+        .required(fields, "effect", "say `effect: read`, `write` or `destructive`")
+        .and_then(|node| reader.text(node))
+        .and_then(|text| word(reader, text, &Effect::ALL));
+    let traits = words(reader, fields.get("traits"), &Trait::ALL);
+    let minutes_saved = fields
+        .get("minutes_saved")
+        .and_then(|node| reader.integer(node, 0..=100_000))
+        .map_or(Some(0), |minutes| u32::try_from(minutes.value).ok());
+    let approval = match fields.get("approval") {
+        None => None,
+        Some(node) if matches!(node.kind, Kind::Sequence(_)) => {
+            Some(RawApprover::Groups(not_empty(reader, node)?))
+        }
+        Some(node) => {
+            let text = reader.text(node)?;
+            let another = word(reader, text, &[("caller", false), ("another-person", true)])?;
+            Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
+        }
+    };
+    Some(RawTool { name, effect: effect?, traits, approval, minutes_saved: minutes_saved? })
+}

@@ -1,0 +1,117 @@
+//! `groups.yaml`, `reviews.yaml` and `guardrails.yaml`
+
+use super::rules::{GUARDRAIL_BAN, ban};
+use super::{
+    NameCheck, RawEnvironment, RawGroup, RawGuardrails, RawReview, Text, entries, named, not_empty,
+    version,
+};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::digest::Digest;
+use crate::policy::names;
+use crate::yaml::{Keys, Node, Reader};
+
+pub(in crate::policy) fn groups<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Vec<RawGroup<'n>> {
+    const KEYS: Keys = Keys { known: &["toolgate", "groups"], later: &[] };
+    let Some(fields) = reader.fields(root, KEYS) else {
+        return Vec::new();
+    };
+    version(reader, fields);
+    let groups = reader.required(fields, "groups", "list every group that policies may name");
+    entries(reader, groups, ("a group's name", names::group), |reader, name, node| {
+        const KEYS: Keys = Keys { known: &["claims"], later: &[] };
+        let fields = reader.fields(node, KEYS)?;
+        let claims = match fields.get("claims") {
+            None => None,
+            Some(node) => Some(not_empty(reader, node)?),
+        };
+        Some(RawGroup { name, claims })
+    })
+}
+
+pub(in crate::policy) fn reviews<'n>(
+    reader: &mut Reader<'_>,
+    root: &'n Node,
+) -> Vec<RawReview<'n>> {
+    const KEYS: Keys = Keys { known: &["toolgate", "reviews"], later: &[] };
+    let Some(fields) = reader.fields(root, KEYS) else {
+        return Vec::new();
+    };
+    version(reader, fields);
+    entries(reader, fields.get("reviews"), ("a review's name", names::review), review)
+}
+
+fn review<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<RawReview<'n>> {
+    const KEYS: Keys =
+        Keys { known: &["kind", "approved", "last_day", "covers", "not_applicable"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    if let Some(node) = fields.get("not_applicable")
+        && let Some(reason) = reader.text(node)
+        && reason.trim().is_empty()
+    {
+        let message = "a review that does not apply needs a reason";
+        reader.report(Diagnostic::error(Code::BadValue, reason.place, message));
+    }
+    let kind = reader
+        .required(fields, "kind", "say what was reviewed, such as `security`")
+        .and_then(|node| reader.text(node))
+        .and_then(|text| named(reader, text, "a kind of review", names::plain));
+    let approved = reader
+        .required(fields, "approved", "give the day of the approval")
+        .and_then(|node| reader.date(node));
+    let last_day = reader
+        .required(fields, "last_day", "give the last day on which the review counts")
+        .and_then(|node| reader.date(node));
+    let covers =
+        reader.required(fields, "covers", "run `toolgate reviews stamp` to write it").map(|node| {
+            let entries = reader.entries(node);
+            entries
+                .into_iter()
+                .filter_map(|(server, node)| {
+                    Some((server, reader.parsed(node, "a digest", str::parse::<Digest>)?))
+                })
+                .collect()
+        });
+    let (approved, last_day) = (approved?, last_day?);
+    if last_day.value < approved.value {
+        let message = "the review ends before it was approved";
+        let diagnostic = Diagnostic::error(Code::BadValue, last_day.place, message)
+            .related(approved.place, "approved here");
+        reader.report(diagnostic);
+    }
+    Some(RawReview {
+        name,
+        kind: kind?,
+        approved: approved.value,
+        last_day: last_day.value,
+        covers: covers?,
+    })
+}
+
+pub(in crate::policy) fn guardrails<'n>(
+    reader: &mut Reader<'_>,
+    root: &'n Node,
+) -> Option<RawGuardrails<'n>> {
+    const KEYS: Keys = Keys { known: &["toolgate", "environments", "bans"], later: &["approval"] };
+    let fields = reader.fields(root, KEYS)?;
+    version(reader, fields);
+    let environments = reader.required(fields, "environments", "declare the environments");
+    let environment = ("an environment's name", names::plain as NameCheck);
+    let environments = entries(reader, environments, environment, |reader, name, node| {
+        const KEYS: Keys = Keys { known: &["reviews", "upstreams"], later: &["mode"] };
+        let fields = reader.fields(node, KEYS)?;
+        let reviews = reader
+            .required(fields, "reviews", "list the kinds of review needed; `[]` for none")
+            .map(|node| reader.texts(node));
+        let upstreams = reader
+            .required(fields, "upstreams", "list the `host:port` of every upstream")
+            .map(|node| reader.texts(node));
+        Some(RawEnvironment { name, reviews: reviews?, upstreams: upstreams? })
+    });
+    let bans = entries(
+        reader,
+        fields.get("bans"),
+        ("a ban's name", names::plain),
+        |reader, name, node| ban(reader, name, node, GUARDRAIL_BAN),
+    );
+    Some(RawGuardrails { environments, bans })
+}

@@ -1,0 +1,40 @@
+//! Faults that cannot be caused from outside. Compiled only with the feature `faults`, which no
+//! release has: the end-to-end tests ask for them with a request header.
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use envoy_types::pb::google::rpc::Status as RpcStatus;
+use tonic::{Response, Status};
+
+use super::request::Incoming;
+
+const HEADER: &str = "x-fault";
+
+/// What Envoy is answered instead of a decision.
+type Injected = Result<Response<CheckResponse>, Status>;
+
+/// An answer that no decision would give, if the request asks for one.
+pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
+    let incoming = Incoming::of(request).ok()?;
+    let fault = incoming.headers.once(HEADER).ok()??;
+    let with_status = |code| CheckResponse {
+        status: Some(RpcStatus { code, ..RpcStatus::default() }),
+        ..CheckResponse::default()
+    };
+    match fault {
+        b"slow" => {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            None
+        }
+        b"error" => Some(Err(Status::internal("a fault"))),
+        b"unknown-status" => Some(Ok(Response::new(with_status(4711)))),
+        b"negative-status" => Some(Ok(Response::new(with_status(-1)))),
+        _ => None,
+    }
+}
+
+/// Panics in the middle of a decision.
+pub(super) fn panic_if_told(incoming: &Incoming<'_>) {
+    assert!(incoming.headers.all(HEADER).all(|fault| fault != b"panic"), "a fault");
+}
