@@ -1,0 +1,76 @@
+# `make demo` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Python environments and built tools; CI keeps them outside the clone.
+export TOOLGATE_CACHE ?= .cache
+CARGO ?= cargo
+PYTEST = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/e2e/pytest.ini
+DENY_VERSION := 0.20.2
+DENY := $(TOOLGATE_CACHE)/cargo-deny-$(DENY_VERSION)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -ts $$'\t'
+
+.PHONY: demo
+demo: venv build ## Run everything on the loopback and make real calls (ONCE=1 ends after them)
+	@$(TOOLGATE_CACHE)/venv/bin/python examples/demo/demo.py
+
+.PHONY: test
+test: test-rust test-e2e ## Every test that needs only Rust and Python
+
+.PHONY: test-rust
+test-rust: ## Unit, table, property and snapshot tests
+	$(CARGO) test --locked
+
+.PHONY: test-e2e
+test-e2e: venv build ## The story, bad requests and forgeries through a real Envoy
+	$(PYTEST) tests/e2e
+
+.PHONY: test-mcp1
+test-mcp1: build ## The story with the older line of the Python MCP SDK
+	@examples/demo/bootstrap mcp1
+	$(TOOLGATE_CACHE)/venv-mcp1/bin/python -m pytest -c tests/e2e/pytest.ini tests/e2e
+
+.PHONY: build
+build: ## Toolgate, the sample servers and the development identity provider
+	@echo "Building Toolgate and its samples (the first time takes a few minutes)"
+	@$(CARGO) build --locked --bins --examples
+
+.PHONY: venv
+venv:
+	@examples/demo/bootstrap
+
+.PHONY: lint
+lint: ## Format and clippy, warnings denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: domain
+domain: ## Prove that the domain builds without the async stack
+	$(CARGO) check --locked --lib --no-default-features
+
+.PHONY: docs
+docs: ## The library's documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+.PHONY: deny
+deny: $(DENY)/bin/cargo-deny ## Licences, bans and sources of the dependencies
+	$(DENY)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+$(DENY)/bin/cargo-deny:
+	@echo "Building cargo-deny $(DENY_VERSION) (a few minutes, once)"
+	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --no-default-features --root $(DENY)
+
+.PHONY: render
+render: build ## Bring the checked-in Envoy configuration and review digests up to date
+	target/debug/toolgate reviews stamp
+	target/debug/toolgate envoy
+
+.PHONY: clean
+clean: ## Remove what was built and installed here
+	$(CARGO) clean
+	rm -rf .cache run

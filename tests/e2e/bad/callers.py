@@ -1,0 +1,119 @@
+"""Credentials, origins and places that do not hold, or do not reach."""
+
+from bad.row import Bad, tool
+from raw import Header
+from story import LAPTOP
+
+
+def _underscored(name: str) -> Bad:
+    return Bad(f"header {name}", 400, None, headers=((name, "mallory"),))
+
+
+def _authorized(name: str, *values: str | bytes) -> Bad:
+    """`TOKEN` stands for a good token."""
+    headers = tuple(("Authorization", value) for value in values)
+    return Bad(name, 401, "token_invalid", headers=headers, without=("authorization",))
+
+
+def _elsewhere(name: str, header: Header) -> Bad:
+    return Bad(name, 401, "unauthenticated", headers=(header,), without=("authorization",))
+
+
+def _origin(name: str, *values: str) -> Bad:
+    return Bad(f"origin {name}", 403, "surface", headers=tuple(("Origin", v) for v in values))
+
+
+CREDENTIALS = [
+    _authorized("two tokens", "Bearer TOKEN", "Bearer TOKEN"),
+    _authorized("a token and a password", "Bearer TOKEN", "Basic YWxpY2U6eA=="),
+    _authorized("a password and a token", "Basic YWxpY2U6eA==", "Bearer TOKEN"),
+    _authorized("two tokens in one header", "Bearer TOKEN, Bearer TOKEN"),
+    _authorized("a password", "Basic YWxpY2U6eA=="),
+    _authorized("a DPoP token", "DPoP TOKEN"),
+    _authorized("a token without a scheme", "TOKEN"),
+    _authorized("an unknown scheme", "Token TOKEN"),
+    _authorized("no token", "Bearer"),
+    _authorized("an empty credential", ""),
+    _authorized("two blanks", "Bearer  TOKEN"),
+    _authorized("a tab", "Bearer\tTOKEN"),
+    _authorized("a word after the token", "Bearer TOKEN x"),
+    _authorized("a parameter after the token", "Bearer TOKEN;x=1"),
+    _authorized("a quoted token", 'Bearer "TOKEN"'),
+    _authorized("a no-break space", b"Bearer\xa0TOKEN"),
+    _authorized("bytes after the token", b"Bearer TOKEN\xff"),
+    _elsewhere("a token in a cookie", ("Cookie", "access_token=TOKEN")),
+    _elsewhere("a token in another header", ("X-Access-Token", "TOKEN")),
+    _elsewhere("a token for the proxy", ("Proxy-Authorization", "Bearer TOKEN")),
+    _elsewhere("a token as the upstream would get it", ("X-Forwarded-Access-Token", "TOKEN")),
+    _elsewhere("a user as the upstream would get it", ("X-Forwarded-User", "alice")),
+    _underscored("X_Forwarded_User"),
+    _underscored("X_Forwarded_Groups"),
+    _underscored("X-Forwarded_Groups"),
+    _underscored("x_toolgate_channel"),
+    _underscored("Mcp_Name"),
+    _underscored("authorization_"),
+    _origin("of another site", "https://evil.example.com"),
+    _origin("null", "null"),
+    _origin("empty", ""),
+    _origin("by http", "http://chat.example.com"),
+    _origin("with a slash", "https://chat.example.com/"),
+    _origin("with a port", "https://chat.example.com:8443"),
+    _origin("in capitals", "HTTPS://CHAT.EXAMPLE.COM"),
+    _origin("that only starts like ours", "https://chat.example.com.evil.example"),
+    _origin("that only ends like ours", "https://evilchat.example.com"),
+    _origin("twice", "https://chat.example.com", "https://chat.example.com"),
+    _origin("ours and another", "https://chat.example.com", "https://evil.example.com"),
+]
+
+
+_LIST = tool("list_applications")
+_XFCC: Header = (
+    "X-Forwarded-Client-Cert",
+    "URI=spiffe://prod.example.com/ns/ai-chat/sa/webapp",
+)
+
+
+def _spark(name: str, *channels: Header, place: str = "chat-bot", malformed: bool = False) -> Bad:
+    """Only the support channel of the chat bot may ask there."""
+    answer = (400, "malformed") if malformed else (403, "no_grant")
+    return Bad(name, *answer, target="/spark/mcp", body=_LIST, place=place, headers=channels)
+
+
+PLACES = [
+    Bad("no token", 401, "unauthenticated", person=None),
+    Bad(
+        "a service of other servers",
+        401,
+        "unauthenticated",
+        target="/airflow/mcp",
+        person=None,
+        place="nightly",
+    ),
+    Bad(
+        "a service where it does not reach",
+        403,
+        "surface",
+        target="/presto@staging/mcp",
+        person=None,
+        place="nightly",
+    ),
+    Bad("a person from a service's workload", 403, "no_grant", place="nightly"),
+    Bad("an unknown workload", 403, "surface", place="stranger"),
+    Bad("an unknown workload, no token", 401, "unauthenticated", person=None, place="stranger"),
+    Bad("a certificate with two identities", 403, "workload_invalid", place="two-ids"),
+    Bad("two identities and no token", 401, "unauthenticated", person=None, place="two-ids"),
+    Bad("no certificate", 403, "surface", place=LAPTOP),
+    Bad("no certificate, but the header of one", 403, "surface", place=LAPTOP, headers=(_XFCC,)),
+    Bad("a dev server from production", 403, "surface", target="/lab/mcp", person="erin"),
+    Bad("staging from the chat", 403, "surface", target="/presto@staging/mcp"),
+    Bad("a server without a grant", 403, "no_grant", target="/spark/mcp", body=_LIST),
+    _spark("no channel"),
+    _spark("another channel", ("X-Toolgate-Channel", "C04AIRFLOW1")),
+    _spark("a channel by its name", ("X-Toolgate-Channel", "spark-support")),
+    _spark("a channel in small letters", ("X-Toolgate-Channel", "c07spark1")),
+    _spark("two channels in one header", ("X-Toolgate-Channel", "C04AIRFLOW1, C07SPARK1")),
+    _spark("a verified channel, says the client", ("X-Toolgate-Verified-Channel", "spark-support")),
+    _spark("a channel, says the chat", ("X-Toolgate-Channel", "C07SPARK1"), place="ai-chat"),
+    _spark("two channels", *[("X-Toolgate-Channel", "C07SPARK1")] * 2, malformed=True),
+    _spark("a channel that is no text", ("X-Toolgate-Channel", b"C07SPARK1\xff"), malformed=True),
+]
