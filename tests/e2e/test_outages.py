@@ -68,12 +68,6 @@ def test_an_upstream_that_is_away_is_not_a_refusal(wire: Wire) -> None:
     assert ask(wire).status == 200
 
 
-def test_what_toolgate_says_about_itself_never_comes_from_an_upstream(wire: Wire) -> None:
-    answer = ask(wire)
-    assert [name for name, _ in answer.headers if name.lower().startswith("x-toolgate")] == []
-    assert answer.header("www-authenticate") is None
-
-
 def test_a_second_toolgate_does_not_disturb_the_first(wire: Wire) -> None:
     stack = wire.stack
     other = stack.config.with_name("second.yaml")
