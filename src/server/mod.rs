@@ -1,6 +1,6 @@
 //! Envoy's side: external authorization over gRPC, the keys of the issuers, health, shutdown.
 //!
-//! [`Edge::check`](edge::Edge::check) is the whole request path. `request` and `response` are the
+//! `edge::Edge::check` is the whole request path. `request` and `response` are the
 //! only files that know Envoy's types.
 
 mod admin;
