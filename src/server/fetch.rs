@@ -1,5 +1,6 @@
 //! Key sets by URL: bounded in time and size, redirects refused, failures backed off.
 
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -42,6 +43,18 @@ pub(super) async fn follow_url(keys: &Keys, issuer: &str, url: &Url) {
     }
 }
 
+/// An error and what caused it, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// No redirects, no proxy from the environment, no compression: what is fetched is what the
 /// configured address answers.
 fn client() -> Result<Client, String> {
@@ -56,14 +69,13 @@ fn client() -> Result<Client, String> {
 }
 
 async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
-    let mut response =
-        client.get(url.clone()).send().await.map_err(|error| format!("{error:?}"))?;
+    let mut response = client.get(url.clone()).send().await.map_err(|error| chain(&error))?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(format!("the answer is {}", response.status()));
     }
     let mut body = Vec::new();
     // Counted while it streams: a length that is announced need not be true.
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| chain(&error))? {
         if body.len() + chunk.len() > MAX_JWKS_BYTES {
             return Err(format!("the answer is larger than {MAX_JWKS_BYTES} bytes"));
         }
