@@ -60,7 +60,8 @@ class Stack:
     """Runs from `with` to the end of its block, in the directory `work`, which it empties first.
 
     `edit` may change the copied policies and configuration before anything reads them;
-    `short_seconds` is how long the certificate `short` is valid."""
+    `short_seconds` is how long the certificate `short` is valid; `toolgate` is the binary that is
+    Toolgate, and `ready` what it answers once the rest may begin."""
 
     def __init__(
         self,
@@ -69,12 +70,15 @@ class Stack:
         fixed_ports: bool = False,
         edit: Callable[[Path], None] | None = None,
         short_seconds: int = 8,
+        toolgate: str = "toolgate",
+        ready: str = "/readyz",
     ) -> None:
         self.work, self.run = work, work / "run"
         self.config = work / "envoy/toolgate.yaml"
         self.ports = choose_ports(fixed=fixed_ports)
         self.processes: dict[str, Process] = {}
         self._edit, self._short_seconds = edit, short_seconds
+        self._toolgate, self._ready = toolgate, ready
         self._lock: int | None = None
         self._recorded = self.run / "upstream.jsonl"
 
@@ -182,6 +186,10 @@ class Stack:
         """The output of one `toolgate` command, in the configuration's directory."""
         return self._once("toolgate", *arguments)
 
+    def identity(self, *arguments: str) -> str:
+        """The output of one command of the identity provider, in the same directory."""
+        return self._once("examples/dev_identity", *arguments)
+
     # Getting there.
 
     def _take_directory(self) -> None:
@@ -200,7 +208,7 @@ class Stack:
         if self._edit:
             self._edit(self.work)
         certs, short = str(self.run / "certs"), str(self._short_seconds)
-        self._once("examples/dev_identity", "pki", "--dir", certs, "--short-seconds", short)
+        self.identity("pki", "--dir", certs, "--short-seconds", short)
 
     def _start_all(self) -> None:
         ports = self.ports
@@ -221,8 +229,8 @@ class Stack:
         self.toolgate("envoy", "--config", "toolgate.yaml", "--out", ".", "--plain")
         self._start(
             "toolgate",
-            [binary("toolgate"), "serve", "--config", "toolgate.yaml"],
-            lambda: answers(ports["toolgate"], "/readyz"),
+            [binary(self._toolgate), "serve", "--config", "toolgate.yaml"],
+            lambda: answers(ports["toolgate"], self._ready),
         )
         self._start(
             "envoy",

@@ -22,6 +22,7 @@ SAMPLE_PORTS = {
     "knowledge": 7104,
     "presto-staging": 7201,
     "lab": 7301,
+    "spare": 7900,  # for something that a test adds
 }
 
 # The day the dates in the samples are meant to be read on.

@@ -353,7 +353,8 @@ fn claims(reader: &mut Reader<'_>, node: &Node) -> Option<ClaimsRules> {
         (optional("subject"), optional("email"), optional("preferred_username"));
     let groups = reader
         .required(fields, "groups", "list the claims that hold groups, as JSON Pointers")
-        .map(|node| reader.texts(node))?
+        // Without any, everybody would be in no group, and no ban by group would match.
+        .and_then(|node| not_empty(reader, node))?
         .into_iter()
         .filter_map(|text| reader.parse_text(text, "a JSON Pointer", pointer))
         .map(|pointer| GroupClaim { pointer: pointer.value })

@@ -8,6 +8,9 @@ const MAX_NAME: usize = 63;
 /// The longest group or tool name.
 const MAX_LONG_NAME: usize = 128;
 
+/// Everybody with a valid token; never a group's name.
+pub(super) const ANYONE: &str = "anyone-signed-in";
+
 /// Why a text is not a name.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum NameError {
@@ -17,6 +20,8 @@ pub(super) enum NameError {
     Review,
     #[error("a group is 1 to {MAX_LONG_NAME} bytes without control characters or outer blanks")]
     Group,
+    #[error("`{ANYONE}` is a word of the language")]
+    Reserved,
     #[error("a tool is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks")]
     Tool,
     #[error("an ID is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks")]
@@ -50,6 +55,9 @@ pub(super) fn review(text: &str) -> Result<(), NameError> {
 /// screen is refused.
 pub(super) fn group(text: &str) -> Result<(), NameError> {
     check(text, MAX_LONG_NAME, NameError::Group, |c| !c.is_control())?;
+    if text == ANYONE {
+        return Err(NameError::Reserved);
+    }
     if text.trim() == text { Ok(()) } else { Err(NameError::Group) }
 }
 

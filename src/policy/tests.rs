@@ -212,6 +212,10 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
             &[BadValue],
         ),
         (
+            directory("groups.yaml", "toolgate: 1\ngroups: { ads: {}, anyone-signed-in: {} }\n"),
+            &[BadValue],
+        ),
+        (
             directory(
                 "reviews.yaml",
                 "toolgate: 1\nreviews: { S-1: { kind: security, approved: 2026-01-02, last_day: 2026-01-01, covers: {} } }\n",

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Iterable
 
 import raw
+from bad.row import META, MODERN, tool
 from people import GROUPS
 from raw import Answer, Header
 from stack import Stack
@@ -42,6 +43,25 @@ class Wire:
         kept = [(name, value) for name, value in usual if name.lower() not in without]
         sent = raw.request(method, target, [*kept, *headers], body)
         return self.exchange(last(sent.replace(b"TOKEN", token.encode())), place)
+
+    def call(
+        self,
+        server: str = "presto",
+        name: str = "list_tables",
+        *,
+        headers: Iterable[Header] = (),
+        token: str | None = None,
+        person: str | None = "alice",
+        place: str = "ai-chat",
+    ) -> Answer:
+        """One call of a tool that a modern client could make. A `token` stands for the person."""
+        usual = [("MCP-Protocol-Version", MODERN), ("Mcp-Method", "tools/call"), ("Mcp-Name", name)]
+        if token is not None:
+            person, usual = None, [*usual, ("Authorization", f"Bearer {token}")]
+        body = tool(name, arguments={"query": "x"}, _meta=META)
+        return self.send(
+            f"/{server}/mcp", body, headers=[*usual, *headers], person=person, place=place
+        )
 
     def exchange(self, sent: bytes, place: str) -> Answer:
         if place == LAPTOP:

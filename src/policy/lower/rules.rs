@@ -6,6 +6,7 @@ use crate::policy::model::{
     Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
     Server, ToolId,
 };
+use crate::policy::names::ANYONE;
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, Text};
 
 impl Lowering<'_> {
@@ -22,7 +23,7 @@ impl Lowering<'_> {
     }
 
     fn people(&mut self, names: &[Text<'_>]) -> People {
-        if let [Text { value: "anyone-signed-in", .. }] = names {
+        if let [Text { value: ANYONE, .. }] = names {
             return People::AnyoneSignedIn;
         }
         People::Groups(self.group_set(names))
