@@ -68,8 +68,10 @@ pub struct GrpcTls {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// Its SPIFFE ID: Envoy asks nobody else.
+    pub identity: Workload,
     /// The certificates that Envoy's must lead to, PEM.
-    pub ca: FilePath,
+    pub ca: PathBuf,
     /// The SPIFFE IDs that may ask.
     pub accept: Vec<Workload>,
 }

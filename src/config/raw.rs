@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jsonwebtoken::Algorithm;
 use spiffe::TrustDomain;
@@ -115,13 +115,17 @@ fn listen(
 }
 
 fn tls(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<GrpcTls> {
-    const KEYS: Keys = Keys { known: &["certificate", "key", "ca", "accept"], later: &[] };
+    const KEYS: Keys =
+        Keys { known: &["certificate", "key", "identity", "ca", "accept"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
-    let mut path = |key: &str| -> Option<FilePath> {
+    let mut path = |key: &str| -> Option<PathBuf> {
         let node = reader.required(fields, key, "name a PEM file")?;
-        Some(file_path(reader.text(node)?.value, directory))
+        Some(directory.join(reader.text(node)?.value))
     };
     let (certificate, key, ca) = (path("certificate"), path("key"), path("ca"));
+    let identity = reader
+        .required(fields, "identity", "give the SPIFFE ID in the certificate; Envoy checks it")
+        .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
     let accept = reader.required(fields, "accept", "list Envoy's SPIFFE ID")?;
     let list: Vec<_> = reader
         .texts(accept)
@@ -133,7 +137,13 @@ fn tls(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<GrpcTls
         let place = reader.place(accept.span);
         refuse(reader, place, "nobody may ask", "list Envoy's SPIFFE ID");
     }
-    Some(GrpcTls { certificate: certificate?.path, key: key?.path, ca: ca?, accept: list })
+    Some(GrpcTls {
+        certificate: certificate?,
+        key: key?,
+        identity: identity?.value,
+        ca: ca?,
+        accept: list,
+    })
 }
 
 fn public_url(text: &str) -> Result<PublicUrl, &'static str> {

@@ -41,7 +41,7 @@ fn paths_are_relative_to_the_file() {
 
 #[test]
 fn what_would_be_unsafe_does_not_load() {
-    let tls = "tls: { certificate: c, key: k, ca: a, accept: [spiffe://td/envoy] }";
+    let tls = "tls: { certificate: c, key: k, identity: spiffe://td/t, ca: a, accept: [spiffe://td/envoy] }";
     let changes = [
         ("grpc: unix:run/t.sock", "grpc: 0.0.0.0:9191"),
         ("grpc: unix:run/t.sock", "grpc: 10.0.0.1:9191"),
@@ -49,9 +49,12 @@ fn what_would_be_unsafe_does_not_load() {
         ("grpc: unix:run/t.sock", &format!("grpc: unix:run/t.sock\n  {tls}")),
         (
             "grpc: unix:run/t.sock",
-            "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, ca: a, accept: [] }",
+            "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, identity: spiffe://td/t, ca: a, accept: [] }",
         ),
-        ("grpc: unix:run/t.sock", "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, ca: a }"),
+        (
+            "grpc: unix:run/t.sock",
+            "grpc: 0.0.0.0:9191\n  tls: { certificate: c, key: k, identity: spiffe://td/t, ca: a }",
+        ),
         ("https://mcp.example.com\nissuers", "http://mcp.example.com\nissuers"),
         ("https://mcp.example.com\nissuers", "https://mcp.example.com/path\nissuers"),
         ("https://mcp.example.com\nissuers", "https://MCP.example.com\nissuers"),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{grpc_address, route, socket_address, typed};
 use crate::config::{EnvoyConfig, GrpcListener, GrpcTls};
+use crate::identity::Workload;
 use crate::policy::PolicySet;
 use crate::policy::model::Upstream;
 
@@ -15,7 +16,13 @@ pub(super) const TOOLGATE: &str = "toolgate";
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
-    let http2 = json!({ "explicit_http_config": { "http2_protocol_options": {} } });
+    // A peer that is gone without a word is noticed, and not waited for.
+    let keepalive = json!({ "interval": "5s", "timeout": "1s" });
+    let http2 = json!({
+        "explicit_http_config": {
+            "http2_protocol_options": { "connection_keepalive": keepalive },
+        },
+    });
     let mut cluster = json!({
         "name": TOOLGATE,
         "type": "STATIC",
@@ -23,14 +30,15 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
         "load_assignment": endpoint(TOOLGATE, &grpc_address(listener)),
         "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, http2) },
     });
-    if let (GrpcListener::Tcp { tls: Some(GrpcTls { ca, .. }), .. }, Some(cluster)) =
+    if let (GrpcListener::Tcp { tls: Some(GrpcTls { identity, .. }), .. }, Some(cluster)) =
         (listener, cluster.as_object_mut())
     {
         let context = json!({
             "common_tls_context": {
                 "alpn_protocols": ["h2"],
                 "tls_certificates": [certificate(envoy)],
-                "validation_context": { "trusted_ca": { "filename": ca.written } },
+                // Any other workload at this address could answer "allow".
+                "validation_context": is_workload(identity, envoy),
             },
         });
         cluster.insert("transport_socket".to_owned(), upstream_tls(context));
@@ -73,13 +81,7 @@ fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
             "common_tls_context": {
                 "alpn_protocols": ["http/1.1"],
                 "tls_certificates": [certificate(envoy)],
-                "validation_context": {
-                    "match_typed_subject_alt_names": [{
-                        "san_type": "URI",
-                        "matcher": { "exact": identity.to_string() },
-                    }],
-                    "custom_validator_config": spiffe_validator(envoy),
-                },
+                "validation_context": is_workload(identity, envoy),
             },
         });
         if let (false, Some(context)) = (is_address, context.as_object_mut()) {
@@ -119,6 +121,17 @@ fn upstream_tls(context: Value) -> Value {
             "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             context,
         ),
+    })
+}
+
+/// The peer is exactly this workload, by its own trust domain's bundle.
+fn is_workload(identity: &Workload, envoy: &EnvoyConfig) -> Value {
+    json!({
+        "match_typed_subject_alt_names": [{
+            "san_type": "URI",
+            "matcher": { "exact": identity.to_string() },
+        }],
+        "custom_validator_config": spiffe_validator(envoy),
     })
 }
 

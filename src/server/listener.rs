@@ -144,6 +144,6 @@ fn tls_config(tls: &GrpcTls) -> Result<ServerTlsConfig, ServeError> {
         })
     };
     let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
-    let ca = Certificate::from_pem(read(&tls.ca.path)?);
+    let ca = Certificate::from_pem(read(&tls.ca)?);
     Ok(ServerTlsConfig::new().identity(identity).client_ca_root(ca))
 }

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["identity", "mcp", "policy"]),
     ("authn", &["identity", "json"]),
     ("config", &["authn", "diagnostics", "identity", "yaml"]),
-    ("envoy", &["config", "policy"]),
+    ("envoy", &["config", "identity", "policy"]),
     ("disk", &["diagnostics", "policy", "yaml"]),
     ("explain", &["diagnostics", "engine", "identity", "json", "mcp", "policy"]),
     ("server", &["authn", "config", "disk", "engine", "envoy", "identity", "mcp", "policy"]),
