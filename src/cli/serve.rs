@@ -18,12 +18,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let config = match load::configuration(&args.config) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    let policies = match load::policies(&config.policies) {
-        Ok(policies) => policies,
+    let (config, policies) = match load::both(&args.config) {
+        Ok(both) => both,
         Err(exit) => return exit,
     };
     telemetry::init();

@@ -361,6 +361,13 @@ fn claims(reader: &mut Reader<'_>, node: &Node) -> Option<ClaimsRules> {
     };
     let (subject, email, preferred) =
         (optional("subject"), optional("email"), optional("preferred_username"));
+    if let (Some(Some(subject)), Some(node)) = (&subject, fields.get("subject"))
+        && subject.last().is_some_and(|name| name.eq_ignore_ascii_case("email"))
+    {
+        let place = reader.place(node.span);
+        let help = "addresses change hands; use a claim that names one person for ever";
+        refuse(reader, place, "an email address never identifies", help);
+    }
     let groups = reader
         .required(fields, "groups", "list the claims that hold groups, as JSON Pointers")
         // Without any, everybody would be in no group, and no ban by group would match.

@@ -18,7 +18,7 @@ services:
     ("groups.yaml", "toolgate: 1\ngroups: { ads: {}, infra: {}, contractors: {}, stewards: {} }\n"),
     ("guardrails.yaml", "toolgate: 1
 environments:
-  prod: { reviews: [security, legal], upstreams: ['127.0.0.1:1'] }
+  prod: { reviews: [security, legal], upstreams: ['127.0.0.1:1', '127.0.0.1:3', '127.0.0.1:4'] }
   dev: { reviews: [], upstreams: ['127.0.0.1:2'] }
 bans:
   no-contractors-destroy: { people: [contractors], effects: [destructive] }
@@ -55,7 +55,7 @@ bans:
 "),
     ("servers/killed.yaml", "toolgate: 1
 server: killed
-environments: { prod: { upstream: 'http://127.0.0.1:1/x', reviews: [SEC, LEG] } }
+environments: { prod: { upstream: 'http://127.0.0.1:3/mcp', reviews: [SEC, LEG] } }
 tools:
   look: { effect: read }
   secret: { effect: read, traits: [sensitive] }
@@ -67,7 +67,7 @@ grants:
 "),
     ("servers/half.yaml", "toolgate: 1
 server: half
-environments: { prod: { upstream: 'http://127.0.0.1:1/y', reviews: [SEC, DIFFERENT] } }
+environments: { prod: { upstream: 'http://127.0.0.1:4/mcp', reviews: [SEC, DIFFERENT] } }
 tools: { look: { effect: read } }
 grants:
   all: { people: [anyone-signed-in], via: [any-surface], call: [look] }

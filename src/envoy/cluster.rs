@@ -8,7 +8,7 @@ use super::{grpc_address, route, socket_address, typed};
 use crate::config::{EnvoyConfig, GrpcListener, GrpcTls};
 use crate::identity::Workload;
 use crate::policy::PolicySet;
-use crate::policy::model::Upstream;
+use crate::policy::model::{ServerEnvironment, Upstream};
 
 /// The name under which the filter finds Toolgate.
 pub(super) const TOOLGATE: &str = "toolgate";
@@ -46,11 +46,18 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
     cluster
 }
 
+/// A cluster is named with the hash of where it leads: a route of another mind has no cluster, and
+/// never somebody else's.
+pub(super) fn name(route: &str, environment: &ServerEnvironment) -> String {
+    format!("{route}/{}", environment.route)
+}
+
 pub(super) fn upstreams(envoy: &EnvoyConfig, policy: &PolicySet) -> Vec<Value> {
     let mut clusters = Vec::new();
     for server in policy.servers() {
         for environment in &server.environments {
             let name = route::name(policy, server, environment);
+            let name = self::name(&name, environment);
             clusters.push(upstream(&name, &environment.upstream, envoy));
         }
     }
@@ -92,17 +99,22 @@ fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
     cluster
 }
 
+/// By which one server could send the clients of all of them elsewhere: they share an origin.
+const STEERING_HEADERS: [&str; 4] = ["location", "set-cookie", "alt-svc", "refresh"];
+
 /// Nobody behind Envoy speaks as Toolgate. At the cluster, and not in the listener's chain: there
 /// it would also take the headers off Toolgate's own refusals.
 fn remove_own_response_headers() -> Value {
-    let remove = json!({
-        "remove_on_match": { "key_matcher": { "prefix": "x-toolgate-", "ignore_case": true } }
+    let own = json!({
+        "remove_on_match": { "key_matcher": { "safe_regex": { "regex": "x[-_]toolgate[-_].*" } } }
     });
+    let mut mutations = vec![own];
+    mutations.extend(STEERING_HEADERS.map(|name| json!({ "remove": name })));
     json!({
         "name": "envoy.filters.http.header_mutation",
         "typed_config": typed(
             "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-            json!({ "mutations": { "response_mutations": [remove] } }),
+            json!({ "mutations": { "response_mutations": mutations } }),
         ),
     })
 }

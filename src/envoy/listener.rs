@@ -19,11 +19,14 @@ const IDENTITY_HEADERS: [&str; 3] = [
     "remote-user|x-remote-(user|groups)",
 ];
 
-/// Headers by which some servers and frameworks take a request for another one, and a token that
-/// is not for them.
-const MISLEADING_HEADERS: [&str; 2] = [
-    "x-(original-(url|host)|rewrite-url)",
-    "x-http-method(-override)?|x-method-override|proxy-authorization",
+/// Headers by which some servers and frameworks take a request for another one's or for another
+/// one, what other gateways say, and credentials that are not for the server.
+const MISLEADING_HEADERS: [&str; 5] = [
+    "x-(original-(url|host)|rewrite-url)|forwarded",
+    "x-http-method(-override)?|x-method-override",
+    "x-(user|webauth-.*|goog-authenticated-.*|amzn-oidc-.*)",
+    "cf-access-.*|tailscale-.*|x-envoy-.*",
+    "cookie|proxy-authorization",
 ];
 
 /// What Toolgate may change: the identity headers, its own, the token, and the headers that mirror
@@ -77,6 +80,7 @@ fn connection_manager(name: &str, routes: &Value) -> Value {
         "strip_any_host_port": true,
         "request_headers_timeout": "10s",
         "stream_idle_timeout": MAX_DURATION,
+        "http2_protocol_options": { "max_concurrent_streams": 100 },
         "common_http_protocol_options": {
             "headers_with_underscores_action": "REJECT_REQUEST",
             "max_headers_count": 100,
@@ -149,7 +153,7 @@ fn strip_before_anything_else() -> Value {
     let remove = |regex: &str| json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": regex } } } });
     let stripped = IDENTITY_HEADERS.into_iter().chain(MISLEADING_HEADERS);
     let mut mutations: Vec<_> = stripped.map(remove).collect();
-    mutations.extend([remove(&own), json!({ "remove": "x-envoy-auth-partial-body" })]);
+    mutations.push(remove(&own));
     json!({
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed(

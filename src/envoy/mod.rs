@@ -103,6 +103,11 @@ pub const ROUTES_FILE: &str = "routes.json";
 /// The name of the file with the upstream clusters.
 pub const CLUSTERS_FILE: &str = "clusters.json";
 
+const HEAP: &str = "envoy.resource_monitors.fixed_heap";
+
+/// Bodies are buffered before anybody is known: beyond this Envoy takes no more requests.
+const MAX_HEAP_BYTES: u64 = 1 << 30;
+
 fn bootstrap(
     config: &Config,
     envoy: &EnvoyConfig,
@@ -119,7 +124,21 @@ fn bootstrap(
         "node": { "id": "toolgate-envoy", "cluster": "mcp" },
         "static_resources": { "listeners": listeners, "clusters": clusters },
         "overload_manager": {
+            "refresh_interval": "0.25s",
+            "actions": [{
+                "name": "envoy.overload_actions.stop_accepting_requests",
+                "triggers": [{
+                    "name": HEAP,
+                    "threshold": { "value": 0.95 },
+                }],
+            }],
             "resource_monitors": [{
+                "name": HEAP,
+                "typed_config": typed(
+                    "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                    json!({ "max_heap_size_bytes": MAX_HEAP_BYTES }),
+                ),
+            }, {
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
                 "typed_config": typed(
                     "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",

@@ -49,7 +49,7 @@ fn server_route(name: &str, environment: &ServerEnvironment) -> Value {
         "name": name,
         "match": { "path": environment.path },
         "route": {
-            "cluster": name,
+            "cluster": super::cluster::name(name, environment),
             // The match is exact, so this replaces the whole path.
             "prefix_rewrite": upstream.path,
             "host_rewrite_literal": format!("{}:{}", upstream.host, upstream.port),

@@ -132,6 +132,11 @@ fn no_variants(object: &Object<'_>) -> Result<(), Malformed> {
     if object.iter().any(|(key, _)| variant(key)) {
         return Err(Malformed::NotAMessage("a key differs only by case from one of the protocol"));
     }
+    // Some readers take the first for more than a member, and others end a key at a NUL.
+    let special = |key: &str| key == "__proto__" || key.contains(char::is_control);
+    if object.iter().any(|(key, _)| special(key)) {
+        return Err(Malformed::NotAMessage("a key that some readers take specially"));
+    }
     Ok(())
 }
 

@@ -42,6 +42,8 @@ fn a_message_is_exactly_one_of_request_notification_and_response() {
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Arguments":{}}}"#,
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"argument\u{17f}\":{}}}",
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_META":{}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{"name":"x"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name\u0000":"b"}}"#,
     ];
     for body in not_messages {
         let problem = malformed(body);

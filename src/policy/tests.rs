@@ -179,6 +179,14 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
             ),
             &[NotSupportedYet],
         ),
+    ];
+    check(cases);
+}
+
+#[test]
+fn a_directory_as_a_whole_means_something_or_does_not_load() {
+    use Code::*;
+    let cases: Vec<(PolicyFiles, &[Code])> = vec![
         (directory("surfaces.yaml", ""), &[Empty]),
         (directory("guardrails.yaml", ""), &[Empty]),
         (directory("servers/presto.yaml", ""), &[Empty]),
@@ -211,6 +219,30 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
             directory("groups.yaml", "toolgate: 1\ngroups: { ads: { claims: [x] }, infra: {} }\n"),
             &[BadValue],
         ),
+        // Left out, it declares nothing: whoever names a group is told so.
+        (directory("groups.yaml", ""), &[UnknownGroup]),
+        (
+            directory(
+                "guardrails.yaml",
+                &format!(
+                    "{GUARDRAILS}bans: {{ b: {{ servers: [presto], in: [dev], everything: true }} }}\n"
+                ),
+            ),
+            &[UnknownEnvironment],
+        ),
+        (
+            directory(
+                "guardrails.yaml",
+                &format!(
+                    "{GUARDRAILS}bans: {{ b: {{ services: any-service, via: [chat], everything: true }} }}\n"
+                ),
+            ),
+            &[IncompleteBan],
+        ),
+        (
+            directory("servers/other.yaml", &SERVER.replace("server: presto", "server: other")),
+            &[Conflict],
+        ),
         (
             directory("groups.yaml", "toolgate: 1\ngroups: { ads: {}, anyone-signed-in: {} }\n"),
             &[BadValue],
@@ -237,6 +269,10 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
             &[BadValue],
         ),
     ];
+    check(cases);
+}
+
+fn check(cases: Vec<(PolicyFiles, &[Code])>) {
     for (files, expected) in cases {
         let shown = format!(
             "{:?}",
@@ -329,6 +365,15 @@ fn claim_values_stand_for_the_groups_that_list_them() {
     assert_eq!(names("ext", "x:", &["ads"]), ["x:ads"]);
     assert!(names("ext", "y:", &["ads"]).is_empty());
     assert!(names("corp", "", &["ADS", " ads", "ads "]).is_empty());
+}
+
+#[test]
+fn a_group_that_no_issuer_can_claim_is_found() {
+    let groups = "toolgate: 1\ngroups: { ads: {}, infra: { claims: ['corp:g1', 'crop:g2'] } }\n";
+    let set = load(directory("groups.yaml", groups)).unwrap();
+    assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:g2"]);
+    assert_eq!(set.unclaimable(&[("corp", ""), ("crop", "")]), Vec::<String>::new());
+    assert_eq!(set.unclaimable(&[("corp", "c:"), ("crop", "d:")]), ["ads"]);
 }
 
 #[test]

@@ -22,6 +22,14 @@ pub(super) fn check_request_line(
     if !matches!(incoming.method, "POST" | "GET" | "DELETE") {
         return Err(say.method_not_allowed("POST, GET, DELETE"));
     }
+    // Replays what a stream said before, perhaps to somebody else: nothing here can look at it.
+    if incoming.headers.all("last-event-id").next().is_some() {
+        return Err(say.bad_request("event streams are not resumed"));
+    }
+    // Readers differ on which of two counts.
+    if incoming.headers.once("mcp-session-id").is_err() {
+        return Err(say.bad_request("two sessions"));
+    }
     if incoming.headers.all("upgrade").next().is_some() {
         return Err(say.bad_request("upgrades are not accepted"));
     }
@@ -106,6 +114,11 @@ pub(super) fn action<'m>(
     Ok((action.of_era(era), era))
 }
 
+/// Nothing that could stand for no channel, or for several.
+fn is_channel_id(value: &str) -> bool {
+    (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic() && b != b',')
+}
+
 /// The channel that the request says it comes from.
 pub(super) fn channel<'r>(
     headers: &Headers<'r>,
@@ -114,8 +127,10 @@ pub(super) fn channel<'r>(
     match headers.once(CHANNEL) {
         Ok(None) => Ok(None),
         Ok(Some(value)) => std::str::from_utf8(value)
+            .ok()
+            .filter(|value| is_channel_id(value))
             .map(Some)
-            .map_err(|_| say.bad_request("the channel is not text")),
+            .ok_or_else(|| say.bad_request("the channel is not one identifier")),
         Err(_) => Err(say.bad_request("two channels")),
     }
 }

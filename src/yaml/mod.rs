@@ -81,13 +81,13 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Op
         );
         return None;
     }
-    if let Some(at) = text.find(forbidden_character) {
+    if let Some(at) = misleading(text) {
         let place = Place { source, span: Span::new(at, at + 1) };
         problems.push(
             Diagnostic::error(
                 Code::Syntax,
                 place,
-                "a control or direction character stands in the file",
+                "a character that nobody sees, or that reorders text, stands in the file",
             )
             .help("remove it: it makes the file look different from what it says"),
         );
@@ -104,11 +104,24 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Op
     TreeBuilder { source, text, problems, failed: false }.document()
 }
 
-/// Byte-order marks, control characters, and the characters that reorder text on the screen.
-fn forbidden_character(c: char) -> bool {
+/// Control characters, byte-order marks, and characters that nobody sees or that reorder text on
+/// the screen: with them a file looks different from what it says.
+fn is_misleading(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{7F}'..='\u{9F}'
-        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        | '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+        | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// The first misleading character of a file. A carriage return counts unless it ends a line with
+/// a line feed: YAML breaks lines at it, and terminals write over them.
+fn misleading(text: &str) -> Option<usize> {
+    let lone_return = |at: usize| !text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n'));
+    text.char_indices()
+        .find(|(at, c)| is_misleading(*c) || (*c == '\r' && lone_return(*at)))
+        .map(|(at, _)| at)
 }
 
 /// YAML does not let tabs indent; parsers differ in what they make of them.
@@ -211,6 +224,11 @@ impl TreeBuilder<'_> {
                 }
                 Event::Scalar(value, style, anchor, tag) => {
                     self.check_properties(anchor, tag.is_some(), span);
+                    // Escapes can write what the file itself may not hold.
+                    if value.contains(|c| is_misleading(c) || c == '\r') {
+                        let what = "the text has a character that nobody sees";
+                        self.problem(Code::BadValue, span, what, "remove it");
+                    }
                     let kind = scalar(value.into_owned(), style);
                     self.attach(&mut open, &mut root, Node { span, kind });
                 }

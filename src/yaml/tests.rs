@@ -79,6 +79,13 @@ fn refuses_what_lets_two_people_read_one_file_differently() {
         ("\u{feff}a: b", Code::Syntax),
         ("a: \"x\u{202e}y\"", Code::Syntax),
         ("a: \u{200b}b", Code::Syntax),
+        ("a: b\rc: d", Code::Syntax),
+        ("# a\rb: c", Code::Syntax),
+        ("a: b\u{ad}c", Code::Syntax),
+        ("a: b\u{e0041}", Code::Syntax),
+        (r#"a: "x\u202ey""#, Code::BadValue),
+        (r#"a: "x\ry""#, Code::BadValue),
+        (r#""x\u00ad": y"#, Code::BadValue),
         (&deep, Code::Syntax),
         (&big, Code::Syntax),
     ];

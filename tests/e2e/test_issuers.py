@@ -1,7 +1,7 @@
 """Two issuers: what one says about its people is not said about the other's."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,11 @@ def add_partner(config: Path) -> None:
     config.write_text(text.replace("\nworkloads:", f"{partner}\nworkloads:"))
 
 
-def prefix_groups(policies: Path) -> None:
-    """The sample groups are corp's, and a few of the same names are partner's."""
+def prefix_groups(policies: Path, more: Iterable[str] = ()) -> None:
+    """The sample groups are corp's; `more` are declared beside them."""
     groups = policies / "groups.yaml"
     text = re.sub(r"^  ([a-z-]+):", r'  "corp:\1":', groups.read_text(), flags=re.MULTILINE)
-    groups.write_text(text + '  "partner:ads": {}\n  "partner:ads-eng": {}\n')
+    groups.write_text(text + "".join(f'  "{name}": {{}}\n' for name in more))
 
     def prefixed(found: re.Match[str]) -> str:
         names = found[2].split(", ")
@@ -42,10 +42,18 @@ def prefix_groups(policies: Path) -> None:
         return f"{found[1]}[{', '.join(kept)}]"
 
     for path in policies.rglob("*.yaml"):
-        text = re.sub(r"\b((?:people|approval): )\[(.*?)\]", prefixed, path.read_text())
-        # The revenue is for corp's engineers, the list of tables also for partner's.
-        text = text.replace('"corp:finance", "corp:infra"]', '"corp:finance", "partner:ads-eng"]')
-        path.write_text(text)
+        path.write_text(
+            re.sub(r"\b((?:people|approval): )\[(.*?)\]", prefixed, path.read_text())
+        )
+
+
+def let_partner_in(policies: Path) -> None:
+    """The revenue is for corp's engineers, the list of tables also for partner's."""
+    presto = policies / "servers/presto.yaml"
+    text = presto.read_text()
+    before = '"corp:finance", "corp:infra"]'
+    assert before in text
+    presto.write_text(text.replace(before, '"corp:finance", "partner:ads-eng"]'))
     with (policies / "servers/knowledge.yaml").open("a") as file:
         file.write('\nbans:\n  pages: { people: ["corp:contractors"], call: [read_page] }\n')
 
@@ -54,7 +62,8 @@ def prefix_groups(policies: Path) -> None:
 def wire() -> Iterator[Wire]:
     def edit(work: Path) -> None:
         add_partner(work / "envoy/toolgate.yaml")
-        prefix_groups(work / "policies")
+        prefix_groups(work / "policies", ["partner:ads", "partner:ads-eng"])
+        let_partner_in(work / "policies")
         stack.identity("token", "--keys", "../run/partner", "--sub", "x")
 
     stack = Stack(REPOSITORY / "target/e2e/issuers", edit=edit)

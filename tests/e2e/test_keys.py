@@ -3,6 +3,7 @@ changes nothing."""
 
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ import pytest
 import raw
 from jose import Keys, claims, header
 from stack import Stack, answers
+from test_issuers import prefix_groups
 from wire import Wire
 from workspace import REPOSITORY
 
@@ -252,10 +254,15 @@ def an_issuer_for_each(stack: Stack, names: Iterable[str]) -> Iterator[None]:
     )
     text = before.replace("  corp:\n", '  corp:\n    group_prefix: "corp:"\n')
     stack.config.write_text(text.replace("\nworkloads:", f"{more}\nworkloads:"))
+    policies, kept = stack.work / "policies", stack.work / "policies.kept"
+    shutil.copytree(policies, kept)
+    prefix_groups(policies)
     try:
         yield
     finally:
         stack.config.write_text(before)
+        shutil.rmtree(policies)
+        kept.rename(policies)
 
 
 def test_what_is_no_key_set_makes_nobody_ready(by_url: Wire, good: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What an upstream may not say: it does not speak as Toolgate, and sends nobody to sign in elsewhere."""
+"""What an upstream may not say: it does not speak as Toolgate, and sends nobody elsewhere."""
 
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,10 @@ FORGED = {
     "X-Toolgate-Decision-Id": "forged",
     "X-Toolgate-Surface": "forged",
     "x-toolgate-anything": "forged",
+    "X_Toolgate_Surface": "forged",
+    "Location": "https://mcp.example.com/spark/mcp",
+    "Set-Cookie": "sid=fixed; Path=/",
+    "Alt-Svc": 'h2="evil.example:443"',
     "WWW-Authenticate": 'Bearer resource_metadata="https://evil.example/"',
 }
 
@@ -63,8 +67,8 @@ def test_an_upstream_does_not_speak_as_toolgate(forging: Wire, status: int) -> N
     headers = [*MODERN_HEADERS, ("X-Answer", str(status))]
     answer = forging.send("/presto/mcp", MODERN_CALL, headers=headers)
     assert (answer.status, answer.header("x-its-own")) == (status, "kept")
-    assert [name for name, _ in answer.headers if name.lower().startswith("x-toolgate")] == []
-    assert answer.header("www-authenticate") is None
+    received = {name.lower() for name, _ in answer.headers}
+    assert received & {name.lower() for name in FORGED} == set()
 
 
 def test_toolgates_own_refusals_keep_their_headers(forging: Wire) -> None:

@@ -23,6 +23,17 @@ use crate::yaml::{self, Node, Reader};
 const DECLARING_FILES: [&str; 4] =
     ["surfaces.yaml", "groups.yaml", "reviews.yaml", "guardrails.yaml"];
 
+/// Of these, the ones without which nothing can be decided.
+const REQUIRED_FILES: [&str; 2] = ["surfaces.yaml", "guardrails.yaml"];
+
+/// The declaring files whose absence or form is a problem that has been reported.
+fn unread(files: &PolicyFiles, read: &[&str]) -> Vec<&'static str> {
+    let there = |name: &str| files.files.iter().any(|file| file.path == name);
+    let reported =
+        |name: &&str| !read.contains(name) && (there(name) || REQUIRED_FILES.contains(name));
+    DECLARING_FILES.into_iter().filter(reported).collect()
+}
+
 /// Everything the files say, before they are compared with each other.
 #[derive(Default)]
 struct Raw<'n> {
@@ -42,8 +53,8 @@ struct Lowering<'s> {
     problems: Vec<Diagnostic>,
     /// Names that are declared, but whose declaration could not be read.
     broken: &'s [String],
-    /// The files that could be read.
-    read: &'s [&'s str],
+    /// The declaring files whose absence or form is a problem that has been reported.
+    unread: Vec<&'static str>,
     groups: GroupNames,
     environments: Vec<Environment>,
     /// What each environment asks of the servers in it.
@@ -53,6 +64,8 @@ struct Lowering<'s> {
     covers: Vec<HashMap<Box<str>, Digest>>,
     places: Vec<super::model::Place>,
     rules: Vec<Rule>,
+    /// Whose upstream each `host:port` is.
+    upstreams: HashMap<String, (FilePlace, String)>,
 }
 
 /// What an environment asks of the servers in it.
@@ -121,7 +134,7 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
         sources: &sources,
         problems,
         broken: &raw.broken,
-        read: &raw.read,
+        unread: unread(&files, &raw.read),
         groups: GroupNames::default(),
         environments: Vec::new(),
         needs: Vec::new(),
@@ -129,6 +142,7 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
         covers: Vec::new(),
         places: Vec::new(),
         rules: Vec::new(),
+        upstreams: HashMap::new(),
     };
     let server_names: Vec<&str> = raw.servers.iter().map(|(server, _)| server.name.value).collect();
     lowering.groups(&raw.groups);
@@ -137,6 +151,9 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
     lowering.reviews(&raw.reviews, &server_names);
     let workloads = lowering.places(&raw.places);
     let bans = guardrails.map_or(&[][..], |guardrails| &guardrails.bans);
+    for ban in bans {
+        lowering.check_reach(ban, &raw.servers);
+    }
     let guardrails = bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
     let mut servers = HashMap::new();
     for (server, file_name) in &raw.servers {
@@ -228,7 +245,9 @@ impl Lowering<'_> {
         candidates: &[String],
     ) {
         let (declared, _) = name.value.split_once('/').unwrap_or((name.value, ""));
-        let unread = DECLARING_FILES.contains(&declared_in) && !self.read.contains(&declared_in);
+        // Reported already: the file is there and cannot be read, or must be there and is not. A
+        // file that is left out declares nothing, and that is the problem here.
+        let unread = self.unread.contains(&declared_in);
         if unread || self.broken.iter().any(|broken| broken == declared) {
             // Its declaration is the problem, and has been reported.
             return;

@@ -7,7 +7,7 @@ use crate::policy::model::{
     Server, ToolId,
 };
 use crate::policy::names::ANYONE;
-use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, Text};
+use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
 
 impl Lowering<'_> {
     pub(super) fn rule(&mut self, name: Text<'_>) -> RuleId {
@@ -145,6 +145,25 @@ impl Lowering<'_> {
         }
     }
 
+    /// A guardrail that names servers and environments must be able to match on each server.
+    pub(super) fn check_reach(&mut self, raw: &RawBan<'_>, servers: &[(RawServer<'_>, &str)]) {
+        let (Some(names), Some(environments)) = (&raw.servers, &raw.environments) else { return };
+        for name in names {
+            let found = servers.iter().find(|(server, _)| server.name.value == name.value);
+            let Some((server, _)) = found else { continue };
+            let runs = |name: &Text<'_>| {
+                server.environments.iter().any(|environment| environment.name.value == name.value)
+            };
+            if !environments.iter().any(runs) {
+                let message = format!("`{}` runs in none of these environments", name.value);
+                self.report(
+                    Diagnostic::error(Code::UnknownEnvironment, name.place, message)
+                        .help("the ban would never match; correct `in`, or leave it out"),
+                );
+            }
+        }
+    }
+
     /// A ban of a server's file, or of the guardrails (`server` is `None`).
     pub(super) fn ban(
         &mut self,
@@ -162,6 +181,13 @@ impl Lowering<'_> {
                 Some(BannedServices::Only(ids))
             }
         };
+        if let (Some(_), Some(via)) = (&raw.services, &raw.via) {
+            let message = "a service has no surface: with `via`, a ban never matches one";
+            self.report(
+                Diagnostic::error(Code::IncompleteBan, via.place, message)
+                    .help("write two bans, or leave `via` out"),
+            );
+        }
         let who = (people.is_some() || services.is_some()).then_some(BanWho { people, services });
         let via = raw.via.as_ref().map(|via| self.via(via));
         let environments = raw.environments.as_ref().map(|names| match server {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Host;
 
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic};
@@ -64,7 +64,7 @@ impl Lowering<'_> {
         bare: Option<&str>,
     ) -> Option<ServerEnvironment> {
         let id = self.environment(raw.name)?;
-        let upstream = self.upstream(raw, id)?;
+        let upstream = self.upstream(server, raw, id)?;
         let mut listed = Vec::new();
         for name in &raw.reviews {
             if let Some(review) = self.review(*name) {
@@ -97,6 +97,7 @@ impl Lowering<'_> {
 
     fn upstream(
         &mut self,
+        server: &str,
         raw: &RawServerEnvironment<'_>,
         environment: EnvironmentId,
     ) -> Option<Upstream> {
@@ -110,7 +111,8 @@ impl Lowering<'_> {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        let (Some(host), Some(port), true) = (url.host(), port(url), plain) else {
+        let (Some(host), Some(port), true) = (url.host(), url.port_or_known_default(), plain)
+        else {
             return refuse(
                 format!("`{url}` is not an upstream"),
                 "write `http://host:port/path` or `https://host:port/path`, and nothing else",
@@ -157,6 +159,15 @@ impl Lowering<'_> {
             );
             return None;
         }
+        if let Some((first, other)) = self.upstreams.get(&host_port) {
+            let message = format!("`{host_port}` is also the upstream of `{other}`");
+            let diagnostic = Diagnostic::error(Code::Conflict, *place, message)
+                .related(*first, "first here")
+                .help("give each server its own: bans on one would not hold for the other");
+            self.report(diagnostic);
+            return None;
+        }
+        self.upstreams.insert(host_port, (*place, server.to_owned()));
         Some(Upstream {
             tls: raw.upstream_identity.as_ref().map(|identity| identity.value.clone()),
             host: host.to_string().into(),
@@ -187,10 +198,4 @@ fn bare_path<'n>(environments: &[RawServerEnvironment<'n>]) -> Option<&'n str> {
         [only] => Some(only.name.value),
         several => several.iter().map(|raw| raw.name.value).find(|name| *name == "prod"),
     }
-}
-
-/// The port, which must be written out: it is half of what the guardrails list. (The URL parser
-/// drops a port that is the scheme's default, so it is looked for in the text.)
-fn port(url: &Url) -> Option<u16> {
-    url.port_or_known_default()
 }

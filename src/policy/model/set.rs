@@ -118,6 +118,26 @@ impl PolicySet {
         self.groups.names.iter().map(|name| &**name)
     }
 
+    /// The groups, or claim values of groups, that no token of these issuers (name and group
+    /// prefix) could ever claim. A ban on such a group would ban nobody.
+    #[must_use]
+    pub fn unclaimable(&self, issuers: &[(&str, &str)]) -> Vec<String> {
+        let known = |issuer: &str| issuers.iter().any(|(name, _)| *name == issuer);
+        let values = self
+            .groups
+            .claimed_by_value
+            .keys()
+            .filter(|value| !value.split_once(':').is_some_and(|(issuer, _)| known(issuer)));
+        let names = self
+            .groups
+            .claimed_by_name
+            .keys()
+            .filter(|name| !issuers.iter().any(|(_, prefix)| name.starts_with(prefix)));
+        let mut unclaimable: Vec<_> = values.chain(names).map(ToString::to_string).collect();
+        unclaimable.sort_unstable();
+        unclaimable
+    }
+
     /// The policy groups behind the group claims of a token. A value that `groups.yaml` lists
     /// for that issuer stands for exactly the groups that list it; any other value stands for the
     /// group of the same name, with the issuer's prefix, if that group lists no values.

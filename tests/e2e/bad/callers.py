@@ -111,9 +111,10 @@ PLACES = [
     _spark("another channel", ("X-Toolgate-Channel", "C04AIRFLOW1")),
     _spark("a channel by its name", ("X-Toolgate-Channel", "spark-support")),
     _spark("a channel in small letters", ("X-Toolgate-Channel", "c07spark1")),
-    _spark("two channels in one header", ("X-Toolgate-Channel", "C04AIRFLOW1, C07SPARK1")),
+    _spark("channels in a row", ("X-Toolgate-Channel", "C04AIRFLOW1, C07SPARK1"), malformed=True),
     _spark("a verified channel, says the client", ("X-Toolgate-Verified-Channel", "spark-support")),
     _spark("a channel, says the chat", ("X-Toolgate-Channel", "C07SPARK1"), place="ai-chat"),
+    _spark("an empty channel", ("X-Toolgate-Channel", ""), malformed=True),
     _spark("two channels", *[("X-Toolgate-Channel", "C07SPARK1")] * 2, malformed=True),
     _spark("a channel that is no text", ("X-Toolgate-Channel", b"C07SPARK1\xff"), malformed=True),
 ]
