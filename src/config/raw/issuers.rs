@@ -1,0 +1,244 @@
+//! The issuers of user tokens.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jsonwebtoken::Algorithm;
+use url::{Host, Url};
+
+use super::refuse;
+use crate::authn::jwks::ALGORITHMS;
+use crate::authn::token::{ClaimsRules, GroupClaim, Issuer};
+use crate::config::{IssuerConfig, KeysSource};
+use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
+use crate::yaml::{Keys, Node, Reader, Spanned};
+
+pub(super) fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<IssuerConfig> {
+    let place = reader.place(node.span);
+    let entries = reader.entries(node);
+    let (nobody, several) = (entries.is_empty(), entries.len() > 1);
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    let mut seen: HashMap<Box<str>, Place> = HashMap::new();
+    for (name, node) in entries {
+        let Some(issuer) = issuer(reader, name, node, directory) else {
+            continue;
+        };
+        if let Some(first) = seen.insert(issuer.issuer.issuer.clone(), name.place) {
+            let message = format!("`{}` is configured twice", issuer.issuer.issuer);
+            reader.report(
+                Diagnostic::error(Code::Config, name.place, message).related(first, "first here"),
+            );
+        }
+        if several {
+            let prefix = &issuer.issuer.group_prefix;
+            let clash = issuers.iter().find(|other| {
+                let other = &other.issuer.group_prefix;
+                prefix.starts_with(&**other) || other.starts_with(&**prefix)
+            });
+            if prefix.is_empty() || clash.is_some() {
+                let message = "with several issuers, groups of one could be taken for another's";
+                let help = "give each issuer a `group_prefix` that no other one starts with";
+                refuse(reader, name.place, message, help);
+            }
+        }
+        issuers.push(issuer);
+    }
+    if nobody {
+        refuse(reader, place, "no issuer: nobody could sign in", "name at least one issuer");
+    }
+    issuers
+}
+
+fn issuer(
+    reader: &mut Reader<'_>,
+    name: Spanned<&str>,
+    node: &Node,
+    directory: &Path,
+) -> Option<IssuerConfig> {
+    const KEYS: Keys = Keys {
+        known: &[
+            "issuer",
+            "audiences",
+            "keys",
+            "algorithms",
+            "claims",
+            "group_prefix",
+            "token_type",
+        ],
+        later: &[],
+    };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(plain) {
+        let help = "use 1 to 63 of a-z, 0-9 and `-`";
+        refuse(reader, name.place, "not an issuer's name", help);
+    }
+    let fields = reader.fields(node, KEYS)?;
+    let issuer = reader
+        .required(fields, "issuer", "give the `iss` of its tokens, byte for byte")
+        .and_then(|node| reader.parsed(node, "an issuer", issuer_url));
+    let audiences = reader
+        .required(fields, "audiences", "list the `aud` values that mean this gateway")
+        .and_then(|node| not_empty(reader, node));
+    let keys = reader
+        .required(fields, "keys", "write `{ file: PATH }` or `{ url: URL }`")
+        .and_then(|node| keys(reader, node, directory));
+    let algorithms = reader
+        .required(fields, "algorithms", "list the signature algorithms, such as RS256")
+        .and_then(|node| not_empty(reader, node))
+        .map(|names| names.into_iter().filter_map(|name| algorithm(reader, name)).collect());
+    let claims = match fields.get("claims") {
+        None => ClaimsRules {
+            subject: vec!["sub".into()],
+            email: Some(vec!["email".into()]),
+            preferred_username: Some(vec!["preferred_username".into()]),
+            groups: vec![GroupClaim { pointer: vec!["groups".into()] }],
+        },
+        Some(node) => claims(reader, node)?,
+    };
+    let group_prefix = match fields.get("group_prefix") {
+        None => "",
+        Some(node) => reader.text(node)?.value,
+    };
+    let require_at_jwt = match fields.get("token_type") {
+        None => true,
+        Some(node) => {
+            let text = reader.text(node)?;
+            if !matches!(text.value, "at+jwt" | "jwt") {
+                let message = format!("`{}` is neither `at+jwt` nor `jwt`", text.value);
+                let help = "`jwt` also accepts tokens whose `typ` is JWT or absent";
+                refuse(reader, text.place, message, help);
+            }
+            text.value == "at+jwt"
+        }
+    };
+    Some(IssuerConfig {
+        issuer: Issuer {
+            name: name.value.into(),
+            issuer: issuer?.value,
+            audiences: audiences?.into_iter().map(|text| text.value.into()).collect(),
+            algorithms: algorithms?,
+            require_at_jwt,
+            claims,
+            group_prefix: group_prefix.into(),
+        },
+        keys: keys?,
+    })
+}
+
+fn issuer_url(text: &str) -> Result<Box<str>, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    if url.scheme() == "https" && url.query().is_none() && url.fragment().is_none() {
+        Ok(text.into())
+    } else {
+        Err("it must be an `https` URL without query and fragment")
+    }
+}
+
+fn not_empty<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<Vec<Spanned<&'n str>>> {
+    let list = reader.texts(node);
+    if list.is_empty() {
+        let place = reader.place(node.span);
+        refuse(reader, place, "an empty list would accept nothing", "name at least one");
+        return None;
+    }
+    Some(list)
+}
+
+fn algorithm(reader: &mut Reader<'_>, name: Spanned<&str>) -> Option<Algorithm> {
+    let found = ALGORITHMS.iter().find(|(known, _)| *known == name.value);
+    if found.is_none() {
+        let known: Vec<_> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
+        let near = did_you_mean(name.value, known.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("supported: {}", known.join(", ")),
+        };
+        let message = format!("unsupported algorithm `{}`", name.value);
+        refuse(reader, name.place, message, &help);
+    }
+    found.map(|(_, algorithm)| *algorithm)
+}
+
+fn keys(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<KeysSource> {
+    const KEYS: Keys = Keys { known: &["file", "url"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    match (fields.get("file"), fields.get("url")) {
+        (Some(file), None) => Some(KeysSource::File(directory.join(reader.text(file)?.value))),
+        (None, Some(url)) => {
+            let url = reader.parsed(url, "a URL of keys", keys_url)?;
+            Some(KeysSource::Url(url.value))
+        }
+        _ => {
+            let help = "write `{ file: PATH }` or `{ url: URL }`";
+            refuse(reader, fields.place, "keys come from one place", help);
+            None
+        }
+    }
+}
+
+/// `https`, or `http` on the loopback: keys decide everything, and nobody may replace them on
+/// the way.
+fn keys_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("it has a user, a password or a fragment");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        _ => Err("it must be `https`, or `http` to a loopback address"),
+    }
+}
+
+fn claims(reader: &mut Reader<'_>, node: &Node) -> Option<ClaimsRules> {
+    const KEYS: Keys =
+        Keys { known: &["subject", "email", "preferred_username", "groups"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let mut optional = |key: &str| match fields.get(key) {
+        None => Some(None),
+        Some(node) => reader.parsed(node, "a JSON Pointer", pointer).map(|p| Some(p.value)),
+    };
+    let (subject, email, preferred) =
+        (optional("subject"), optional("email"), optional("preferred_username"));
+    if let (Some(Some(subject)), Some(node)) = (&subject, fields.get("subject"))
+        && subject.last().is_some_and(|name| name.eq_ignore_ascii_case("email"))
+    {
+        let place = reader.place(node.span);
+        let help = "addresses change hands; use a claim that names one person for ever";
+        refuse(reader, place, "an email address never identifies", help);
+    }
+    let groups = reader
+        .required(fields, "groups", "list the claims that hold groups, as JSON Pointers")
+        // Without any, everybody would be in no group, and no ban by group would match.
+        .and_then(|node| not_empty(reader, node))?
+        .into_iter()
+        .filter_map(|text| reader.parse_text(text, "a JSON Pointer", pointer))
+        .map(|pointer| GroupClaim { pointer: pointer.value })
+        .collect();
+    Some(ClaimsRules {
+        subject: subject?.unwrap_or_else(|| vec!["sub".into()]),
+        email: email?,
+        preferred_username: preferred?,
+        groups,
+    })
+}
+
+/// RFC 6901 §3, §4: reference tokens, with `~1` and `~0` resolved.
+fn pointer(text: &str) -> Result<Vec<Box<str>>, &'static str> {
+    let tokens = text.strip_prefix('/').ok_or("it starts with `/`")?;
+    tokens
+        .split('/')
+        .map(|token| {
+            let rest = token.replace("~0", "").replace("~1", "");
+            if rest.contains('~') {
+                return Err("`~` is followed by 0 or 1");
+            }
+            Ok(token.replace("~1", "/").replace("~0", "~").into())
+        })
+        .collect()
+}

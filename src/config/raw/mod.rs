@@ -1,0 +1,242 @@
+//! The configuration file, key by key.
+
+mod issuers;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use spiffe::TrustDomain;
+use url::Url;
+
+use super::{Config, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl};
+use crate::diagnostics::{Code, Diagnostic, Place};
+use crate::identity::Workload;
+use crate::yaml::{Fields, Keys, Node, Reader};
+
+pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
+    const KEYS: Keys = Keys {
+        known: &[
+            "toolgate",
+            "listen",
+            "policies",
+            "public_url",
+            "issuers",
+            "workloads",
+            "origins",
+            "envoy",
+        ],
+        later: &[],
+    };
+    let fields = reader.fields(root, KEYS)?;
+    let version = reader.required(fields, "toolgate", "start the file with `toolgate: 1`");
+    if let Some(node) = version {
+        reader.integer(node, 1..=1);
+    }
+    let listen = reader
+        .required(fields, "listen", "say where Envoy asks, and where health is asked for")
+        .and_then(|node| listen(reader, node, directory));
+    let policies = reader
+        .required(fields, "policies", "name the policy directory")
+        .and_then(|node| reader.text(node));
+    let public_url = reader
+        .required(fields, "public_url", "give the URL that clients call")
+        .and_then(|node| reader.parsed(node, "a public URL", public_url));
+    let issuers = reader
+        .required(fields, "issuers", "name at least one issuer of user tokens")
+        .map(|node| issuers::issuers(reader, node, directory));
+    let trust_domains = reader
+        .required(fields, "workloads", "list the trust domains of callers")
+        .and_then(|node| workloads(reader, node));
+    let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
+    let envoy = fields.get("envoy").map(|node| envoy(reader, node));
+    let (grpc, http) = listen?;
+    Some(Config {
+        grpc,
+        http,
+        policies: directory.join(policies?.value),
+        public_url: public_url?.value,
+        issuers: issuers?,
+        trust_domains: trust_domains?,
+        origins,
+        envoy: match envoy {
+            None => None,
+            Some(envoy) => Some(envoy?),
+        },
+    })
+}
+
+fn file_path(written: &str, directory: &Path) -> FilePath {
+    FilePath { written: written.to_owned(), path: directory.join(written) }
+}
+
+fn refuse(reader: &mut Reader<'_>, place: Place, message: impl Into<String>, help: &str) {
+    reader.report(Diagnostic::error(Code::Config, place, message).help(help));
+}
+
+fn listen(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    directory: &Path,
+) -> Option<(GrpcListener, SocketAddr)> {
+    const KEYS: Keys = Keys { known: &["grpc", "http", "tls"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let grpc = reader
+        .required(fields, "grpc", "write `unix:PATH` or `ADDRESS:PORT`")
+        .and_then(|node| reader.text(node));
+    let http = reader
+        .required(fields, "http", "write `127.0.0.1:PORT`")
+        .and_then(|node| reader.parsed(node, "an address and port", str::parse::<SocketAddr>));
+    let tls = match fields.get("tls") {
+        None => None,
+        Some(node) => Some(tls(reader, node, directory)?),
+    };
+    let grpc = grpc?;
+    let listener = if let Some(path) = grpc.strip_prefix("unix:") {
+        if let Some(place) = fields.key_place("tls") {
+            let help = "remove `tls`: the socket's permissions protect it";
+            refuse(reader, place, "a Unix socket takes no TLS", help);
+        }
+        GrpcListener::Unix(file_path(path, directory))
+    } else {
+        let expected = "`unix:PATH` or an address and port";
+        let address = reader.parse_text(grpc, expected, str::parse::<SocketAddr>)?.value;
+        if tls.is_none() && !address.ip().is_loopback() {
+            let message = "a listener off the loopback would answer anybody";
+            let help = "add `listen.tls` with Envoy's SPIFFE ID, or use a Unix socket";
+            refuse(reader, grpc.place, message, help);
+        }
+        GrpcListener::Tcp { address, tls }
+    };
+    Some((listener, http?.value))
+}
+
+fn tls(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<GrpcTls> {
+    const KEYS: Keys =
+        Keys { known: &["certificate", "key", "identity", "ca", "accept"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let mut path = |key: &str| -> Option<PathBuf> {
+        let node = reader.required(fields, key, "name a PEM file")?;
+        Some(directory.join(reader.text(node)?.value))
+    };
+    let (certificate, key, ca) = (path("certificate"), path("key"), path("ca"));
+    let identity = reader
+        .required(fields, "identity", "give the SPIFFE ID in the certificate; Envoy checks it")
+        .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
+    let accept = reader.required(fields, "accept", "list Envoy's SPIFFE ID")?;
+    let list: Vec<_> = reader
+        .texts(accept)
+        .into_iter()
+        .filter_map(|text| reader.parse_text(text, "a workload's SPIFFE ID", Workload::new))
+        .map(|id| id.value)
+        .collect();
+    if list.is_empty() {
+        let place = reader.place(accept.span);
+        refuse(reader, place, "nobody may ask", "list Envoy's SPIFFE ID");
+    }
+    Some(GrpcTls {
+        certificate: certificate?,
+        key: key?,
+        identity: identity?.value,
+        ca: ca?,
+        accept: list,
+    })
+}
+
+fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL")?;
+    let host = url.host_str().ok_or("it has no host")?;
+    if url.scheme() != "https" {
+        return Err("it must be `https`");
+    }
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if !bare {
+        return Err("it has more than scheme, host and port");
+    }
+    let canonical = url.as_str().trim_end_matches('/');
+    if text.trim_end_matches('/') != canonical {
+        return Err("scheme and host are written in lower case, without the default port");
+    }
+    Ok(PublicUrl { text: canonical.into(), host: host.into(), port: url.port() })
+}
+
+fn workloads(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Box<str>>> {
+    const KEYS: Keys = Keys { known: &["trust_domains"], later: &["from", "spire"] };
+    let fields = reader.fields(node, KEYS)?;
+    let node = reader.required(fields, "trust_domains", "list the trust domains of callers")?;
+    let domains = reader.texts(node);
+    let parse = |text: &str| match TrustDomain::new(text) {
+        Ok(domain) if domain.as_str() == text => Ok(()),
+        Ok(_) => Err("write it in lower case, without `spiffe://`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(
+        domains
+            .into_iter()
+            .filter(|text| reader.parse_text(*text, "a trust domain", parse).is_some())
+            .map(|text| text.value.into())
+            .collect(),
+    )
+}
+
+fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
+    let parse = |text: &str| match Url::parse(text) {
+        Ok(url) if url.origin().is_tuple() && url.origin().ascii_serialization() == text => Ok(()),
+        _ => Err("write scheme, host and port as a browser sends them"),
+    };
+    reader
+        .texts(node)
+        .into_iter()
+        .filter(|text| reader.parse_text(*text, "an origin", parse).is_some())
+        .map(|text| text.value.into())
+        .collect()
+}
+
+fn envoy(reader: &mut Reader<'_>, node: &Node) -> Option<EnvoyConfig> {
+    const KEYS: Keys = Keys { known: &["listen", "certificate", "bundles"], later: &[] };
+    const LISTEN: Keys = Keys { known: &["mtls", "plain"], later: &[] };
+    const CERTIFICATE: Keys = Keys { known: &["cert", "key"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let listen = reader
+        .required(fields, "listen", "say where clients call")
+        .and_then(|node| reader.fields(node, LISTEN));
+    let certificate = reader
+        .required(fields, "certificate", "name Envoy's certificate and key")
+        .and_then(|node| reader.fields(node, CERTIFICATE));
+    let bundles = required_text(reader, fields, "bundles", "name the SPIFFE bundles of callers");
+    let (listen, certificate) = (listen?, certificate?);
+    let address = |reader: &mut Reader<'_>, node: &Node| {
+        reader.parsed(node, "an address and port", str::parse::<SocketAddr>)
+    };
+    let mtls = reader
+        .required(listen, "mtls", "write `ADDRESS:PORT`")
+        .and_then(|node| address(reader, node));
+    let plain = match listen.get("plain") {
+        None => None,
+        Some(node) => {
+            let plain = address(reader, node)?;
+            if !plain.ip().is_loopback() {
+                let message = "a plain listener is for the loopback";
+                let help = "callers from elsewhere use mutual TLS";
+                refuse(reader, plain.place, message, help);
+            }
+            Some(plain.value)
+        }
+    };
+    let cert = required_text(reader, certificate, "cert", "name the PEM file");
+    let key = required_text(reader, certificate, "key", "name the PEM file");
+    Some(EnvoyConfig { mtls: mtls?.value, plain, certificate: cert?, key: key?, bundles: bundles? })
+}
+
+fn required_text(
+    reader: &mut Reader<'_>,
+    fields: Fields<'_>,
+    key: &str,
+    cure: &str,
+) -> Option<String> {
+    let node = reader.required(fields, key, cure)?;
+    reader.text(node).map(|text| text.value.to_owned())
+}
