@@ -13,7 +13,7 @@ DENY := $(TOOLGATE_CACHE)/cargo-deny-$(DENY_VERSION)
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -ts $$'\t'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: venv build ## Run everything on the loopback and make real calls (ONCE=1 ends after them)

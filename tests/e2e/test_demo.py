@@ -1,6 +1,8 @@
 """What the demo prints can be copied, pasted, and believed."""
 
 import asyncio
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -24,6 +26,9 @@ def test_the_table_has_one_line_for_every_call(
     assert "\033" not in "".join(lines), "no colours off a terminal"
 
 
+@pytest.mark.skipif(
+    shutil.which("curl") is None and "CI" not in os.environ, reason="curl is not installed"
+)
 def test_the_commands_do_what_they_say(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
     commands = demo.commands(stack)
