@@ -145,6 +145,22 @@ fn a_token_that_cannot_be_verified_yet_is_neither_good_nor_bad() {
 }
 
 #[test]
+fn a_broken_key_set_never_replaces_a_good_one_and_an_empty_one_does() {
+    const GOOD: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let edge = edge();
+    let known = || edge.keys.of("corp").map(|keys| keys.len());
+    assert_eq!((known(), edge.keys.missing()), (None, vec!["corp"]));
+    assert!(edge.keys.accept("corp", GOOD.as_bytes()).is_ok());
+    assert_eq!((known(), edge.keys.missing()), (Some(1), vec![]));
+    for broken in ["", "<html>", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
+        assert!(edge.keys.accept("corp", broken.as_bytes()).is_err(), "{broken}");
+        assert_eq!(known(), Some(1), "{broken}");
+    }
+    assert!(edge.keys.accept("corp", br#"{"keys":[]}"#).is_ok());
+    assert_eq!(known(), Some(0));
+}
+
+#[test]
 fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
     let edge = edge();
     let policy = edge.policy.load();
