@@ -92,13 +92,14 @@ impl Edge {
         let message = message.as_ref();
         let (action, era) = asked::action(incoming, message, &say)?;
         facts.method = Some(method(message, &action));
+        let channel = asked::channel(headers, &say)?;
 
         let caller = self.caller(incoming, policy, now, &say, facts)?;
         let query = Query {
             server: route.server,
             environment: route.environment,
             caller: &caller,
-            channel: asked::channel(headers, &say)?,
+            channel,
             action,
             now,
         };
