@@ -45,6 +45,9 @@ pub(super) fn run(args: &Args) -> Exit {
     if args.plain && envoy.plain.is_none() {
         return fail(format_args!("{}: `envoy.listen.plain` is missing", args.config.display()));
     }
+    if args.admin.is_some_and(|admin| !admin.ip().is_loopback()) {
+        return fail("`--admin` is unprotected: give it a loopback address");
+    }
     if args.static_ {
         print(format_args!("{:#}\n", render_static(&config, envoy, &policies, &options)));
         return Exit::Success;
