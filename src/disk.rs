@@ -1,28 +1,215 @@
-//! Reading policy directories and configuration files from the file system; the only module that
-//! does so for the command line and the server alike.
+//! Reading policy directories and configuration files from the file system, and replacing files
+//! there; the only module that does so for the command line and the server alike.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::digest::Digest;
 use crate::policy::{PolicyFile, PolicyFiles};
 use crate::yaml::MAX_FILE_BYTES;
 
 /// `servers/` and `tests/` are one level down; whatever is deeper is unexpected anyway.
 const MAX_DEPTH: usize = 3;
 
+/// A file that was changed this shortly before it was read may change again without a trace: file
+/// systems count time in steps of their own.
+const RACY: Duration = Duration::from_secs(2);
+
 /// Reads a whole policy directory, dot files left out. What cannot be read becomes a problem of
 /// the result, never a missing file.
 #[must_use]
 pub fn read_policies(root: &Path) -> PolicyFiles {
-    let mut files = PolicyFiles { root: root.to_owned(), ..PolicyFiles::default() };
-    if let Err(error) = read_directory(root, "", 0, &mut files) {
-        let help = "give the policy directory, which holds servers/, surfaces.yaml, groups.yaml, \
-                    reviews.yaml and guardrails.yaml";
-        files.problems.push(unreadable(root, &error).help(help));
+    let mut directory = PolicyDirectory::new(root.to_owned());
+    directory.refresh(SystemTime::UNIX_EPOCH);
+    directory.files()
+}
+
+/// A policy directory that is looked at again and again. Only what has changed is read again, by
+/// what the file system says of each file: symbolic links that are swapped, files that are
+/// replaced by rename and files that are written in place all show there.
+#[derive(Debug)]
+pub struct PolicyDirectory {
+    root: PathBuf,
+    files: BTreeMap<String, Known>,
+    problems: Vec<Diagnostic>,
+    identity: Digest,
+    read: usize,
+}
+
+/// A file as it was when it was read.
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    /// Whether an equal stamp means equal bytes.
+    settled: bool,
+    bytes: Arc<[u8]>,
+    digest: Digest,
+}
+
+/// What the file system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl PolicyDirectory {
+    /// A directory that nobody has looked at yet.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            files: BTreeMap::new(),
+            problems: Vec::new(),
+            identity: Digest::of(&[]),
+            read: 0,
+        }
     }
-    files
+
+    /// Looks at the directory as of `now`, the file system's idea of the time.
+    pub fn refresh(&mut self, now: SystemTime) {
+        let known = std::mem::take(&mut self.files);
+        let mut look = Look { known, now, files: BTreeMap::new(), problems: Vec::new(), read: 0 };
+        if let Err(error) = look.directory(&self.root, "", 0) {
+            let help = "give the policy directory, which holds servers/, surfaces.yaml, \
+                        groups.yaml, reviews.yaml and guardrails.yaml";
+            look.problems.push(unreadable(&self.root, &error).help(help));
+        }
+        let Look { files, problems, read, .. } = look;
+        self.files = files;
+        self.problems = problems;
+        self.read = read;
+        let problems = self.problems.iter().map(|problem| format!("{problem:?}"));
+        let problems: String = problems.collect();
+        let parts = self
+            .files
+            .iter()
+            .flat_map(|(path, known)| [path.as_bytes(), known.digest.as_bytes()])
+            .chain([problems.as_bytes()]);
+        self.identity = Digest::of_parts(parts);
+    }
+
+    /// Reads everything again at the next look, whatever the file system says.
+    pub fn distrust(&mut self) {
+        self.files.values_mut().for_each(|known| known.settled = false);
+    }
+
+    /// A digest of all that was found: files, and what could not be read.
+    #[must_use]
+    pub fn identity(&self) -> Digest {
+        self.identity
+    }
+
+    /// How many files the last look had to read.
+    #[must_use]
+    pub fn read(&self) -> usize {
+        self.read
+    }
+
+    /// The directory as of the last look.
+    #[must_use]
+    pub fn files(&self) -> PolicyFiles {
+        let file = |(path, known): (&String, &Known)| PolicyFile {
+            path: path.clone(),
+            bytes: Arc::clone(&known.bytes),
+        };
+        PolicyFiles {
+            root: self.root.clone(),
+            files: self.files.iter().map(file).collect(),
+            problems: self.problems.clone(),
+        }
+    }
+}
+
+/// One look at a directory.
+struct Look {
+    known: BTreeMap<String, Known>,
+    now: SystemTime,
+    files: BTreeMap<String, Known>,
+    problems: Vec<Diagnostic>,
+    read: usize,
+}
+
+impl Look {
+    fn directory(&mut self, path: &Path, inside: &str, depth: usize) -> io::Result<()> {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                let message = "the file's name is not UTF-8";
+                let problem = Diagnostic::about_path(Code::UnexpectedFile, entry.path(), message);
+                self.problems.push(problem);
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            let inside =
+                if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") };
+            // Follows links: a ConfigMap is a directory of them.
+            let looked = match fs::metadata(entry.path()) {
+                Ok(metadata) if metadata.is_dir() && depth < MAX_DEPTH => {
+                    self.directory(&entry.path(), &inside, depth + 1)
+                }
+                Ok(metadata) => self.file(&entry.path(), inside, &metadata),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = looked {
+                self.problems.push(unreadable(&entry.path(), &error));
+            }
+        }
+        // The order of a directory is nobody's choice.
+        self.problems.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, inside: String, metadata: &Metadata) -> io::Result<()> {
+        let stamp = Stamp::of(metadata);
+        if let Some(known) = self.known.remove(&inside)
+            && known.settled
+            && known.stamp == stamp
+        {
+            self.files.insert(inside, known);
+            return Ok(());
+        }
+        self.read += 1;
+        let bytes: Arc<[u8]> = read_file(path, MAX_FILE_BYTES)?.into();
+        // The stamp is older than the bytes: what changes in between is read again.
+        let settled = stamp.is_older_than(self.now);
+        let digest = Digest::of(&bytes);
+        self.files.insert(inside, Known { stamp, settled, bytes, digest });
+        Ok(())
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a change after `now` could not leave this stamp as it is.
+    fn is_older_than(&self, now: SystemTime) -> bool {
+        let Ok(now) = now.duration_since(SystemTime::UNIX_EPOCH) else {
+            return false;
+        };
+        let (seconds, _) = self.changed.max(self.modified);
+        u64::try_from(seconds).is_ok_and(|changed| changed + RACY.as_secs() < now.as_secs())
+    }
 }
 
 /// Reads a file whole, unless it is larger than any that this program reads.
@@ -40,44 +227,153 @@ pub fn read_file(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Replaces a file by rename, so that nobody ever reads half of it; a file that says the same
+/// already is left alone. Returns whether it was replaced.
+///
+/// # Errors
+///
+/// As the file system says. The old file stays then.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(true)
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::about_path(Code::Unreadable, path, format!("cannot be read: {error}"))
 }
 
-fn read_directory(
-    path: &Path,
-    inside: &str,
-    depth: usize,
-    files: &mut PolicyFiles,
-) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            let message = "the file's name is not UTF-8";
-            files.problems.push(Diagnostic::about_path(
-                Code::UnexpectedFile,
-                entry.path(),
-                message,
-            ));
-            continue;
-        };
-        if name.starts_with('.') {
-            continue;
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A directory, and what a look at it finds: whether it changed, and how many files were read.
+    struct Watched(PolicyDirectory, Digest);
+
+    impl Watched {
+        fn new(root: &Path) -> Self {
+            let mut directory = PolicyDirectory::new(root.to_owned());
+            directory.refresh(later());
+            let identity = directory.identity();
+            Self(directory, identity)
         }
-        let inside = if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") };
-        // Follows links: a ConfigMap is a directory of them.
-        let read = match fs::metadata(entry.path()) {
-            Ok(metadata) if metadata.is_dir() && depth < MAX_DEPTH => {
-                read_directory(&entry.path(), &inside, depth + 1, files)
-            }
-            Ok(_) => read_file(&entry.path(), MAX_FILE_BYTES)
-                .map(|bytes| files.files.push(PolicyFile { path: inside, bytes })),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = read {
-            files.problems.push(unreadable(&entry.path(), &error));
+
+        fn look(&mut self) -> (bool, usize) {
+            self.0.refresh(later());
+            let changed = self.0.identity() != self.1;
+            self.1 = self.0.identity();
+            (changed, self.0.read())
         }
     }
-    Ok(())
+
+    /// Long after any file was written, so that stamps are believed.
+    fn later() -> SystemTime {
+        SystemTime::now() + Duration::from_secs(60)
+    }
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn only_what_changed_is_read_again() {
+        let root = tempfile::tempdir().unwrap();
+        for name in 0..1000 {
+            write(&root.path().join(format!("servers/s{name}.yaml")), "toolgate: 1");
+        }
+        let mut watched = Watched::new(root.path());
+        assert_eq!(watched.0.read(), 1000);
+        assert_eq!(watched.look(), (false, 0));
+
+        write(&root.path().join("servers/s7.yaml"), "toolgate: 2");
+        assert_eq!(watched.look(), (true, 1), "same size, written in place");
+        let other = root.path().join("other");
+        fs::write(&other, "toolgate: 3").unwrap();
+        fs::rename(&other, root.path().join("servers/s8.yaml")).unwrap();
+        assert_eq!(watched.look(), (true, 1), "replaced by rename");
+        fs::remove_file(root.path().join("servers/s9.yaml")).unwrap();
+        assert_eq!(watched.look(), (true, 0), "removed");
+        fs::rename(root.path().join("servers/s10.yaml"), root.path().join("servers/t.yaml"))
+            .unwrap();
+        assert_eq!(watched.look(), (true, 1), "renamed");
+        assert_eq!(watched.look(), (false, 0));
+        watched.0.distrust();
+        assert_eq!(watched.look(), (false, 999));
+    }
+
+    #[test]
+    fn a_young_file_is_read_again_until_its_stamp_can_be_believed() {
+        let root = tempfile::tempdir().unwrap();
+        write(&root.path().join("surfaces.yaml"), "toolgate: 1");
+        let mut directory = PolicyDirectory::new(root.path().to_owned());
+        for _ in 0..2 {
+            directory.refresh(SystemTime::now());
+            assert_eq!(directory.read(), 1);
+        }
+        // Clocks that were set back make every file young.
+        directory.refresh(SystemTime::UNIX_EPOCH);
+        assert_eq!(directory.read(), 1);
+    }
+
+    #[test]
+    fn a_config_map_is_swapped_by_its_link() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for (version, text) in [("..1", "toolgate: 1"), ("..2", "toolgate: 2")] {
+            write(&root.join(version).join("servers/presto.yaml"), text);
+            write(&root.join(version).join("groups.yaml"), "toolgate: 1");
+        }
+        symlink("..1", root.join("..data")).unwrap();
+        symlink("..data/servers", root.join("servers")).unwrap();
+        symlink("..data/groups.yaml", root.join("groups.yaml")).unwrap();
+        let mut watched = Watched::new(root);
+        assert_eq!(watched.0.files().files.len(), 2);
+        symlink("..2", root.join("..data_tmp")).unwrap();
+        fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+        assert_eq!(watched.look(), (true, 2));
+        let files = watched.0.files().files;
+        assert_eq!(files.last().map(|file| &*file.bytes), Some(&b"toolgate: 2"[..]));
+
+        // A link to the directory itself, as git-sync swaps it.
+        let link = root.join("current");
+        symlink("..1", &link).unwrap();
+        let mut watched = Watched::new(&link);
+        symlink("..2", root.join("next")).unwrap();
+        fs::rename(root.join("next"), &link).unwrap();
+        assert_eq!(watched.look(), (true, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_problem_and_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let missing = root.path().join("policies");
+        let mut watched = Watched::new(&missing);
+        assert_eq!(watched.0.files().problems.len(), 1);
+        write(&missing.join("groups.yaml"), "toolgate: 1");
+        assert_eq!(watched.look(), (true, 1));
+        symlink("nowhere", missing.join("servers")).unwrap();
+        assert_eq!(watched.look(), (true, 0));
+        assert_eq!(watched.0.files().problems.len(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_only_if_it_says_something_else() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("routes.json");
+        assert!(replace_file(&path, b"1").unwrap());
+        assert!(!replace_file(&path, b"1").unwrap());
+        assert!(replace_file(&path, b"2").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert!(replace_file(&root.path().join("missing/routes.json"), b"1").is_err());
+    }
 }

@@ -1,14 +1,13 @@
 //! `toolgate envoy`
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::exit::{Exit, fail, print};
 use super::load;
+use crate::disk;
 use crate::envoy::{BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, render, render_static};
 
 /// Writes Envoy's configuration: one route per server and environment, each with authorization.
@@ -19,7 +18,8 @@ pub(super) struct Args {
     /// The sidecar's configuration
     #[arg(long, value_name = "FILE", default_value = "envoy/toolgate.yaml")]
     config: PathBuf,
-    /// Where to write envoy.json, routes.json and clusters.json [default: beside the configuration]
+    /// Where to write envoy.json, routes.json and clusters.json [default: the configuration's
+    /// `envoy.files`, or beside it]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one file with everything in it instead, as `envoy --mode validate` checks it
@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args) -> Exit {
         return Exit::Success;
     }
     let beside = args.config.parent().unwrap_or(Path::new(""));
-    let out = args.out.as_deref().unwrap_or(beside);
+    let files = envoy.files.as_ref().map(|files| files.path.as_path());
+    let out = args.out.as_deref().or(files).unwrap_or(beside);
     let seen_from_envoy = match seen_from(beside, out) {
         Ok(path) => path,
         Err(error) => return fail(format_args!("{}: {error}", out.display())),
@@ -66,7 +67,8 @@ pub(super) fn run(args: &Args) -> Exit {
         (BOOTSTRAP_FILE, &rendering.bootstrap),
     ];
     for (name, content) in files {
-        if let Err(error) = replace(&out.join(name), content) {
+        let content = format!("{content:#}\n");
+        if let Err(error) = disk::replace_file(&out.join(name), content.as_bytes()) {
             return fail(format_args!("{}: {error}", out.join(name).display()));
         }
     }
@@ -83,13 +85,4 @@ fn seen_from(beside: &Path, out: &Path) -> io::Result<String> {
         return Ok(".".to_owned());
     }
     out.to_str().map(str::to_owned).ok_or_else(|| io::Error::other("the path is not UTF-8"))
-}
-
-/// Replaces a file by rename: Envoy takes up nothing else, and never half a file.
-fn replace(path: &Path, content: &Value) -> io::Result<()> {
-    let new = path.with_extension("json.new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(format!("{content:#}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }

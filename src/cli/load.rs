@@ -1,25 +1,30 @@
 //! Loading what commands need, with every problem printed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, fail, fail_with, hint};
 use crate::config::{self, Config};
 use crate::disk;
-use crate::policy::{self, PolicySet};
+use crate::policy::{self, PolicyFiles, PolicySet};
 use crate::yaml::MAX_FILE_BYTES;
 
-/// The configuration, and the policies that it names.
-pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
-    let config = configuration(path)?;
-    let policies = policies(&config.policies)?;
-    let issuers: Vec<_> = config
-        .issuers
-        .iter()
-        .map(|issuer| (&*issuer.issuer.name, &*issuer.issuer.group_prefix))
-        .collect();
-    let unclaimable = policies.unclaimable(&issuers);
+/// The configuration, and the policies that it names, with their files.
+pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit> {
+    let config = match configuration(path) {
+        Ok(config) => config,
+        Err(exit) => {
+            // Everything that is wrong is said in one run.
+            if let Some(directory) = policies_of(path) {
+                policies(&directory).ok();
+            }
+            return Err(exit);
+        }
+    };
+    let files = disk::read_policies(&config.policies);
+    let policies = policy::load(files.clone()).map_err(|problems| fail_with(&problems))?;
+    let unclaimable = policies.unclaimable(&config.group_prefixes());
     if unclaimable.is_empty() {
-        return Ok((config, policies));
+        return Ok((config, files, policies));
     }
     let names = unclaimable.join("`, `");
     let exit = fail(format_args!("groups.yaml: no configured issuer can claim `{names}`"));
@@ -27,11 +32,22 @@ pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
     Err(exit)
 }
 
+/// The configuration, and the policies that it names.
+pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
+    all(path).map(|(config, _, policies)| (config, policies))
+}
+
 pub(super) fn policies(directory: &Path) -> Result<PolicySet, Exit> {
     policy::load(disk::read_policies(directory)).map_err(|problems| fail_with(&problems))
 }
 
-fn configuration(path: &Path) -> Result<Config, Exit> {
+/// The policy directory that a configuration names, if as much can be read of it.
+fn policies_of(path: &Path) -> Option<PathBuf> {
+    let text = String::from_utf8(disk::read_file(path, MAX_FILE_BYTES).ok()?).ok()?;
+    config::policies(path, &text)
+}
+
+pub(super) fn configuration(path: &Path) -> Result<Config, Exit> {
     let text = disk::read_file(path, MAX_FILE_BYTES)
         .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
     match text {

@@ -33,6 +33,8 @@ pub struct Config {
     pub trust_domains: Vec<Box<str>>,
     /// Browsers' `Origin` values that may call.
     pub origins: Vec<Box<str>>,
+    /// Where the decision record goes.
+    pub decisions: DecisionsConfig,
     /// What `toolgate envoy` renders beside the routes.
     pub envoy: Option<EnvoyConfig>,
 }
@@ -119,6 +121,71 @@ pub struct EnvoyConfig {
     pub key: String,
     /// The SPIFFE bundles that callers' certificates must lead to.
     pub bundles: String,
+    /// Where Envoy's files are: `toolgate envoy` writes them there, and `toolgate serve` keeps
+    /// routes and clusters in step with the policies.
+    pub files: Option<FilePath>,
+}
+
+/// Where the decision record goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionsConfig {
+    /// To the standard output stream, one JSON line each.
+    pub stdout: bool,
+    /// To a file, one JSON line each.
+    pub file: Option<FileSink>,
+    /// To an OpenTelemetry collector, as OTLP logs over gRPC.
+    pub otlp: Option<OtlpSink>,
+    /// What happens to a request whose record finds no room.
+    pub when_full: WhenFull,
+    /// How many records wait for each of them at most.
+    pub queue: usize,
+    /// The key of the arguments' digests; without it, one that this process makes up.
+    pub arguments_key: Option<PathBuf>,
+}
+
+/// A file for the decision record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSink {
+    /// The file.
+    pub path: PathBuf,
+    /// Beyond this size it becomes `PATH.1`, and that `PATH.2`, ...
+    pub max_bytes: u64,
+    /// How many of those are kept.
+    pub keep: u32,
+}
+
+/// An OpenTelemetry collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtlpSink {
+    /// Its OTLP/gRPC address.
+    pub url: Url,
+    /// The certificates that its own must lead to, PEM; for `https`.
+    pub ca: Option<PathBuf>,
+}
+
+/// What happens to a request whose record finds no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is answered; the record is dropped, and counted.
+    #[default]
+    Drop,
+    /// It waits.
+    Block,
+    /// It is refused.
+    Deny,
+}
+
+impl Default for DecisionsConfig {
+    fn default() -> Self {
+        Self {
+            stdout: true,
+            file: None,
+            otlp: None,
+            when_full: WhenFull::default(),
+            queue: 4096,
+            arguments_key: None,
+        }
+    }
 }
 
 /// Reads a configuration file's text.
@@ -140,6 +207,20 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
     }
 }
 
+/// The policy directory that a configuration names, however broken the rest of it is.
+#[must_use]
+pub fn policies(path: &Path, text: &str) -> Option<PathBuf> {
+    let mut problems = Vec::new();
+    let mut sources = Sources::default();
+    let source = sources.add(Source { path: path.to_owned(), text: text.to_owned() });
+    let tree = yaml::parse(source, text, &mut problems)?;
+    let mut reader = Reader::new(source, &mut problems);
+    let entries = reader.entries(&tree);
+    let (_, node) = entries.into_iter().find(|(key, _)| key.value == "policies")?;
+    let directory = reader.text(node)?.value;
+    Some(path.parent().unwrap_or(Path::new("")).join(directory))
+}
+
 // === impl Config ===
 
 impl Config {
@@ -153,6 +234,13 @@ impl Config {
     #[must_use]
     pub fn resource_metadata(&self, path: &str) -> String {
         format!("{}{METADATA_PREFIX}{path}", self.public_url.text)
+    }
+
+    /// The issuers, each by its name and the prefix of its groups.
+    #[must_use]
+    pub fn group_prefixes(&self) -> Vec<(&str, &str)> {
+        let issuers = self.issuers.iter().map(|config| &config.issuer);
+        issuers.map(|issuer| (&*issuer.name, &*issuer.group_prefix)).collect()
     }
 
     /// How a user is named to upstreams: the subject, with the issuer's name before it once there

@@ -80,7 +80,7 @@ fn set() -> PolicySet {
             .iter()
             .map(|(path, text)| PolicyFile {
                 path: (*path).to_owned(),
-                bytes: text.replace("TOOLS", &format!("\"{digest}\"")).into_bytes(),
+                bytes: text.replace("TOOLS", &format!("\"{digest}\"")).into_bytes().into(),
             })
             .collect(),
         ..PolicyFiles::default()

@@ -63,16 +63,31 @@ pub fn render(
         "rds": { "route_config_name": route::NAME, "config_source": subscription(ROUTES_FILE) }
     });
     let mut bootstrap = bootstrap(config, envoy, options, &source, Vec::new());
+    let Following { routes, clusters } = render_routes(config, envoy, policy);
     if let Some(bootstrap) = bootstrap.as_object_mut() {
         let dynamic = json!({ "cds_config": subscription(CLUSTERS_FILE) });
         bootstrap.insert("dynamic_resources".to_owned(), dynamic);
     }
+    Rendering { bootstrap, routes, clusters }
+}
+
+/// The two files that follow the policies.
+#[derive(Clone, Debug)]
+pub struct Following {
+    /// The route configuration.
+    pub routes: Value,
+    /// The upstream clusters.
+    pub clusters: Value,
+}
+
+/// Renders what follows the policies.
+#[must_use]
+pub fn render_routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -> Following {
     let version = policy.digest().to_string();
-    Rendering {
-        bootstrap,
+    Following {
         routes: json!({
             "version_info": version,
-            "resources": [typed("envoy.config.route.v3.RouteConfiguration", route::routes(config, envoy, options, policy))],
+            "resources": [typed("envoy.config.route.v3.RouteConfiguration", route::routes(config, envoy, policy))],
         }),
         clusters: json!({
             "version_info": version,
@@ -92,7 +107,7 @@ pub fn render_static(
     policy: &PolicySet,
     options: &Options,
 ) -> Value {
-    let source = json!({ "route_config": route::routes(config, envoy, options, policy) });
+    let source = json!({ "route_config": route::routes(config, envoy, policy) });
     bootstrap(config, envoy, options, &source, cluster::upstreams(envoy, policy))
 }
 
@@ -153,9 +168,9 @@ fn bootstrap(
     bootstrap
 }
 
-/// Whether a listener of this rendering is on the loopback, and so is called by its names.
-fn on_loopback(envoy: &EnvoyConfig, options: &Options) -> bool {
-    envoy.mtls.ip().is_loopback() || (options.plain && envoy.plain.is_some())
+/// Whether there may be a listener on the loopback, which is called by its names.
+fn on_loopback(envoy: &EnvoyConfig) -> bool {
+    envoy.mtls.ip().is_loopback() || envoy.plain.is_some()
 }
 
 fn typed(message: &str, mut value: Value) -> Value {

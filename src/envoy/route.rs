@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, on_loopback, typed};
+use super::{on_loopback, typed};
 use crate::config::{Config, EnvoyConfig, METADATA_PREFIX};
 use crate::policy::PolicySet;
 use crate::policy::model::{Server, ServerEnvironment};
@@ -10,14 +10,9 @@ use crate::policy::model::{Server, ServerEnvironment};
 /// The route configuration's name.
 pub(super) const NAME: &str = "mcp";
 
-pub(super) fn routes(
-    config: &Config,
-    envoy: &EnvoyConfig,
-    options: &Options,
-    policy: &PolicySet,
-) -> Value {
+pub(super) fn routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -> Value {
     let mut domains = vec![config.public_url.host.to_string()];
-    if on_loopback(envoy, options) {
+    if on_loopback(envoy) {
         domains.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
     }
     let mut routes = Vec::new();

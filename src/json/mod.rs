@@ -7,6 +7,7 @@
 //! the document, nesting deeper than the caller allows. Numbers keep their text and are never
 //! rounded; strings keep their raw form, so that an id can be echoed byte for byte.
 
+mod canonical;
 mod fold;
 mod parse;
 

@@ -48,6 +48,12 @@ impl Digest {
         )
     }
 
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The first hex digits, for people.
     #[must_use]
     pub fn short(&self) -> String {

@@ -1,16 +1,17 @@
 //! Which files a policy directory has.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::diagnostics::{Code, Diagnostic};
 
 /// One file of a policy directory, as it was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFile {
     /// The path inside the directory, with `/` between its parts.
     pub path: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    /// The bytes; shared, since sets are made again and again of files that mostly stay.
+    pub bytes: Arc<[u8]>,
 }
 
 /// A policy directory, as it was read. Reading it is somebody else's work: the domain has no I/O.
@@ -56,6 +57,12 @@ impl FileKind<'_> {
 }
 
 impl PolicyFiles {
+    /// No file of that directory.
+    #[must_use]
+    pub fn rooted(root: &Path) -> Self {
+        Self { root: root.to_owned(), ..Self::default() }
+    }
+
     /// The path of a file as it is shown to people.
     pub(super) fn display(&self, path: &str) -> PathBuf {
         self.root.join(Path::new(path))

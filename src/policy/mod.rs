@@ -26,7 +26,32 @@ pub use self::model::PolicySet;
 ///
 /// Every problem of every file: nothing is loaded while one stands.
 pub fn load(files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
-    lower::lower(files)
+    lower::lower(files, &[]).map(|amended| amended.set)
+}
+
+/// A set of good files, and bans of guardrails beside theirs.
+#[derive(Clone, Debug)]
+pub struct Amended {
+    /// The set, with a digest of its own.
+    pub set: PolicySet,
+    /// How many bans were added.
+    pub added: usize,
+    /// What could not be added: bans on what the good files do not know.
+    pub left_out: Diagnostics,
+}
+
+/// Reads a policy directory with the bans of other versions of its `guardrails.yaml` beside its
+/// own. This is how a ban takes effect while another file is broken: of those versions nothing
+/// but the bans is taken, and a ban that names what the directory does not know is left out.
+///
+/// # Errors
+///
+/// Every problem of the directory itself.
+pub fn load_with_bans(
+    files: PolicyFiles,
+    guardrails: &[PolicyFile],
+) -> Result<Amended, Diagnostics> {
+    lower::lower(files, guardrails)
 }
 
 /// The digest that reviews cover, of each server whose file can be read: SHA-256 over the

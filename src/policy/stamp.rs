@@ -33,8 +33,8 @@ pub struct Change {
 /// If `reviews.yaml` cannot be read.
 pub fn stamp(files: &PolicyFiles, servers: &[String]) -> Result<Stamped, Diagnostics> {
     let bytes = files.files.iter().find(|file| file.path == "reviews.yaml");
-    let bytes = bytes.map(|file| file.bytes.clone()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = bytes.map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+    let text = text.unwrap_or_default();
     let mut sources = Sources::default();
     let path = files.root.join("reviews.yaml");
     let source = sources.add(Source { path, text: text.clone() });

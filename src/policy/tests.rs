@@ -42,7 +42,7 @@ fn directory(path: &str, text: &str) -> PolicyFiles {
         root: "policies".into(),
         files: files
             .into_iter()
-            .map(|(path, text)| PolicyFile { path: path.to_owned(), bytes: text.into() })
+            .map(|(path, text)| PolicyFile { path: path.to_owned(), bytes: text.as_bytes().into() })
             .collect(),
         problems: Vec::new(),
     }
@@ -398,8 +398,10 @@ bans:
 colour: red
 ",
     );
-    files.files.push(PolicyFile { path: "notes.txt".to_owned(), bytes: b"hello".to_vec() });
-    files.files.push(PolicyFile { path: "servers/spark.yaml".to_owned(), bytes: b"a: [".to_vec() });
+    files.files.push(PolicyFile { path: "notes.txt".to_owned(), bytes: (*b"hello").into() });
+    files
+        .files
+        .push(PolicyFile { path: "servers/spark.yaml".to_owned(), bytes: (*b"a: [").into() });
     let problems = load(files).unwrap_err();
     insta::assert_snapshot!(problems.to_string());
 }

@@ -1,5 +1,6 @@
 //! The configuration file, key by key.
 
+mod decisions;
 mod issuers;
 
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use spiffe::TrustDomain;
 use url::Url;
 
-use super::{Config, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl};
+use super::{Config, DecisionsConfig, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::identity::Workload;
 use crate::yaml::{Fields, Keys, Node, Reader};
@@ -23,6 +24,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
             "issuers",
             "workloads",
             "origins",
+            "decisions",
             "envoy",
         ],
         later: &[],
@@ -48,7 +50,11 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         .required(fields, "workloads", "list the trust domains of callers")
         .and_then(|node| workloads(reader, node));
     let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
-    let envoy = fields.get("envoy").map(|node| envoy(reader, node));
+    let decisions = match fields.get("decisions") {
+        None => Some(DecisionsConfig::default()),
+        Some(node) => decisions::decisions(reader, node, directory),
+    };
+    let envoy = fields.get("envoy").map(|node| envoy(reader, node, directory));
     let (grpc, http) = listen?;
     Some(Config {
         grpc,
@@ -58,6 +64,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         issuers: issuers?,
         trust_domains: trust_domains?,
         origins,
+        decisions: decisions?,
         envoy: match envoy {
             None => None,
             Some(envoy) => Some(envoy?),
@@ -195,8 +202,8 @@ fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
         .collect()
 }
 
-fn envoy(reader: &mut Reader<'_>, node: &Node) -> Option<EnvoyConfig> {
-    const KEYS: Keys = Keys { known: &["listen", "certificate", "bundles"], later: &[] };
+fn envoy(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<EnvoyConfig> {
+    const KEYS: Keys = Keys { known: &["listen", "certificate", "bundles", "files"], later: &[] };
     const LISTEN: Keys = Keys { known: &["mtls", "plain"], later: &[] };
     const CERTIFICATE: Keys = Keys { known: &["cert", "key"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
@@ -228,7 +235,18 @@ fn envoy(reader: &mut Reader<'_>, node: &Node) -> Option<EnvoyConfig> {
     };
     let cert = required_text(reader, certificate, "cert", "name the PEM file");
     let key = required_text(reader, certificate, "key", "name the PEM file");
-    Some(EnvoyConfig { mtls: mtls?.value, plain, certificate: cert?, key: key?, bundles: bundles? })
+    let files = match fields.get("files") {
+        None => None,
+        Some(node) => Some(file_path(reader.text(node)?.value, directory)),
+    };
+    Some(EnvoyConfig {
+        mtls: mtls?.value,
+        plain,
+        certificate: cert?,
+        key: key?,
+        bundles: bundles?,
+        files,
+    })
 }
 
 fn required_text(

@@ -7,11 +7,14 @@ mod servers;
 
 use std::collections::HashMap;
 
+use super::Amended;
 use super::digest::Digest;
-use super::files::{FileKind, PolicyFiles};
-use super::model::{Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule};
+use super::files::{FileKind, PolicyFile, PolicyFiles};
+use super::model::{
+    Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
+};
 use super::raw::{
-    self, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer, Text,
+    self, RawBan, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer, Text,
 };
 use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
@@ -122,13 +125,20 @@ fn trees<'f>(
     trees
 }
 
-pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
+pub(super) fn lower(
+    mut files: PolicyFiles,
+    more_guardrails: &[PolicyFile],
+) -> Result<Amended, Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     let trees = trees(&files, &mut sources, &mut problems);
     let raw = read(&trees, &mut problems);
     check_presence(&files, &mut problems);
+    let mut left_out = Vec::new();
+    let more = PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
+    let more_trees = self::trees(&more, &mut sources, &mut left_out);
+    let more_bans = more_bans(&more_trees, &mut left_out);
 
     let mut lowering = Lowering {
         sources: &sources,
@@ -154,21 +164,42 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
     for ban in bans {
         lowering.check_reach(ban, &raw.servers);
     }
-    let guardrails = bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
+    let mut guardrails: Vec<_> =
+        bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
+    let own = guardrails.len();
+    for ban in &more_bans {
+        let before = lowering.problems.len();
+        lowering.check_reach(ban, &raw.servers);
+        let lowered = lowering.ban(ban, None, &server_names);
+        let problems = lowering.problems.split_off(before);
+        // Half a ban could be a wider one: with a group or server less it narrows less.
+        guardrails.extend(lowered.filter(|ban| {
+            problems.is_empty() && !guardrails.iter().any(|known| known.says_the_same(ban))
+        }));
+        left_out.extend(problems);
+    }
+    let added = guardrails.len() - own;
     let mut servers = HashMap::new();
     for (server, file_name) in &raw.servers {
         let server = lowering.server(server, file_name);
-        servers.insert(server.name.clone(), server);
+        let named = rules::named_groups(&server, &guardrails);
+        servers.insert(server.name.clone(), Server { named_groups: named, ..server });
     }
 
     let Lowering { problems, groups, environments, reviews, places, rules, .. } = lowering;
     if !problems.is_empty() {
         return Err(Diagnostics { sources, list: problems }.sorted());
     }
+    let more = more.files.iter().map(|file| (format!("{}+bans", file.path), &*file.bytes));
+    let more: Vec<_> = more.collect();
     let digest = Digest::of_files(
-        files.files.iter().map(|file| (file.path.as_str(), file.bytes.as_slice())),
+        files
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), &*file.bytes))
+            .chain(more.iter().map(|(path, bytes)| (path.as_str(), *bytes))),
     );
-    Ok(PolicySet {
+    let set = PolicySet {
         digest,
         groups,
         environments,
@@ -180,7 +211,24 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
         exact_workloads: workloads.exact,
         workload_subtrees: workloads.subtrees,
         without_workload: workloads.none,
-    })
+    };
+    Ok(Amended { set, added, left_out: Diagnostics { sources, list: left_out }.sorted() })
+}
+
+/// The bans of versions of `guardrails.yaml` that can be read whole; of others nothing is taken.
+fn more_bans<'n>(
+    trees: &'n [(SourceId, &'n str, Node)],
+    left_out: &mut Vec<Diagnostic>,
+) -> Vec<RawBan<'n>> {
+    let mut bans = Vec::new();
+    for (source, _, tree) in trees {
+        let before = left_out.len();
+        let guardrails = raw::guardrails(&mut Reader::new(*source, left_out), tree);
+        bans.extend(
+            guardrails.filter(|_| left_out.len() == before).into_iter().flat_map(|g| g.bans),
+        );
+    }
+    bans
 }
 
 fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnostic>) -> Raw<'n> {

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
+use crate::identity::GroupSet;
 use crate::policy::model::{
     Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
     Server, ToolId,
@@ -220,4 +221,19 @@ impl Lowering<'_> {
         }
         Some(Ban { rule, who, via, environments, servers, what })
     }
+}
+
+/// The groups that a server's rules and the guardrails name.
+pub(super) fn named_groups(server: &Server, guardrails: &[Ban]) -> GroupSet {
+    let granted = server.grants.iter().filter_map(|grant| match &grant.who {
+        GrantWho::People(people, _) => Some(people),
+        GrantWho::Services(_) => None,
+    });
+    let banned = server.bans.iter().chain(guardrails);
+    let banned = banned.filter_map(|ban| ban.who.as_ref()?.people.as_ref());
+    let sets = granted.chain(banned).filter_map(|people| match people {
+        People::Groups(groups) => Some(groups),
+        People::AnyoneSignedIn => None,
+    });
+    sets.flat_map(GroupSet::iter).collect()
 }

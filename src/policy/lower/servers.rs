@@ -6,6 +6,7 @@ use url::Host;
 
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic};
+use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
     Approver, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool, ToolId,
@@ -16,7 +17,8 @@ use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
-        let RawServer { name, environments, tools, grants, bans, tools_digest } = raw;
+        let RawServer { name, environments, tools, grants, bans, tools_digest, audit_required } =
+            raw;
         if name.value != file_name {
             let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
             self.report(
@@ -31,6 +33,8 @@ impl Lowering<'_> {
             tools_by_name: std::collections::HashMap::new(),
             grants: Vec::new(),
             bans: Vec::new(),
+            audit_required: *audit_required,
+            named_groups: GroupSet::default(),
         };
         let bare = bare_path(environments);
         for environment in environments {

@@ -137,6 +137,10 @@ pub struct Server {
     pub(crate) tools_by_name: HashMap<Box<str>, ToolId>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
+    /// Whether a request is refused rather than its record lost.
+    pub audit_required: bool,
+    /// The groups that the server's rules and the guardrails name.
+    pub named_groups: GroupSet,
 }
 
 /// A server in one environment.
@@ -285,7 +289,7 @@ pub enum GrantWho {
 }
 
 /// Takes something away, whatever grants say. What is unknown matches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
     /// Its name and place.
     pub rule: RuleId,
@@ -302,7 +306,7 @@ pub struct Ban {
 }
 
 /// From whom a ban takes away. The two add up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BanWho {
     /// People.
     pub people: Option<People>,
@@ -311,7 +315,7 @@ pub struct BanWho {
 }
 
 /// The services of a ban.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BannedServices {
     /// Every service.
     Any,
@@ -320,7 +324,7 @@ pub enum BannedServices {
 }
 
 /// What a ban takes away. All of these add up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BanWhat {
     /// Everything, discovery included.
     pub everything: bool,
@@ -426,6 +430,16 @@ impl Tool {
         self.effect == Effect::Read
             && !self.traits.contains(&Trait::Sensitive)
             && !self.traits.contains(&Trait::External)
+    }
+}
+
+// === impl Ban ===
+
+impl Ban {
+    /// Whether another ban takes away exactly the same, wherever it stands.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { rule: self.rule, ..other.clone() }
     }
 }
 

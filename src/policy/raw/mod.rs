@@ -32,6 +32,7 @@ pub(super) struct RawServer<'n> {
     pub(super) grants: Vec<RawGrant<'n>>,
     pub(super) bans: Vec<RawBan<'n>>,
     pub(super) tools_digest: Digest,
+    pub(super) audit_required: bool,
 }
 
 pub(super) struct RawServerEnvironment<'n> {

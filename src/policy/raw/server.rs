@@ -14,12 +14,15 @@ use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Keys, Kind, Node, Reader};
 
+/// Leaving the key out is the only other thing to say.
+const AUDIT: &[(&str, ())] = &[("required", ())];
+
 pub(in crate::policy) fn server<'n>(
     reader: &mut Reader<'_>,
     root: &'n Node,
 ) -> Option<RawServer<'n>> {
     const KEYS: Keys = Keys {
-        known: &["toolgate", "server", "about", "environments", "tools", "grants", "bans"],
+        known: &["toolgate", "server", "about", "environments", "tools", "grants", "bans", "audit"],
         later: &[
             "resources",
             "prompts",
@@ -29,7 +32,6 @@ pub(in crate::policy) fn server<'n>(
             "forward_token",
             "resource",
             "forward_groups",
-            "audit",
             "tasks",
             "methods",
         ],
@@ -63,7 +65,11 @@ pub(in crate::policy) fn server<'n>(
         ("a ban's name", names::plain),
         |reader, name, node| ban(reader, name, node, SERVER_BAN),
     );
-    Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest })
+    let audit_required = match fields.get("audit") {
+        None => false,
+        Some(node) => reader.text(node).and_then(|text| word(reader, text, AUDIT)).is_some(),
+    };
+    Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest, audit_required })
 }
 
 /// What people should know about a server. It decides nothing, but a typo is still a typo.
