@@ -15,11 +15,12 @@
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
 //! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |
-//! | [`disk`] | reading policy directories | [`policy`] |
+//! | [`record`] | what is kept of every decision; generated from `proto/` | nothing |
+//! | [`disk`] | reading policy directories, replacing files | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
-//! | `telemetry` | logs (feature `serve`) | nothing |
+//! | `telemetry` | logs, metrics, the decision log (feature `serve`) | [`config`], [`record`] |
 //!
 //! Everything above `server` has no clock, no network and no async runtime, and the compiler
 //! proves it: `cargo check --lib --no-default-features`. A test keeps the arrows.
@@ -56,6 +57,7 @@ pub mod identity;
 pub mod json;
 pub mod mcp;
 pub mod policy;
+pub mod record;
 #[cfg(feature = "serve")]
 pub mod server;
 #[cfg(feature = "serve")]

@@ -17,9 +17,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["authn", "diagnostics", "identity", "yaml"]),
     ("envoy", &["config", "identity", "policy"]),
     ("disk", &["diagnostics", "policy", "yaml"]),
+    ("record", &[]),
     ("explain", &["diagnostics", "engine", "identity", "json", "mcp", "policy"]),
-    ("server", &["authn", "config", "disk", "engine", "envoy", "identity", "mcp", "policy"]),
-    ("telemetry", &[]),
+    ("telemetry", &["config", "record"]),
+    (
+        "server",
+        &[
+            "authn",
+            "config",
+            "diagnostics",
+            "disk",
+            "engine",
+            "envoy",
+            "identity",
+            "json",
+            "mcp",
+            "policy",
+            "record",
+            "telemetry",
+        ],
+    ),
     (
         "cli",
         &[
