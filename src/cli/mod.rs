@@ -1,12 +1,18 @@
 //! The command line: one file per command.
 
+#[cfg(feature = "serve")]
+mod admin;
 mod envoy;
 mod exit;
 mod explain;
 mod load;
+#[cfg(feature = "serve")]
+mod probe;
 mod reviews;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod status;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +31,12 @@ enum Command {
     /// Answer Envoy
     #[cfg(feature = "serve")]
     Serve(serve::Args),
+    /// Show how the running process is doing
+    #[cfg(feature = "serve")]
+    Status(status::Args),
+    /// Say whether the running process is ready
+    #[cfg(feature = "serve")]
+    Probe(probe::Args),
     /// Write Envoy's configuration
     Envoy(envoy::Args),
     /// Decide one call, and say why
@@ -40,6 +52,10 @@ impl Cli {
         match self.command {
             #[cfg(feature = "serve")]
             Command::Serve(args) => serve::run(&args),
+            #[cfg(feature = "serve")]
+            Command::Status(args) => status::run(&args),
+            #[cfg(feature = "serve")]
+            Command::Probe(args) => probe::run(&args),
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Reviews(args) => reviews::run(&args),

@@ -1,6 +1,7 @@
 //! From a request to an answer: what is asked, who asks, the decision, and how it is said.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -10,23 +11,29 @@ use super::answer::{Answer, Reply};
 use super::credentials::{self, UserCredential};
 use super::forward::{self, Identity};
 use super::keys::Keys;
-use super::request::{Incoming, Route};
-use super::response::Metadata;
+use super::live::{Agreement, Live};
+use super::record::{ArgumentsKey, Facts, Outcome};
+use super::request::Incoming;
+use super::status::Status;
 use super::{asked, refusal};
 use crate::authn::svid;
 use crate::config::{Config, METADATA_PREFIX};
 use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User, Workload};
-use crate::mcp::{Action, Message};
 use crate::policy::PolicySet;
 use crate::policy::model::PlaceKind;
+use crate::telemetry::{DecisionLog, Metrics};
 
-/// Everything that a request is decided with.
+/// Everything that a request is decided with, and everything that is kept of it.
 #[derive(Debug)]
 pub(super) struct Edge {
     pub(super) config: Config,
-    pub(super) policy: ArcSwap<PolicySet>,
+    pub(super) live: ArcSwap<Live>,
     pub(super) keys: Arc<Keys>,
+    pub(super) status: Status,
+    pub(super) log: DecisionLog,
+    pub(super) metrics: Metrics,
+    pub(super) arguments_key: ArgumentsKey,
 }
 
 /// A refusal that is not the engine's.
@@ -37,61 +44,61 @@ pub(super) struct Refused {
     pub(super) reply: Reply,
 }
 
-/// What is known about a request by the time it is answered; for the log and for Envoy.
-#[derive(Default)]
-struct Facts {
-    user: Option<String>,
-    issuer: Option<String>,
-    workload: Option<String>,
-    surface: Option<String>,
-    channel: Option<String>,
-    method: Option<String>,
-    tool: Option<String>,
-    reason: Option<Reason>,
-    rule: Option<String>,
-    detail: Option<String>,
-}
-
-/// Texts in logs have no more bytes than this.
-const MAX_LOGGED: usize = 256;
-
 impl Edge {
-    /// Answers a request.
-    pub(super) fn check(&self, incoming: &Incoming<'_>, now: Timestamp) -> (Answer, Metadata) {
+    /// Brings a policy set into force, and returns what was in force until now.
+    pub(super) fn replace(&self, policy: PolicySet) -> Arc<Live> {
+        let next = self.live.load().followed_by(policy, Instant::now());
+        let next = Arc::new(next);
+        let former = self.live.swap(Arc::clone(&next));
+        let policy = &next.policy;
+        self.metrics.retain(|server, environment, tool| {
+            let environment = policy.environment(environment);
+            let server = policy
+                .server(server)
+                .zip(environment)
+                .filter(|(server, environment)| server.environment(*environment).is_some());
+            server.is_some_and(|(server, _)| tool.is_empty() || server.tool(tool).is_some())
+        });
+        former
+    }
+
+    /// Answers a request, under one policy set.
+    pub(super) fn check(&self, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
         let decision_id = Uuid::now_v7().to_string();
-        let policy = self.policy.load();
-        let mut facts = Facts::default();
-        let answer = match self.answer(incoming, &policy, &decision_id, now, &mut facts) {
+        let live = self.live.load();
+        let mut facts = Facts::new(decision_id.clone(), incoming.route, &live.policy, now);
+        let answer = match self.answer(incoming, &live, &decision_id, now, &mut facts) {
             Ok(answer) => answer,
             Err(refused) => {
-                facts.reason = Some(refused.reason);
-                facts.detail = Some(refused.detail).filter(|detail| !detail.is_empty());
+                facts.refused(refused.reason, &refused.detail);
                 Answer::Refuse(refused.reply)
             }
         };
-        let metadata = record(incoming, &policy, &decision_id, &answer, facts);
-        (answer, metadata)
+        facts.into_outcome(answer)
     }
 
     fn answer(
         &self,
         incoming: &Incoming<'_>,
-        policy: &PolicySet,
+        live: &Live,
         decision_id: &str,
         now: Timestamp,
         facts: &mut Facts,
     ) -> Result<Answer, Refused> {
         let Incoming { route, headers, .. } = incoming;
+        let policy = &live.policy;
         let say = refusal::Say { config: &self.config, route: *route, decision_id };
         asked::check_request_line(incoming, &self.config, &say)?;
         if route.path.starts_with(METADATA_PREFIX) {
             return self.metadata(incoming, policy, &say);
         }
-        agree_on_route(*route, policy, &say)?;
+        if live.agrees_on(*route, Instant::now) == Agreement::Foreign {
+            return Err(say.unavailable("Envoy's route is not the policy's"));
+        }
         let message = asked::message(incoming, &say)?;
         let message = message.as_ref();
         let (action, era) = asked::action(incoming, message, &say)?;
-        facts.method = Some(method(message, &action));
+        facts.method(message, &action);
         let channel = asked::channel(headers, &say)?;
 
         let caller = self.caller(incoming, policy, now, &say, facts)?;
@@ -104,7 +111,7 @@ impl Edge {
             now,
         };
         let decision = engine::decide(policy, &query, &mut NoTrace);
-        facts.take_in(policy, &query, &decision);
+        facts.decided(policy, &query, &decision, &self.arguments_key, &self.config.policies);
         if decision.verdict != Verdict::Allow {
             return Ok(Answer::Refuse(say.decision(policy, &query, &decision, message, era)));
         }
@@ -112,8 +119,8 @@ impl Edge {
             user: caller.user.as_ref(),
             workload: caller.workload.as_ref(),
             qualified: self.config.qualifies_users(),
-            surface: facts.surface.as_deref().filter(|_| is_surface(policy, &decision)),
-            channel: facts.channel.as_deref(),
+            surface: facts.surface().filter(|_| is_surface(policy, &decision)),
+            channel: facts.channel(),
             decision_id,
         };
         Ok(Answer::Allow(forward::forward(&identity, policy, headers, era)))
@@ -153,7 +160,7 @@ impl Edge {
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
         let workload = svid::workload(incoming.peer, &self.config.trust_domains, now);
-        facts.workload = workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string));
+        facts.workload(workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string)));
         let user = credentials::user(&incoming.headers, &self.config, &self.keys, policy, now);
         let user: Option<User> = match user {
             UserCredential::None => None,
@@ -165,8 +172,9 @@ impl Edge {
             }
             UserCredential::Verified(user) => Some(user),
         };
-        facts.issuer = user.as_ref().map(|user| user.issuer.to_string());
-        facts.user = user.as_ref().map(|user| user.subject.to_string());
+        if let Some(user) = &user {
+            facts.user(user, incoming.route.server, policy);
+        }
         match (workload, user) {
             (Ok(workload), user) => Ok(Caller { user, workload }),
             // Without a token, an invalid workload is nobody's service: sign in first.
@@ -176,118 +184,8 @@ impl Edge {
     }
 }
 
-/// Envoy's route and the policy must be of one mind about where a server is. (A server that the
-/// policy does not know is the engine's to refuse.)
-fn agree_on_route(
-    route: Route<'_>,
-    policy: &PolicySet,
-    say: &refusal::Say<'_>,
-) -> Result<(), Refused> {
-    let environment = policy.environment(route.environment);
-    let server = policy.server(route.server).zip(environment);
-    match server.and_then(|(server, environment)| server.environment(environment)) {
-        Some(found) if *found.path != *route.path || *found.route != *route.hash => {
-            Err(say.unavailable("Envoy's route is not the policy's"))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
 /// A service is no surface, and is not named as one to upstreams.
 fn is_surface(policy: &PolicySet, decision: &Decision) -> bool {
     let place = decision.place.and_then(|place| policy.place(place));
     place.is_some_and(|place| matches!(place.kind, PlaceKind::Surface { .. }))
-}
-
-fn method(message: Option<&Message<'_>>, action: &Action<'_>) -> String {
-    match (message.and_then(Message::method), action) {
-        // Names that nobody listed could be anything.
-        (Some(_), Action::Unknown) => "other".to_owned(),
-        (Some(method), _) => method.to_owned(),
-        (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
-        (None, Action::CallTool { .. } | Action::Unknown) => "response".to_owned(),
-    }
-}
-
-impl Facts {
-    fn take_in(&mut self, policy: &PolicySet, query: &Query<'_>, decision: &Decision) {
-        let place = decision.place.and_then(|place| policy.place(place));
-        self.surface = place.map(|place| place.name.to_string());
-        self.channel = place.zip(decision.channel).and_then(|(place, channel)| {
-            place.channel(channel).map(|channel| channel.name.to_string())
-        });
-        if let Action::CallTool { name, .. } = query.action {
-            let listed = policy.server(query.server).and_then(|server| server.tool(name));
-            self.tool = Some(listed.map_or("other", |(_, tool)| &tool.name).to_owned());
-        }
-        self.reason = decision.reason;
-        self.rule = decision.rule.and_then(|rule| policy.rule(rule)).map(ToString::to_string);
-    }
-}
-
-/// Writes the decision to the log, and says the same to Envoy.
-fn record(
-    incoming: &Incoming<'_>,
-    policy: &PolicySet,
-    decision_id: &str,
-    answer: &Answer,
-    facts: Facts,
-) -> Metadata {
-    let Facts { user, issuer, workload, surface, channel, method, tool, reason, rule, detail } =
-        facts;
-    let verdict = match (answer, reason) {
-        (Answer::Allow(_), _) => "allow",
-        (Answer::Refuse(_), Some(_)) => "refuse",
-        // Metadata: there was nothing to decide.
-        (Answer::Refuse(_), None) => "answer",
-    };
-    let route = incoming.route;
-    let mut metadata: Metadata = vec![
-        ("decision_id", decision_id.to_owned()),
-        ("verdict", verdict.to_owned()),
-        ("server", route.server.to_owned()),
-        ("environment", route.environment.to_owned()),
-        ("policy", policy.digest().to_string()),
-    ];
-    let optional = [
-        ("user", user),
-        ("issuer", issuer),
-        ("workload", workload),
-        ("surface", surface),
-        ("channel", channel),
-        ("method", method),
-        ("tool", tool),
-        ("reason", reason.map(|reason| reason.as_str().to_owned())),
-        ("rule", rule),
-    ];
-    for (name, value) in optional {
-        metadata.extend(value.map(|value| (name, capped(&value))));
-    }
-    let get = |name: &str| {
-        metadata.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
-    };
-    tracing::info!(
-        target: "toolgate::decision",
-        decision_id,
-        verdict,
-        server = route.server,
-        environment = route.environment,
-        user = get("user"),
-        issuer = get("issuer"),
-        workload = get("workload"),
-        surface = get("surface"),
-        channel = get("channel"),
-        method = get("method"),
-        tool = get("tool"),
-        reason = get("reason"),
-        rule = get("rule"),
-        detail,
-        policy = policy.digest().short(),
-    );
-    metadata
-}
-
-/// Log texts are bounded, and printable ASCII.
-fn capped(text: &str) -> String {
-    text.escape_default().take(MAX_LOGGED).collect()
 }

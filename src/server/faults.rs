@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use envoy_types::pb::google::rpc::Status as RpcStatus;
+use jiff::Timestamp;
 use tonic::{Response, Status};
 
 use super::request::Incoming;
@@ -32,6 +33,16 @@ pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
         b"negative-status" => Some(Ok(Response::new(with_status(-1)))),
         _ => None,
     }
+}
+
+/// The time, moved by as many seconds as the file that `TOOLGATE_FAULT_CLOCK` names says.
+pub(super) fn now() -> Timestamp {
+    let seconds = std::env::var_os("TOOLGATE_FAULT_CLOCK")
+        .and_then(|path| std::fs::read_to_string(path).ok())
+        .and_then(|text| text.trim().parse::<i64>().ok())
+        .unwrap_or(0);
+    let moved = Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds));
+    moved.unwrap_or_default()
 }
 
 /// Panics in the middle of a decision.

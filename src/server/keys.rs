@@ -30,6 +30,16 @@ impl Keys {
         self.0.get(issuer)?.load_full()
     }
 
+    /// How many usable keys each issuer has, in the order of their names; `None` while none were
+    /// ever loaded.
+    pub(super) fn counts(&self) -> Vec<(String, Option<usize>)> {
+        let known = |keys: &ArcSwapOption<KeySet>| keys.load().as_ref().map(|keys| keys.len());
+        let counts = self.0.iter().map(|(name, keys)| (name.to_string(), known(keys)));
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort();
+        counts
+    }
+
     /// The issuers whose keys are not known yet.
     pub(super) fn missing(&self) -> Vec<&str> {
         let missing = self.0.iter().filter(|(_, keys)| keys.load().is_none());
@@ -76,6 +86,12 @@ async fn follow_file(keys: &Keys, issuer: &str, path: &Path) {
         }
         tokio::time::sleep(FILE_INTERVAL).await;
     }
+}
+
+/// Whether a key set can be read from a file.
+pub(super) fn check_file(path: &Path) -> Result<(), String> {
+    let bytes = disk::read_file(path, MAX_JWKS_BYTES).map_err(|error| error.to_string())?;
+    parsed(&bytes).map(drop)
 }
 
 fn parsed(bytes: &[u8]) -> Result<KeySet, String> {

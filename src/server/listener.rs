@@ -5,12 +5,17 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tonic::server::NamedService;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use super::ServeError;
 use super::service::Service;
@@ -27,6 +32,17 @@ const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES as usize + 1024 * 1024;
 pub(super) enum Bound {
     Unix(UnixListener, PathBuf),
     Tcp(TcpListener),
+}
+
+/// Whether what a listener needs can be read.
+pub(super) fn check(listener: &GrpcListener) -> Result<(), ServeError> {
+    match listener {
+        GrpcListener::Tcp { tls: Some(tls), .. } => {
+            Server::builder().tls_config(tls_config(tls)?)?;
+            Ok(())
+        }
+        GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Ok(()),
+    }
 }
 
 /// Opens the listener.
@@ -56,11 +72,17 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until stopping begins and what is in flight has been answered.
+/// The wait after a connection that could not be taken in, such as for want of file descriptors:
+/// the next one would fail at once.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Serves until stopping begins and what is in flight has been answered. `ready` is what health
+/// says.
 pub(super) async fn serve(
     bound: Bound,
     listener: &GrpcListener,
     service: Service,
+    ready: watch::Receiver<bool>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let mut server = match listener {
@@ -70,21 +92,47 @@ pub(super) async fn serve(
         GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Server::builder(),
     };
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<AuthorizationServer<Service>>().await;
+    tokio::spawn(report(reporter, ready));
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let router = server.add_service(service).add_service(health);
     let stopped = stopped(stopping);
     match bound {
         Bound::Unix(listener, path) => {
-            let incoming = UnixListenerStream::new(listener);
+            let incoming = UnixListenerStream::new(listener).then(taken);
             let outcome = router.serve_with_incoming_shutdown(incoming, stopped).await;
             // Ours to remove: we opened it.
             fs::remove_file(path).ok();
             Ok(outcome?)
         }
         Bound::Tcp(listener) => {
-            let incoming = TcpListenerStream::new(listener);
+            let incoming = TcpListenerStream::new(listener).then(taken);
             Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?)
+        }
+    }
+}
+
+/// A connection as it was taken in, or, after a while, the reason why not.
+async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
+    if let Err(error) = &connection {
+        tracing::error!(%error, "a connection of Envoy's could not be taken in");
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+    connection
+}
+
+/// Tells whoever asks by gRPC (grpc.health.v1), of the service and of the whole.
+async fn report(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
+    loop {
+        let status = if *ready.borrow_and_update() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        for name in [AuthorizationServer::<Service>::NAME, ""] {
+            reporter.set_service_status(name, status).await;
+        }
+        if ready.changed().await.is_err() {
+            return;
         }
     }
 }

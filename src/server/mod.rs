@@ -1,4 +1,5 @@
-//! Envoy's side: external authorization over gRPC, the keys of the issuers, health, shutdown.
+//! Envoy's side: external authorization over gRPC, the keys of the issuers, policies that change,
+//! the record of every decision, health, shutdown.
 //!
 //! `edge::Edge::check` is the whole request path. `request` and `response` are the
 //! only files that know Envoy's types.
@@ -8,31 +9,52 @@ mod answer;
 mod asked;
 mod credentials;
 mod edge;
+mod envoy_files;
 #[cfg(feature = "faults")]
 mod faults;
 mod fetch;
 mod forward;
 mod keys;
 mod listener;
+mod live;
+mod process;
+mod record;
 mod refusal;
+mod reload;
 mod request;
 mod response;
 mod service;
+mod status;
+mod supervisor;
 
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use self::edge::Edge;
+use self::envoy_files::EnvoyFiles;
 use self::keys::Keys;
-use crate::config::Config;
-use crate::policy::PolicySet;
+use self::live::Live;
+use self::record::ArgumentsKey;
+use self::status::Status;
+use crate::config::{Config, KeysSource};
+use crate::disk;
+use crate::policy::{PolicyFiles, PolicySet};
+use crate::telemetry::{DecisionLog, Metrics, OpenError};
+
+/// The largest key file that is read.
+const MAX_KEY_BYTES: usize = 4096;
 
 /// Why the server cannot run.
 #[derive(Debug, Error)]
@@ -53,40 +75,228 @@ pub enum ServeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The key of the arguments' digests cannot be read.
+    #[error("{path}: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The decision log cannot be opened.
+    #[error(transparent)]
+    Decisions(#[from] OpenError),
     /// The gRPC server ended by itself.
     #[error("the gRPC server failed: {0}")]
     Grpc(#[from] tonic::transport::Error),
 }
 
-/// Serves until `stop` resolves.
+/// What a process serves.
+#[derive(Debug)]
+pub struct Serving {
+    /// The sidecar's configuration.
+    pub config: Config,
+    /// The policy directory as it was read.
+    pub files: PolicyFiles,
+    /// The policies that came out of it.
+    pub policy: PolicySet,
+}
+
+/// What a process is told while it runs.
+pub struct Signals<S> {
+    /// Resolves when it is to stop.
+    pub stop: S,
+    /// Has an item whenever the policies are to be read again.
+    pub reread: mpsc::Receiver<()>,
+}
+
+/// How long what is in flight may take once stopping has begun.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long the decision log may take after that.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the whole is ready.
+const READY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Serves until it is told to stop, and what is in flight has been answered and recorded.
 ///
 /// # Errors
 ///
-/// If a listener cannot be opened, or ends by itself.
+/// If a listener or the decision log cannot be opened, or a listener ends by itself.
 pub async fn run(
-    config: Config,
-    policy: PolicySet,
-    stop: impl Future<Output = ()> + Send + 'static,
+    serving: Serving,
+    signals: Signals<impl Future<Output = ()> + Send + 'static>,
 ) -> Result<(), ServeError> {
-    let keys = Arc::new(Keys::new(&config.issuers));
-    for issuer in config.issuers.clone() {
-        tokio::spawn(keys::follow(Arc::clone(&keys), issuer));
-    }
-    let servers = policy.servers().len();
-    tracing::info!(policy = %policy.digest(), servers, "policies loaded");
+    let Serving { config, files, policy } = serving;
     let grpc = config.grpc.clone();
-    let edge = Arc::new(Edge { config, policy: ArcSwap::from_pointee(policy), keys });
-
+    let edge = Arc::new(edge(config, policy)?);
+    for issuer in edge.config.issuers.clone() {
+        tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
+    }
     // Both are open before anybody is told that we are ready.
     let bound = listener::bind(&grpc).await?;
     let admin = admin::bind(edge.config.http).await?;
+    follow_policies(&edge, files, signals.reread)?;
+
     let (stopped, stopping) = watch::channel(false);
-    tokio::spawn(async move {
-        stop.await;
-        tracing::info!("stopping");
-        // Nobody listens any more: nothing left to stop.
-        stopped.send(true).ok();
-    });
-    tokio::spawn(admin::serve(admin, Arc::clone(&edge), stopping.clone()));
-    listener::serve(bound, &grpc, service::Service::new(edge, &grpc), stopping).await
+    tokio::spawn(stop(signals.stop, stopped));
+    let (end, ended) = watch::channel(false);
+    let admin = tokio::spawn(admin::serve(admin, Arc::clone(&edge), stopping.clone(), ended));
+    let (ready, is_ready) = watch::channel(false);
+    tokio::spawn(follow_readiness(Arc::clone(&edge), ready, stopping.clone()));
+    supervisor::tell_ready();
+
+    let service = service::Service::new(Arc::clone(&edge), &grpc);
+    let served = listener::serve(bound, &grpc, service, is_ready, stopping.clone());
+    let outcome = tokio::select! {
+        outcome = served => outcome,
+        () = too_long(stopping) => {
+            tracing::error!("requests are still in flight, and are given up");
+            Ok(())
+        }
+    };
+    edge.log.close(FLUSH).await;
+    // Nobody asks any more: nothing left to end.
+    end.send(true).ok();
+    tokio::time::timeout(Duration::from_secs(1), admin).await.ok();
+    tracing::info!("stopped");
+    outcome
+}
+
+/// What would keep a process from serving under this configuration, as far as that can be known
+/// without opening anything. A key set that is not there yet is none of it: it may come later.
+#[must_use]
+pub fn check(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(listener::check(&config.grpc).err().map(|error| error.to_string()));
+    let key = arguments_key(config.decisions.arguments_key.as_deref());
+    problems.extend(key.err().map(|error| error.to_string()));
+    for issuer in &config.issuers {
+        if let KeysSource::File(path) = &issuer.keys
+            && path.exists()
+        {
+            let problem = keys::check_file(path).err();
+            problems.extend(problem.map(|problem| format!("{}: {problem}", path.display())));
+        }
+    }
+    let file = config.decisions.file.as_ref().map(|file| file.path.as_path());
+    let envoy = config.envoy.as_ref().and_then(|envoy| envoy.files.as_ref());
+    let envoy = envoy.map(|files| files.path.join("routes.json"));
+    for path in file.into_iter().chain(envoy.as_deref()) {
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+            problems.push(format!("{}: there is no such directory", directory.display()));
+        }
+    }
+    problems
+}
+
+fn edge(config: Config, policy: PolicySet) -> Result<Edge, ServeError> {
+    let servers = policy.servers().len();
+    tracing::info!(policy = %policy.digest(), servers, "policies in force");
+    Ok(Edge {
+        keys: Arc::new(Keys::new(&config.issuers)),
+        status: Status::new(&policy, now()),
+        log: DecisionLog::open(&config.decisions)?,
+        metrics: Metrics::default(),
+        arguments_key: arguments_key(config.decisions.arguments_key.as_deref())?,
+        live: ArcSwap::from_pointee(Live::new(policy)),
+        config,
+    })
+}
+
+/// The configured key, or one for the life of this process.
+fn arguments_key(path: Option<&Path>) -> Result<ArgumentsKey, ServeError> {
+    let Some(path) = path else {
+        let ids = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
+        let key: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        return ArgumentsKey::new(&key).ok_or_else(|| ServeError::Key {
+            path: "arguments_key".to_owned(),
+            reason: "no key could be made".to_owned(),
+        });
+    };
+    let fail = |reason: String| ServeError::Key { path: path.display().to_string(), reason };
+    let key = disk::read_file(path, MAX_KEY_BYTES).map_err(|error| fail(error.to_string()))?;
+    ArgumentsKey::new(&key)
+        .ok_or_else(|| fail(format!("a key has at least {} bytes", record::KEY_BYTES)))
+}
+
+/// Looks after the policy directory, on a thread of its own.
+fn follow_policies(
+    edge: &Arc<Edge>,
+    files: PolicyFiles,
+    reread: mpsc::Receiver<()>,
+) -> Result<(), ServeError> {
+    let prefixes: Vec<(String, String)> = edge
+        .config
+        .group_prefixes()
+        .into_iter()
+        .map(|(name, prefix)| (name.to_owned(), prefix.to_owned()))
+        .collect();
+    let check = move |set: &PolicySet| {
+        let prefixes: Vec<_> = prefixes.iter().map(|(n, p)| (n.as_str(), p.as_str())).collect();
+        match set.unclaimable(&prefixes) {
+            none if none.is_empty() => Ok(()),
+            groups => Err(format!(
+                "groups.yaml: no configured issuer can claim `{}`: a ban on such a group would ban nobody",
+                groups.join("`, `")
+            )),
+        }
+    };
+    let reload = reload::Reload::new(edge.config.policies.clone(), files, Box::new(check));
+    let mut envoy = EnvoyFiles::of(&edge.config);
+    if let Some(envoy) = &mut envoy {
+        envoy.write(&edge.config, &edge.live.load().policy, &edge.status);
+    }
+    let edge = Arc::clone(edge);
+    thread::Builder::new()
+        .name("policies".to_owned())
+        .spawn(move || reload::follow(reload, &edge, envoy, &reread))
+        .map(drop)
+        .map_err(|error| ServeError::Listen {
+            address: "the policy directory".to_owned(),
+            reason: error.to_string(),
+        })
+}
+
+async fn stop(stop: impl Future<Output = ()>, stopped: watch::Sender<bool>) {
+    stop.await;
+    tracing::info!("stopping");
+    supervisor::tell_stopping();
+    // Nobody listens any more: nothing left to stop.
+    stopped.send(true).ok();
+}
+
+/// Ready once every issuer's keys are known, until stopping begins.
+async fn follow_readiness(
+    edge: Arc<Edge>,
+    ready: watch::Sender<bool>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let now = !*stopping.borrow() && edge.keys.missing().is_empty();
+        let changed = ready.send_if_modified(|ready| std::mem::replace(ready, now) != now);
+        if changed && now {
+            tracing::info!("ready");
+        }
+        if *stopping.borrow() {
+            return;
+        }
+        tokio::time::timeout(READY_INTERVAL, stopping.changed()).await.ok();
+    }
+}
+
+/// Resolves once stopping has taken too long.
+async fn too_long(stopping: watch::Receiver<bool>) {
+    listener::stopped(stopping).await;
+    tokio::time::sleep(DRAIN).await;
+}
+
+/// The time. The tests with faults move it.
+fn now() -> Timestamp {
+    #[cfg(feature = "faults")]
+    return faults::now();
+    #[cfg(not(feature = "faults"))]
+    Timestamp::now()
 }

@@ -2,21 +2,25 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use jiff::Timestamp;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
 use super::edge::Edge;
+use super::record::{self, Counted, Outcome};
 use super::request::Incoming;
 use super::response::check_response;
 use crate::authn::svid;
 use crate::config::{GrpcListener, GrpcTls};
 use crate::engine::Reason;
 use crate::identity::Workload;
+use crate::telemetry::Decided;
 
 /// Answers Envoy.
 pub(super) struct Service {
@@ -35,15 +39,52 @@ impl Service {
     }
 
     /// A bug must cost one request, and that request is refused.
-    fn answer(&self, incoming: &Incoming<'_>, now: Timestamp) -> CheckResponse {
+    fn decide(&self, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
         let checked = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(feature = "faults")]
             super::faults::panic_if_told(incoming);
             self.edge.check(incoming, now)
         }));
-        let (answer, metadata) = checked.unwrap_or_else(|_| {
+        checked.unwrap_or_else(|_| {
             tracing::error!("a request made the decision panic; it was refused");
-            (Answer::Refuse(Reply::http(503, Reason::Unavailable, "none")), Vec::new())
+            self.failed(now, "the decision panicked")
+        })
+    }
+
+    /// Refused, because Toolgate fails; recorded all the same.
+    fn failed(&self, now: Timestamp, detail: &str) -> Outcome {
+        let id = Uuid::now_v7().to_string();
+        let reply = Reply::http(503, Reason::Unavailable, &id);
+        let policy = self.edge.live.load().policy.digest().to_string();
+        Outcome {
+            answer: Answer::Refuse(reply),
+            metadata: Vec::new(),
+            record: record::failed(now, id, policy, detail),
+            audit_required: false,
+            minutes_saved: None,
+        }
+    }
+
+    /// Records the decision, and answers; or refuses, where a record may not be lost and would be.
+    async fn answer(&self, outcome: Outcome, began: Instant) -> CheckResponse {
+        let Outcome { mut answer, metadata, mut record, audit_required, mut minutes_saved } =
+            outcome;
+        record::took(&mut record, began.elapsed());
+        let counted = Counted::of(&record);
+        let (mut outcome, mut reason) = (counted.outcome, counted.reason);
+        let id = record.id.clone();
+        if self.edge.log.record(record, audit_required).await.is_err() {
+            answer = Answer::Refuse(Reply::http(503, Reason::Unavailable, &id));
+            (outcome, reason, minutes_saved) = ("refuse", Reason::Unavailable.as_str(), None);
+        }
+        self.edge.metrics.decided(Decided {
+            server: &counted.server,
+            environment: &counted.environment,
+            tool: &counted.tool,
+            outcome,
+            reason,
+            minutes_saved,
+            duration: began.elapsed(),
         });
         check_response(answer, metadata)
     }
@@ -69,7 +110,7 @@ impl Authorization for Service {
         &self,
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
-        let now = Timestamp::now();
+        let (now, began) = (super::now(), Instant::now());
         if !self.may_ask(&request, now) {
             tracing::error!("somebody other than Envoy asked");
             return Err(Status::permission_denied("only Envoy may ask"));
@@ -79,14 +120,13 @@ impl Authorization for Service {
         if let Some(response) = super::faults::inject(&request).await {
             return response;
         }
-        let response = match Incoming::of(&request) {
-            Ok(incoming) => self.answer(&incoming, now),
+        let outcome = match Incoming::of(&request) {
+            Ok(incoming) => self.decide(&incoming, now),
             Err(error) => {
                 tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
-                let reply = Reply::http(503, Reason::Unavailable, "none");
-                check_response(Answer::Refuse(reply), Vec::new())
+                self.failed(now, &error.to_string())
             }
         };
-        Ok(Response::new(response))
+        Ok(Response::new(self.answer(outcome, began).await))
     }
 }

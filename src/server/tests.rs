@@ -14,6 +14,7 @@ use super::keys::Keys;
 use super::request::{Headers, Incoming};
 use super::response::check_response;
 use super::*;
+use crate::config::DecisionsConfig;
 use crate::engine::Reason;
 use crate::mcp::Era;
 use crate::{config, disk, policy};
@@ -22,15 +23,23 @@ fn edge() -> Edge {
     let path = std::path::Path::new("envoy/toolgate.yaml");
     let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
     let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
-    let keys = Arc::new(Keys::new(&config.issuers));
-    Edge { config, policy: ArcSwap::from_pointee(policy), keys }
+    let sinks = DecisionsConfig { stdout: false, ..DecisionsConfig::default() };
+    Edge {
+        keys: Arc::new(Keys::new(&config.issuers)),
+        status: Status::new(&policy, Timestamp::UNIX_EPOCH),
+        log: DecisionLog::open(&sinks).unwrap(),
+        metrics: Metrics::default(),
+        arguments_key: ArgumentsKey::new(&[7; 32]).unwrap(),
+        live: ArcSwap::from_pointee(Live::new(policy)),
+        config,
+    }
 }
 
 fn request(
     edge: &Edge,
     change: impl FnOnce(&mut AttributeContext, &mut HttpRequest),
 ) -> CheckRequest {
-    let policy = edge.policy.load();
+    let policy = Arc::clone(&edge.live.load().policy);
     let environment = &policy.server("presto").unwrap().environments[0];
     let header = |key: &str, value: &str| HeaderValue {
         key: key.to_owned(),
@@ -68,8 +77,8 @@ fn status(response: &CheckResponse) -> (i32, i32) {
 
 fn ask(edge: &Edge, request: &CheckRequest) -> (i32, i32) {
     let incoming = Incoming::of(request).unwrap();
-    let (answer, metadata) = edge.check(&incoming, Timestamp::now());
-    status(&check_response(answer, metadata))
+    let outcome = edge.check(&incoming, Timestamp::now());
+    status(&check_response(outcome.answer, outcome.metadata))
 }
 
 const DENIED: i32 = 7;
@@ -163,7 +172,7 @@ fn a_broken_key_set_never_replaces_a_good_one_and_an_empty_one_does() {
 #[test]
 fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
     let edge = edge();
-    let policy = edge.policy.load();
+    let policy = Arc::clone(&edge.live.load().policy);
     let identity = forward::Identity {
         user: None,
         workload: None,

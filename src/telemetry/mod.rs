@@ -1,19 +1,20 @@
-//! What the process says about itself.
+//! What the process says about itself: log lines, metrics, and the record of every decision.
+
+mod decisions;
+mod metrics;
 
 use std::io;
 
 use tracing_subscriber::EnvFilter;
 
+pub use self::decisions::{DecisionLog, Full, OpenError, SinkState};
+pub use self::metrics::{Decided, Metric, Metrics, Observed};
+
 /// Sends log lines to the standard error stream, as JSON, one line each. `TOOLGATE_LOG` narrows or
-/// widens them (`info` by default), in the syntax of `tracing_subscriber::EnvFilter`; decisions
-/// are always among them.
+/// widens them (`info` by default), in the syntax of `tracing_subscriber::EnvFilter`. Decisions are
+/// not among them: they have a record of their own.
 pub fn init() {
     let filter = EnvFilter::try_from_env("TOOLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // Decisions are a record, and not chatter.
-    let filter = match "toolgate::decision=info".parse() {
-        Ok(always) => filter.add_directive(always),
-        Err(_) => filter,
-    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

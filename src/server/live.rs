@@ -1,0 +1,91 @@
+//! What is in force: one policy set, replaced whole. And what was in force a moment ago, as far as
+//! Envoy may still go by it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::request::Route;
+use crate::policy::PolicySet;
+
+/// How long Envoy may take to follow.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The policy set in force.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    pub(super) policy: Arc<PolicySet>,
+    /// Routes of servers that have moved, by `server@environment`.
+    former: HashMap<Box<str>, Vec<Former>>,
+}
+
+/// A route that was right until a moment ago.
+#[derive(Clone, Debug)]
+struct Former {
+    path: Box<str>,
+    hash: Box<str>,
+    until: Instant,
+}
+
+/// How Envoy's route relates to the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreement {
+    /// They are of one mind, now or a moment ago; or the policy does not know the server, which is
+    /// the engine's to refuse.
+    Agreed,
+    /// They are not.
+    Foreign,
+}
+
+impl Live {
+    pub(super) fn new(policy: PolicySet) -> Self {
+        Self { policy: Arc::new(policy), former: HashMap::new() }
+    }
+
+    /// The next set; where it moves a server, the way to where it was stays open for a while. That
+    /// way led to an upstream that was right when Envoy chose it.
+    pub(super) fn followed_by(&self, policy: PolicySet, now: Instant) -> Self {
+        let mut former = self.former.clone();
+        for routes in former.values_mut() {
+            routes.retain(|route| route.until > now);
+        }
+        former.retain(|_, routes| !routes.is_empty());
+        for server in self.policy.servers() {
+            for environment in &server.environments {
+                let name = self.policy.environment_name(environment.id);
+                let moved = policy
+                    .environment(name)
+                    .and_then(|id| policy.server(&server.name)?.environment(id))
+                    .is_some_and(|new| new.route != environment.route);
+                if moved {
+                    let key = format!("{}@{name}", server.name).into();
+                    former.entry(key).or_default().push(Former {
+                        path: environment.path.clone(),
+                        hash: environment.route.clone(),
+                        until: now + GRACE,
+                    });
+                }
+            }
+        }
+        Self { policy: Arc::new(policy), former }
+    }
+
+    /// Whether Envoy's route and the policy are of one mind about where a server is.
+    pub(super) fn agrees_on(&self, route: Route<'_>, now: impl Fn() -> Instant) -> Agreement {
+        let environment = self.policy.environment(route.environment);
+        let server = self.policy.server(route.server).zip(environment);
+        let found = server.and_then(|(server, environment)| server.environment(environment));
+        let Some(found) = found else {
+            return Agreement::Agreed;
+        };
+        if *found.path == *route.path && *found.route == *route.hash {
+            return Agreement::Agreed;
+        }
+        let former = self.former.get(format!("{}@{}", route.server, route.environment).as_str());
+        let matches = |former: &Former| *former.path == *route.path && *former.hash == *route.hash;
+        match former.into_iter().flatten().find(|former| matches(former)) {
+            Some(former) if now() < former.until => Agreement::Agreed,
+            Some(_) | None => Agreement::Foreign,
+        }
+    }
+}

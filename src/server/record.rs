@@ -1,0 +1,318 @@
+//! What is known about a request by the time it is answered: for the decision record, for Envoy's
+//! access log, and for the metrics.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+use super::answer::Answer;
+use super::request::Route;
+use super::response::Metadata;
+use crate::engine::{Decision as Decided, Query, Reason, Verdict};
+use crate::identity::{Groups, User};
+use crate::json::Object;
+use crate::mcp::{Action, Message};
+use crate::policy::PolicySet;
+use crate::record::{self, Arguments, Decision, Rule, text};
+
+/// A request is a kilobyte or two; its key never leaves the process.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// What stands for a name that no policy lists: it could be anything.
+const OTHER: &str = "other";
+
+/// Makes the digests of arguments.
+#[derive(Clone)]
+pub(super) struct ArgumentsKey(Hmac<Sha256>);
+
+impl ArgumentsKey {
+    /// A key of at least [`KEY_BYTES`].
+    pub(super) fn new(key: &[u8]) -> Option<Self> {
+        if key.len() < KEY_BYTES {
+            return None;
+        }
+        Hmac::new_from_slice(key).ok().map(Self)
+    }
+
+    /// One spelling of the arguments for all that say the same: blanks and escapes are the client's
+    /// whim.
+    fn digest(&self, arguments: &Object<'_>) -> String {
+        let mut mac = self.0.clone();
+        mac.update(arguments.to_canonical().as_bytes());
+        let bytes = mac.finalize().into_bytes();
+        let mut text = String::with_capacity(2 * bytes.len());
+        for byte in bytes {
+            // Writing to a string does not fail.
+            write!(text, "{byte:02x}").ok();
+        }
+        text
+    }
+}
+
+impl std::fmt::Debug for ArgumentsKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ArgumentsKey(..)")
+    }
+}
+
+/// What is known so far.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    record: Decision,
+    /// For the metrics: what the call saves, if the tool is called.
+    minutes_saved: Option<u32>,
+    audit_required: bool,
+}
+
+/// A request that has been decided, and what is to be kept of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) answer: Answer,
+    pub(super) metadata: Metadata,
+    pub(super) record: Decision,
+    /// The request is refused rather than its record lost.
+    pub(super) audit_required: bool,
+    pub(super) minutes_saved: Option<u32>,
+}
+
+impl Facts {
+    /// Begins with what the route says. Only Envoy's configuration can write that; what the policy
+    /// does not know is an older configuration's.
+    pub(super) fn new(id: String, route: Route<'_>, policy: &PolicySet, now: Timestamp) -> Self {
+        let (server, environment) = match policy.server(route.server) {
+            Some(server) => (&*server.name, route.environment),
+            None => (OTHER, OTHER),
+        };
+        let known = policy.environment(environment).is_some();
+        Self {
+            record: Decision {
+                id,
+                time: Some(prost_types::Timestamp {
+                    seconds: now.as_second(),
+                    nanos: now.subsec_nanosecond(),
+                }),
+                policy: policy.digest().to_string(),
+                server: server.to_owned(),
+                environment: if known { environment } else { OTHER }.to_owned(),
+                ..Decision::default()
+            },
+            minutes_saved: None,
+            audit_required: policy.server(route.server).is_some_and(|server| server.audit_required),
+        }
+    }
+
+    pub(super) fn method(&mut self, message: Option<&Message<'_>>, action: &Action<'_>) {
+        self.record.method = match (message.and_then(Message::method), action) {
+            (Some(_), Action::Unknown) => OTHER.to_owned(),
+            (Some(method), _) => text(method),
+            (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
+            (None, Action::CallTool { .. } | Action::Unknown) => "response".to_owned(),
+        };
+    }
+
+    pub(super) fn workload(&mut self, workload: Option<String>) {
+        self.record.workload = workload.map(|workload| text(&workload)).unwrap_or_default();
+    }
+
+    /// Of the person's groups, those that matter on the server.
+    pub(super) fn user(&mut self, user: &User, server: &str, policy: &PolicySet) {
+        let User { issuer, subject, groups, email: _, preferred_username: _, client } = user;
+        let matters = policy.server(server).map(|server| &server.named_groups);
+        let names = match (groups, matters) {
+            (Groups::Known(groups), Some(matters)) => groups
+                .iter()
+                .filter(|group| matters.contains(*group))
+                .map(|group| text(policy.group_name(group)))
+                .collect(),
+            (Groups::Unknown, _) | (Groups::Known(_), None) => Vec::new(),
+        };
+        self.record.user = Some(record::User {
+            issuer: text(issuer),
+            subject: text(subject),
+            client: client.as_deref().map(text).unwrap_or_default(),
+            groups: names,
+            groups_known: matches!(groups, Groups::Known(_)),
+        });
+    }
+
+    /// What the engine says.
+    pub(super) fn decided(
+        &mut self,
+        policy: &PolicySet,
+        query: &Query<'_>,
+        decision: &Decided,
+        key: &ArgumentsKey,
+        policies: &Path,
+    ) {
+        let place = decision.place.and_then(|place| policy.place(place));
+        self.record.surface = place.map(|place| place.name.to_string()).unwrap_or_default();
+        let channel = place.zip(decision.channel);
+        let channel = channel.and_then(|(place, channel)| place.channel(channel));
+        self.record.channel = channel.map(|channel| text(&channel.name)).unwrap_or_default();
+        if let Action::CallTool { name, arguments } = query.action {
+            let listed = policy.server(query.server).and_then(|server| server.tool(name));
+            let name = listed.map_or(OTHER, |(_, tool)| &*tool.name);
+            name.clone_into(&mut self.record.tool);
+            self.record.arguments = Some(Arguments {
+                digest: key.digest(arguments),
+                named: std::collections::BTreeMap::new(),
+            });
+            let called = listed.filter(|_| decision.verdict == Verdict::Allow);
+            self.minutes_saved = called.map(|(_, tool)| tool.minutes_saved);
+        }
+        let reason = decision.reason.map(Reason::as_str).unwrap_or_default();
+        reason.clone_into(&mut self.record.reason);
+        let rule = decision.rule.and_then(|rule| policy.rule(rule));
+        self.record.rule = rule.map(|rule| Rule {
+            name: rule.name.to_string(),
+            file: rule.file.strip_prefix(policies).unwrap_or(&rule.file).display().to_string(),
+            line: rule.line,
+        });
+        self.record.verdict = match decision.verdict {
+            Verdict::Allow => record::Verdict::Allow,
+            Verdict::Deny => record::Verdict::Refuse,
+            Verdict::NeedsApproval => record::Verdict::NeedsApproval,
+        }
+        .into();
+    }
+
+    /// Refused by the edge, before the engine was asked.
+    pub(super) fn refused(&mut self, reason: Reason, detail: &str) {
+        self.record.verdict = record::Verdict::Refuse.into();
+        reason.as_str().clone_into(&mut self.record.reason);
+        self.record.detail = text(detail);
+    }
+
+    pub(super) fn surface(&self) -> Option<&str> {
+        Some(self.record.surface.as_str()).filter(|surface| !surface.is_empty())
+    }
+
+    pub(super) fn channel(&self) -> Option<&str> {
+        Some(self.record.channel.as_str()).filter(|channel| !channel.is_empty())
+    }
+
+    /// All that is to be kept, now that there is an answer.
+    pub(super) fn into_outcome(self, answer: Answer) -> Outcome {
+        let Self { mut record, minutes_saved, audit_required } = self;
+        record.enforced = match (&answer, record.reason.is_empty()) {
+            (Answer::Allow(_), _) => record::Verdict::Allow,
+            (Answer::Refuse(_), false) => record::Verdict::Refuse,
+            // Metadata: there was nothing to decide.
+            (Answer::Refuse(_), true) => record::Verdict::Answer,
+        }
+        .into();
+        if record.verdict == i32::from(record::Verdict::Unspecified) {
+            record.verdict = record.enforced;
+        }
+        let metadata = metadata(&record);
+        Outcome { answer, metadata, record, audit_required, minutes_saved }
+    }
+}
+
+/// The record of a request that nothing is known about, because answering it failed.
+pub(super) fn failed(now: Timestamp, id: String, policy: String, detail: &str) -> Decision {
+    Decision {
+        id,
+        time: Some(prost_types::Timestamp {
+            seconds: now.as_second(),
+            nanos: now.subsec_nanosecond(),
+        }),
+        policy,
+        verdict: record::Verdict::Refuse.into(),
+        enforced: record::Verdict::Refuse.into(),
+        reason: Reason::Unavailable.as_str().to_owned(),
+        detail: text(detail),
+        server: OTHER.to_owned(),
+        environment: OTHER.to_owned(),
+        ..Decision::default()
+    }
+}
+
+/// Says how long it took.
+pub(super) fn took(record: &mut Decision, latency: Duration) {
+    record.latency = prost_types::Duration::try_from(latency).ok();
+}
+
+/// The same for Envoy's access log and later filters, as text by name.
+fn metadata(record: &Decision) -> Metadata {
+    let Decision {
+        id,
+        time: _,
+        latency: _,
+        policy,
+        verdict: _,
+        enforced: _,
+        reason,
+        rule,
+        detail: _,
+        server,
+        environment,
+        method,
+        tool,
+        arguments: _,
+        user,
+        workload,
+        surface,
+        channel,
+    } = record;
+    let rule = rule.as_ref().map(|rule| format!("{} ({}:{})", rule.name, rule.file, rule.line));
+    let (issuer, user) = match user {
+        Some(user) => (user.issuer.as_str(), user.subject.as_str()),
+        None => ("", ""),
+    };
+    let fields = [
+        ("decision_id", id.as_str()),
+        ("verdict", enforced(record)),
+        ("server", server),
+        ("environment", environment),
+        ("policy", policy),
+        ("user", user),
+        ("issuer", issuer),
+        ("workload", workload),
+        ("surface", surface),
+        ("channel", channel),
+        ("method", method),
+        ("tool", tool),
+        ("reason", reason),
+        ("rule", rule.as_deref().unwrap_or_default()),
+    ];
+    let present = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    present.map(|(name, value)| (name, value.to_owned())).collect()
+}
+
+/// How a record is counted.
+pub(super) struct Counted {
+    pub(super) server: String,
+    pub(super) environment: String,
+    pub(super) tool: String,
+    pub(super) outcome: &'static str,
+    pub(super) reason: &'static str,
+}
+
+impl Counted {
+    pub(super) fn of(record: &Decision) -> Self {
+        let reason = Reason::ALL.iter().find(|reason| reason.as_str() == record.reason);
+        Self {
+            server: record.server.clone(),
+            environment: record.environment.clone(),
+            tool: record.tool.clone(),
+            outcome: enforced(record),
+            reason: reason.map_or("", |reason| reason.as_str()),
+        }
+    }
+}
+
+fn enforced(record: &Decision) -> &'static str {
+    match record::Verdict::try_from(record.enforced) {
+        Ok(record::Verdict::Allow) => "allow",
+        Ok(record::Verdict::Answer) => "answer",
+        Ok(
+            record::Verdict::Refuse | record::Verdict::NeedsApproval | record::Verdict::Unspecified,
+        )
+        | Err(_) => "refuse",
+    }
+}

@@ -1,0 +1,419 @@
+//! Policies that change while they are served. A set is tried once two looks at the directory, a
+//! moment apart, have found the same; a bad one never replaces a good one. Of a bad one only the
+//! guardrails' bans are taken: what is to be stopped must not wait for somebody else's mistake.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::edge::Edge;
+use super::envoy_files::EnvoyFiles;
+use super::supervisor;
+use crate::diagnostics::Diagnostics;
+use crate::disk::PolicyDirectory;
+use crate::policy::digest::Digest;
+use crate::policy::{self, PolicyFile, PolicyFiles, PolicySet};
+
+/// Two looks that find the same lie this far apart: a directory that is being written is not a
+/// set.
+const SETTLED: Duration = Duration::from_millis(250);
+
+/// The directory is looked at as often as that costs this share of one core at most.
+const COST: u32 = 50;
+
+/// However large the directory is.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Says whether a set may be in force under the sidecar's configuration.
+pub(super) type Check = Box<dyn Fn(&PolicySet) -> Result<(), String> + Send>;
+
+/// Looks at the policy directory, and knows what was good last.
+pub(super) struct Reload {
+    directory: PolicyDirectory,
+    check: Check,
+    good: PolicyFiles,
+    /// Versions of `guardrails.yaml` whose bans are in force although their sets are bad.
+    bans: Vec<PolicyFile>,
+    added: usize,
+    /// What was tried last, and what is waiting to settle, since when.
+    tried: Digest,
+    settling: Option<(Digest, Instant)>,
+}
+
+/// What a look came to.
+pub(super) enum Look {
+    /// Nothing new.
+    Same,
+    /// Something new that may still be being written.
+    Settling,
+    /// A good set.
+    Good(Box<PolicySet>),
+    /// A bad set. What is in force stays, with the bans of `amended` if there are new ones.
+    Bad {
+        /// What is wrong.
+        problems: Problems,
+        /// The good files with the new bans.
+        amended: Option<Box<PolicySet>>,
+        /// How many bans of bad sets are in force now.
+        added: usize,
+    },
+}
+
+/// What is wrong with a set.
+#[derive(Clone, Debug)]
+pub(super) struct Problems {
+    pub(super) count: usize,
+    /// As it is shown to people.
+    pub(super) text: String,
+}
+
+impl Problems {
+    fn one(text: String) -> Self {
+        Self { count: 1, text }
+    }
+
+    fn of(diagnostics: &Diagnostics) -> Self {
+        Self { count: diagnostics.list.len(), text: diagnostics.to_string() }
+    }
+}
+
+impl Reload {
+    /// Begins with a set that was read a moment ago.
+    pub(super) fn new(root: PathBuf, good: PolicyFiles, check: Check) -> Self {
+        let mut directory = PolicyDirectory::new(root);
+        directory.refresh(SystemTime::now());
+        // What has changed since then is tried, and so is what is the same and was never bad.
+        let same = directory.files().files == good.files;
+        let tried = if same { directory.identity() } else { Digest::of(&[]) };
+        Self { directory, check, good, bans: Vec::new(), added: 0, tried, settling: None }
+    }
+
+    /// Reads every file again at the next look, and tries even what was tried before.
+    pub(super) fn start_over(&mut self) {
+        self.directory.distrust();
+        self.tried = Digest::of(&[]);
+    }
+
+    pub(super) fn look(&mut self, wall: SystemTime, now: Instant) -> Look {
+        self.directory.refresh(wall);
+        let found = self.directory.identity();
+        if found == self.tried {
+            self.settling = None;
+            return Look::Same;
+        }
+        match self.settling {
+            Some((before, since)) if before == found => {
+                if now.duration_since(since) < SETTLED {
+                    return Look::Settling;
+                }
+            }
+            Some(_) | None => {
+                self.settling = Some((found, now));
+                return Look::Settling;
+            }
+        }
+        self.settling = None;
+        self.tried = found;
+        let files = self.directory.files();
+        let loaded = policy::load(files.clone()).map_err(|problems| Problems::of(&problems));
+        let checked = loaded.and_then(|set| match (self.check)(&set) {
+            Ok(()) => Ok(set),
+            Err(problem) => Err(Problems::one(problem)),
+        });
+        match checked {
+            Ok(set) => {
+                self.good = files;
+                self.bans.clear();
+                self.added = 0;
+                Look::Good(Box::new(set))
+            }
+            Err(problems) => {
+                let (amended, problems) = self.amend(&files, problems);
+                Look::Bad { problems, amended, added: self.added }
+            }
+        }
+    }
+
+    /// The good files with what the bad ones ban beside.
+    fn amend(
+        &mut self,
+        bad: &PolicyFiles,
+        mut problems: Problems,
+    ) -> (Option<Box<PolicySet>>, Problems) {
+        let guardrails = |files: &PolicyFiles| {
+            files.files.iter().find(|file| file.path == "guardrails.yaml").cloned()
+        };
+        let (Some(new), old) = (guardrails(bad), guardrails(&self.good)) else {
+            return (None, problems);
+        };
+        if old.is_some_and(|old| old.bytes == new.bytes)
+            || self.bans.iter().any(|known| known.bytes == new.bytes)
+        {
+            return (None, problems);
+        }
+        let mut bans = self.bans.clone();
+        bans.push(new);
+        let Ok(amended) = policy::load_with_bans(self.good.clone(), &bans) else {
+            return (None, problems);
+        };
+        let policy::Amended { set, added, left_out } = amended;
+        if !left_out.list.is_empty() {
+            let left_out = Problems::of(&left_out);
+            problems.text.push_str("\nNot in force either, of the guardrails' bans:\n");
+            problems.text.push_str(&left_out.text);
+            problems.count += left_out.count;
+        }
+        // A ban that came in goes only with a good set.
+        if added <= self.added {
+            return (None, problems);
+        }
+        self.bans = bans;
+        self.added = added;
+        (Some(Box::new(set)), problems)
+    }
+
+    /// How many files the last look read.
+    fn read(&self) -> usize {
+        self.directory.read()
+    }
+}
+
+/// Looks, for ever: until nobody could wake it any more. Waking it is asking it to start over.
+pub(super) fn follow(
+    mut reload: Reload,
+    edge: &Arc<Edge>,
+    mut envoy: Option<EnvoyFiles>,
+    wake: &Receiver<()>,
+) {
+    let mut wait = SETTLED;
+    // Somebody asked, and has not been told yet that it is done.
+    let mut asked = false;
+    // Dropped here and not on a serving thread, once nobody decides on it any more.
+    let mut former = None;
+    loop {
+        match wake.recv_timeout(wait) {
+            Ok(()) => {
+                tracing::info!("asked to read the policies again");
+                supervisor::tell_reloading();
+                reload.start_over();
+                asked = true;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        drop(former.take());
+        let began = Instant::now();
+        let look = catch_unwind(AssertUnwindSafe(|| reload.look(SystemTime::now(), began)));
+        edge.status.looked();
+        let look = look.unwrap_or_else(|_| Look::Bad {
+            problems: Problems::one("reading the policies made Toolgate panic".to_owned()),
+            amended: None,
+            added: reload.added,
+        });
+        if !matches!(look, Look::Settling) && std::mem::take(&mut asked) {
+            supervisor::tell_ready();
+        }
+        wait = match look {
+            Look::Same => {
+                if let Some(envoy) = &mut envoy {
+                    envoy.retry(&edge.config, &edge.live.load().policy, &edge.status);
+                }
+                (began.elapsed() * COST).clamp(SETTLED, LONGEST)
+            }
+            Look::Settling => SETTLED,
+            Look::Good(set) => {
+                tracing::info!(
+                    policy = %set.digest(),
+                    servers = set.servers().len(),
+                    files_read = reload.read(),
+                    "policies in force"
+                );
+                edge.status.good(&set);
+                former = Some(edge.replace(*set));
+                SETTLED
+            }
+            Look::Bad { problems, amended, added } => {
+                let Problems { count, text } = &problems;
+                tracing::error!(problems = count, text, "bad policies: what was good stays");
+                if let Some(set) = amended {
+                    tracing::warn!(policy = %set.digest(), bans = added, "the guardrails' new bans are in force");
+                    edge.status.amended(&set);
+                    former = Some(edge.replace(*set));
+                }
+                edge.status.bad(problems, added);
+                SETTLED
+            }
+        };
+        if let (Some(envoy), Some(_)) = (&mut envoy, &former) {
+            envoy.write(&edge.config, &edge.live.load().policy, &edge.status);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::disk;
+
+    /// A copy of the samples that is edited, and what a reload makes of it.
+    struct Edited {
+        directory: tempfile::TempDir,
+        reload: Reload,
+        now: Instant,
+    }
+
+    impl Edited {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            for file in disk::read_policies(Path::new("policies")).files {
+                let path = directory.path().join(&file.path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, &file.bytes).unwrap();
+            }
+            let good = disk::read_policies(directory.path());
+            let root = directory.path().to_owned();
+            let reload = Reload::new(root, good, Box::new(|_| Ok(())));
+            Self { directory, reload, now: Instant::now() }
+        }
+
+        fn edit(&self, path: &str, edit: impl FnOnce(String) -> String) {
+            let path = self.directory.path().join(path);
+            fs::write(&path, edit(fs::read_to_string(&path).unwrap())).unwrap();
+        }
+
+        fn ban(&self, ban: &str) {
+            self.edit("guardrails.yaml", |text| format!("{text}\n  {ban}\n"));
+        }
+
+        fn look(&mut self) -> Look {
+            self.now += SETTLED;
+            self.reload.look(SystemTime::now(), self.now)
+        }
+
+        /// Looks until something comes of it.
+        fn outcome(&mut self) -> Look {
+            assert!(matches!(self.look(), Look::Settling));
+            self.look()
+        }
+
+        fn bans(set: &PolicySet) -> usize {
+            set.guardrails().len()
+        }
+    }
+
+    #[test]
+    fn a_set_is_tried_once_it_has_settled() {
+        let mut edited = Edited::new();
+        assert!(matches!(edited.look(), Look::Same));
+        edited.ban("a: { people: [contractors], effects: [read] }");
+        assert!(matches!(edited.look(), Look::Settling));
+        edited.ban("b: { people: [contractors], effects: [read] }");
+        assert!(matches!(edited.look(), Look::Settling), "it has changed again");
+        let at = edited.now + SETTLED / 2;
+        assert!(matches!(edited.reload.look(SystemTime::now(), at), Look::Settling), "too soon");
+        let Look::Good(set) = edited.look() else { panic!("not taken") };
+        assert_eq!(Edited::bans(&set), 5);
+        assert!(matches!(edited.look(), Look::Same));
+    }
+
+    #[test]
+    fn a_bad_or_empty_set_is_reported_once_and_never_taken() {
+        let mut edited = Edited::new();
+        edited.edit("servers/presto.yaml", |text| text.replace("effect: read", "effect: reed"));
+        let Look::Bad { problems, amended, added } = edited.outcome() else { panic!("taken") };
+        assert!(problems.count > 0 && problems.text.contains("reed"), "{}", problems.text);
+        assert!(amended.is_none() && added == 0);
+        assert!(matches!(edited.look(), Look::Same));
+        edited.reload.start_over();
+        assert!(matches!(edited.outcome(), Look::Bad { .. }), "asked again, said again");
+        edited.edit("servers/presto.yaml", |text| text.replace("effect: reed", "effect: read"));
+        assert!(matches!(edited.outcome(), Look::Good(_)));
+
+        fs::remove_dir_all(edited.directory.path().join("servers")).unwrap();
+        assert!(matches!(edited.outcome(), Look::Bad { .. }));
+        let root = edited.directory.path().to_owned();
+        fs::remove_dir_all(root).unwrap();
+        assert!(matches!(edited.outcome(), Look::Bad { .. }));
+    }
+
+    #[test]
+    fn a_set_that_the_configuration_cannot_serve_is_bad() {
+        let mut edited = Edited::new();
+        edited.reload.check = Box::new(|_| Err("nobody can claim `x`".to_owned()));
+        edited.ban("a: { people: [contractors], effects: [read] }");
+        let Look::Bad { problems, .. } = edited.outcome() else { panic!("taken") };
+        assert_eq!(problems.text, "nobody can claim `x`");
+    }
+
+    #[test]
+    fn a_ban_takes_effect_while_another_file_is_broken() {
+        let mut edited = Edited::new();
+        edited.edit("servers/spark.yaml", |text| format!("{text}\ncolour: red\n"));
+        edited.ban("stop: { servers: [presto], everything: true }");
+        let Look::Bad { amended: Some(set), added: 1, .. } = edited.outcome() else {
+            panic!("not taken")
+        };
+        assert_eq!(Edited::bans(&set), 4);
+        let good = policy::load(disk::read_policies(Path::new("policies"))).unwrap();
+        assert_ne!(set.digest(), good.digest(), "a set of its own");
+
+        // Taken out again while the other file is still broken: it stays.
+        let whole = fs::read_to_string("policies/guardrails.yaml").unwrap();
+        edited.edit("guardrails.yaml", |_| whole.clone());
+        let Look::Bad { amended: None, added: 1, .. } = edited.outcome() else {
+            panic!("a bad set took a ban away")
+        };
+        // Another one beside it: both hold.
+        edited.ban("more: { servers: [spark], everything: true }");
+        let Look::Bad { amended: Some(set), added: 2, .. } = edited.outcome() else {
+            panic!("not taken")
+        };
+        assert_eq!(Edited::bans(&set), 5);
+        // A good set ends it.
+        edited.edit("servers/spark.yaml", |text| text.replace("\ncolour: red\n", ""));
+        let Look::Good(set) = edited.outcome() else { panic!("not taken") };
+        assert_eq!(Edited::bans(&set), 4);
+    }
+
+    #[test]
+    fn nothing_but_bans_is_taken_from_a_bad_set() {
+        let mut edited = Edited::new();
+        edited.edit("servers/spark.yaml", |text| format!("{text}\ncolour: red\n"));
+        edited.edit("guardrails.yaml", |text| {
+            // An environment that asks for no reviews any more, and three bans less.
+            let (environments, _) = text.split_once("bans:").unwrap();
+            let environments = environments.replace("[security, legal, genai]", "[]");
+            format!("{environments}bans:\n  stop: {{ people: [contractors], effects: [read] }}\n")
+        });
+        let Look::Bad { amended: Some(set), added: 1, .. } = edited.outcome() else {
+            panic!("not taken")
+        };
+        assert_eq!(Edited::bans(&set), 4, "the union of old and new");
+        let environment = &set.server("presto").unwrap().environments[0];
+        assert_eq!(environment.reviews.len(), 3);
+    }
+
+    #[test]
+    fn a_ban_that_cannot_be_understood_is_left_out_whole_and_said() {
+        let mut edited = Edited::new();
+        edited.edit("servers/spark.yaml", |text| format!("{text}\ncolour: red\n"));
+        edited.ban("who: { people: [contractors, strangers], effects: [read] }");
+        edited.ban("stop: { people: [contractors], effects: [read] }");
+        let Look::Bad { problems, amended: Some(set), added: 1 } = edited.outcome() else {
+            panic!("not taken")
+        };
+        assert_eq!(Edited::bans(&set), 4);
+        assert!(problems.text.contains("Not in force either"), "{}", problems.text);
+        // Guardrails that are broken themselves: nothing of them is taken.
+        edited.ban("stop2: { people: [contractors], efects: [write] }");
+        edited.ban("stop3: { people: [contractors], effects: [write] }");
+        let Look::Bad { amended: None, added: 1, .. } = edited.outcome() else {
+            panic!("taken from a file that is broken")
+        };
+    }
+}

@@ -1,0 +1,297 @@
+//! How each part is doing, for `/readyz`, `/status` and the metrics.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::edge::Edge;
+use super::reload::Problems;
+use crate::policy::PolicySet;
+use crate::policy::digest::Digest;
+use crate::telemetry::{Observed, SinkState};
+
+/// Texts of problems are shown up to this many bytes.
+const MAX_SHOWN: usize = 64 * 1024;
+
+/// What changes while the process runs, and is not known elsewhere.
+#[derive(Debug)]
+pub(super) struct Status {
+    started: Timestamp,
+    policy: Mutex<PolicyStatus>,
+    envoy: Mutex<EnvoyStatus>,
+    /// Seconds since the epoch.
+    looked: AtomicI64,
+    good: AtomicU64,
+    bad: AtomicU64,
+    amended: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct PolicyStatus {
+    digest: Digest,
+    servers: usize,
+    loaded: Timestamp,
+    /// Bans in force that come from sets that are not.
+    bans: usize,
+    trouble: Option<Trouble>,
+}
+
+#[derive(Clone, Debug)]
+struct Trouble {
+    since: Timestamp,
+    problems: Problems,
+}
+
+/// Whether Envoy's files are as the policies say.
+#[derive(Clone, Debug)]
+enum EnvoyStatus {
+    NotOurs,
+    InStep,
+    Behind(String),
+}
+
+/// How a part is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    /// As it should.
+    Ok,
+    /// Something wants attention; requests are decided all the same.
+    Degraded,
+    /// Requests are refused.
+    Down,
+}
+
+/// One part.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) state: State,
+    pub(super) reason: String,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+
+    /// As a word about the whole process.
+    pub(super) fn overall(self) -> &'static str {
+        match self {
+            Self::Ok => "ready",
+            Self::Degraded => "degraded",
+            Self::Down => "not ready",
+        }
+    }
+}
+
+impl Part {
+    fn ok(name: &str, reason: &str) -> Self {
+        Self { name: name.to_owned(), state: State::Ok, reason: reason.to_owned() }
+    }
+
+    fn degraded(name: &str, reason: &str) -> Self {
+        Self { name: name.to_owned(), state: State::Degraded, reason: reason.to_owned() }
+    }
+}
+
+/// The state of the whole: that of the worst part.
+pub(super) fn overall(parts: &[Part]) -> State {
+    parts.iter().map(|part| part.state).max().unwrap_or(State::Ok)
+}
+
+impl Status {
+    pub(super) fn new(policy: &PolicySet, now: Timestamp) -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            started: now,
+            policy: Mutex::new(PolicyStatus {
+                digest: policy.digest(),
+                servers: policy.servers().len(),
+                loaded: now,
+                bans: 0,
+                trouble: None,
+            }),
+            envoy: Mutex::new(EnvoyStatus::NotOurs),
+            looked: AtomicI64::new(now.as_second()),
+            good: zero(),
+            bad: zero(),
+            amended: zero(),
+        }
+    }
+
+    fn policy(&self) -> MutexGuard<'_, PolicyStatus> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn envoy(&self) -> MutexGuard<'_, EnvoyStatus> {
+        self.envoy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The policy directory was looked at.
+    pub(super) fn looked(&self) {
+        self.looked.store(Timestamp::now().as_second(), Ordering::Relaxed);
+    }
+
+    /// A good set is coming into force.
+    pub(super) fn good(&self, set: &PolicySet) {
+        self.good.fetch_add(1, Ordering::Relaxed);
+        let mut policy = self.policy();
+        *policy = PolicyStatus {
+            digest: set.digest(),
+            servers: set.servers().len(),
+            loaded: Timestamp::now(),
+            bans: 0,
+            trouble: None,
+        };
+    }
+
+    /// What was in force is, with more bans.
+    pub(super) fn amended(&self, set: &PolicySet) {
+        self.amended.fetch_add(1, Ordering::Relaxed);
+        let mut policy = self.policy();
+        policy.digest = set.digest();
+        policy.loaded = Timestamp::now();
+    }
+
+    /// The directory has a bad set.
+    pub(super) fn bad(&self, mut problems: Problems, bans: usize) {
+        self.bad.fetch_add(1, Ordering::Relaxed);
+        if problems.text.len() > MAX_SHOWN {
+            problems.text = problems.text.chars().take(MAX_SHOWN / 4).collect();
+        }
+        let mut policy = self.policy();
+        let since = policy.trouble.as_ref().map_or_else(Timestamp::now, |trouble| trouble.since);
+        policy.bans = bans;
+        policy.trouble = Some(Trouble { since, problems });
+    }
+
+    /// Envoy's files are in step, or why they are not. Returns whether that is news.
+    pub(super) fn envoy_files(&self, problem: Option<String>) -> bool {
+        let mut envoy = self.envoy();
+        let news = match (&*envoy, &problem) {
+            (EnvoyStatus::InStep, None) => false,
+            (EnvoyStatus::Behind(known), Some(problem)) => known != problem,
+            (EnvoyStatus::InStep, Some(_))
+            | (EnvoyStatus::Behind(_), None)
+            | (EnvoyStatus::NotOurs, _) => true,
+        };
+        *envoy = problem.map_or(EnvoyStatus::InStep, EnvoyStatus::Behind);
+        news
+    }
+
+    /// Every part. A process that stops is down as a whole.
+    pub(super) fn parts(&self, edge: &Edge, stopping: bool) -> Vec<Part> {
+        let mut parts = vec![self.policy_part()];
+        match &*self.envoy() {
+            EnvoyStatus::NotOurs => {}
+            EnvoyStatus::InStep => parts.push(Part::ok("envoy files", "in step with the policies")),
+            EnvoyStatus::Behind(problem) => parts.push(Part::degraded("envoy files", problem)),
+        }
+        for (issuer, keys) in edge.keys.counts() {
+            let name = format!("keys of {issuer}");
+            parts.push(match keys {
+                None => Part { name, state: State::Down, reason: "not known yet".to_owned() },
+                Some(0) => Part {
+                    name,
+                    state: State::Degraded,
+                    reason: "none: every token is refused".to_owned(),
+                },
+                Some(count) => Part { name, state: State::Ok, reason: format!("{count} usable") },
+            });
+        }
+        for sink in edge.log.sinks() {
+            let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
+            let part = format!("decisions to {name}");
+            parts.push(match failing {
+                None => Part::ok(&part, &format!("{written} written, {dropped} dropped")),
+                Some(problem) => Part::degraded(
+                    &part,
+                    &format!("{problem}; {queued} of {capacity} wait, {dropped} dropped"),
+                ),
+            });
+        }
+        if stopping {
+            let (name, reason) = ("process".to_owned(), "stopping".to_owned());
+            parts.insert(0, Part { name, state: State::Down, reason });
+        }
+        parts
+    }
+
+    fn policy_part(&self) -> Part {
+        let policy = self.policy();
+        let set = format!("{} with {} servers", policy.digest.short(), policy.servers);
+        let Some(Trouble { since, problems }) = &policy.trouble else {
+            return Part::ok("policies", &format!("{set}, since {:.0}", policy.loaded));
+        };
+        let bans = match policy.bans {
+            0 => String::new(),
+            bans => format!(" and {bans} new guardrail bans"),
+        };
+        let reason = format!(
+            "{} problems since {since:.0}; {set}{bans} stays in force (`toolgate status` shows them)",
+            problems.count
+        );
+        Part::degraded("policies", &reason)
+    }
+
+    /// Everything, for `toolgate status`.
+    pub(super) fn document(&self, edge: &Edge, stopping: bool) -> Value {
+        let parts = self.parts(edge, stopping);
+        let policy = self.policy();
+        let trouble = policy.trouble.as_ref().map(|Trouble { since, problems }| {
+            json!({ "since": since.to_string(), "count": problems.count, "text": problems.text })
+        });
+        let state = overall(&parts);
+        let part = |Part { name, state, reason }: Part| json!({ "part": name, "state": state.as_str(), "reason": reason });
+        let parts: Vec<_> = parts.into_iter().map(part).collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "state": state.overall(),
+            "started": self.started.to_string(),
+            "parts": parts,
+            "policy": {
+                "digest": policy.digest.to_string(),
+                "loaded": policy.loaded.to_string(),
+                "servers": policy.servers,
+                "bans_of_bad_sets": policy.bans,
+                "problems": trouble,
+            },
+        })
+    }
+
+    /// What the metrics show of all this.
+    pub(super) fn observed(&self, edge: &Edge) -> Observed {
+        let policy = self.policy().clone();
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let keys = edge.keys.counts();
+        Observed {
+            policy: policy.digest.to_string(),
+            loaded: policy.loaded.as_second(),
+            looked: self.looked.load(Ordering::Relaxed),
+            servers: policy.servers,
+            reloads: [
+                ("good", count(&self.good)),
+                ("bad", count(&self.bad)),
+                ("bans", count(&self.amended)),
+            ],
+            problems: policy.trouble.map_or(0, |trouble| trouble.problems.count),
+            bans: policy.bans,
+            envoy_files: match &*self.envoy() {
+                EnvoyStatus::NotOurs => None,
+                EnvoyStatus::InStep => Some(true),
+                EnvoyStatus::Behind(_) => Some(false),
+            },
+            keys: keys.into_iter().filter_map(|(name, keys)| Some((name, keys?))).collect(),
+            sinks: edge.log.sinks(),
+            started: self.started.as_second(),
+            resident: super::process::resident(),
+            open_files: super::process::open_files(),
+        }
+    }
+}

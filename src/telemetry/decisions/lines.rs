@@ -1,0 +1,129 @@
+//! Records as JSON lines, to the standard output stream or a file.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use super::{Feed, OpenError, open_error};
+use crate::record::{Decision, to_json};
+
+/// One write has this many records at most.
+const BATCH: usize = 256;
+
+/// The wait after a failure; doubled up to the last.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// Where lines go.
+pub(super) trait Output: Send + 'static {
+    /// Makes room for so many bytes; only `between_lines` may another file begin by choice. `true`
+    /// if another file has begun.
+    fn prepare(&mut self, bytes: usize, between_lines: bool) -> io::Result<bool>;
+
+    /// Writes some of the bytes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// The standard output stream, without a buffer of its own.
+pub(super) fn stdout() -> io::Result<Stdout> {
+    Ok(Stdout(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+}
+
+pub(super) struct Stdout(File);
+
+impl Output for Stdout {
+    fn prepare(&mut self, _: usize, _: bool) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+}
+
+pub(super) fn spawn(feed: Feed, out: impl Output) -> Result<(), OpenError> {
+    let name = feed.sink.name;
+    thread::Builder::new()
+        .name(format!("decisions-{name}"))
+        .spawn(move || Writer { feed, out }.run())
+        .map(drop)
+        .map_err(|error| open_error(name, &error))
+}
+
+struct Writer<O> {
+    feed: Feed,
+    out: O,
+}
+
+impl<O: Output> Writer<O> {
+    fn run(mut self) {
+        let mut lines = Vec::new();
+        while let Some(first) = self.feed.records.blocking_recv() {
+            lines.clear();
+            push(&mut lines, &first);
+            for _ in 1..BATCH {
+                let Ok(next) = self.feed.records.try_recv() else { break };
+                push(&mut lines, &next);
+            }
+            self.write(&lines);
+        }
+    }
+
+    /// Writes whole lines, however often that takes, until it is told to give up.
+    fn write(&mut self, lines: &[u8]) {
+        let (mut done, mut retry) = (0, FIRST_RETRY);
+        while let Some(rest) = lines.get(done..)
+            && !rest.is_empty()
+        {
+            match self.write_some(lines, &mut done) {
+                Ok(()) => {
+                    self.feed.sink.goes(None);
+                    retry = FIRST_RETRY;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.feed.sink.goes(Some(error.to_string()));
+                    if self.feed.give_up.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    thread::sleep(retry);
+                    retry = (retry * 2).min(LAST_RETRY);
+                }
+            }
+        }
+        let count = |lines: &[u8]| lines.split(|byte| *byte == b'\n').count() as u64 - 1;
+        let lost = lines.get(done..).map_or(0, count);
+        let sink = &self.feed.sink;
+        sink.written.fetch_add(count(lines) - lost, Ordering::Relaxed);
+        sink.dropped.fetch_add(lost, Ordering::Relaxed);
+    }
+
+    fn write_some(&mut self, lines: &[u8], done: &mut usize) -> io::Result<()> {
+        let between_lines = line_start(lines, *done) == *done;
+        if self.out.prepare(lines.len().saturating_sub(*done), between_lines)? {
+            // What stands in the old file is half a line; the new one begins with a whole one.
+            *done = line_start(lines, *done);
+        }
+        match self.out.write(lines.get(*done..).unwrap_or_default())? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            written => {
+                *done += written;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn push(lines: &mut Vec<u8>, decision: &Decision) {
+    lines.extend_from_slice(to_json(decision).as_bytes());
+    lines.push(b'\n');
+}
+
+/// The start of the line in which a byte stands.
+fn line_start(lines: &[u8], at: usize) -> usize {
+    let before = lines.get(..at).unwrap_or(lines);
+    before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}

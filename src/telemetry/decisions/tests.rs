@@ -1,0 +1,249 @@
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc as std_mpsc;
+
+use super::lines::Output;
+use super::*;
+use crate::config::FileSink;
+
+fn decision(id: usize) -> Decision {
+    Decision { id: id.to_string(), ..Decision::default() }
+}
+
+fn config() -> DecisionsConfig {
+    DecisionsConfig { stdout: false, queue: 4, ..DecisionsConfig::default() }
+}
+
+/// The ids in lines, each of which must be whole.
+fn ids(text: &str) -> Vec<usize> {
+    assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
+    let id = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        record.get("id").unwrap().as_str().unwrap().parse().unwrap()
+    };
+    text.lines().map(id).collect()
+}
+
+/// What becomes of one try to write.
+enum Fate {
+    Write(usize),
+    Fail,
+    /// Another file begins.
+    Move,
+}
+
+/// An output that does as it is told, and then writes everything.
+struct Script {
+    fates: VecDeque<Fate>,
+    file: Arc<Mutex<Vec<u8>>>,
+    old: Arc<Mutex<Vec<u8>>>,
+    gate: Option<std_mpsc::Receiver<()>>,
+}
+
+impl Output for Script {
+    fn prepare(&mut self, _: usize, _: bool) -> io::Result<bool> {
+        if let Some(gate) = &self.gate {
+            gate.recv().ok();
+        }
+        if let Some(Fate::Move) = self.fates.front() {
+            self.fates.pop_front();
+            let moved = std::mem::take(&mut *self.file.lock().unwrap());
+            self.old.lock().unwrap().extend(moved);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = match self.fates.pop_front() {
+            Some(Fate::Fail) => return Err(io::ErrorKind::StorageFull.into()),
+            Some(Fate::Write(count)) => count.min(bytes.len()),
+            Some(Fate::Move) | None => bytes.len(),
+        };
+        self.file.lock().unwrap().extend(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+/// A log with one scripted sink.
+struct Scripted {
+    log: DecisionLog,
+    file: Arc<Mutex<Vec<u8>>>,
+    old: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Scripted {
+    fn new(when_full: WhenFull, fates: Vec<Fate>, gate: Option<std_mpsc::Receiver<()>>) -> Self {
+        let (file, old) = (Arc::default(), Arc::default());
+        let mut log = DecisionLog::open(&DecisionsConfig { when_full, ..config() }).unwrap();
+        let mut queues = Vec::new();
+        let feed = log.feed("file", &mut queues);
+        log.queues.store(Some(Arc::new(queues)));
+        let script =
+            Script { fates: fates.into(), file: Arc::clone(&file), old: Arc::clone(&old), gate };
+        lines::spawn(feed, script).unwrap();
+        Self { log, file, old }
+    }
+
+    fn written(&self) -> Vec<usize> {
+        ids(&String::from_utf8(self.file.lock().unwrap().clone()).unwrap())
+    }
+
+    fn state(&self) -> SinkState {
+        self.log.sinks().remove(0)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_failing_sink_keeps_what_it_has_and_tries_again() {
+    let fates = vec![Fate::Write(5), Fate::Fail, Fate::Fail, Fate::Write(1), Fate::Fail];
+    let scripted = Scripted::new(WhenFull::Block, fates, None);
+    for id in 0..20 {
+        scripted.log.record(decision(id), false).await.unwrap();
+    }
+    scripted.log.close(PATIENCE).await;
+    assert_eq!(scripted.written(), (0..20).collect::<Vec<_>>());
+    let state = scripted.state();
+    assert_eq!((state.written, state.dropped, state.failing), (20, 0, None));
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_in_the_middle_of_a_line_is_followed_by_one_with_the_whole_line() {
+    let fates = vec![Fate::Write(3), Fate::Move];
+    let scripted = Scripted::new(WhenFull::Block, fates, None);
+    scripted.log.record(decision(7), false).await.unwrap();
+    scripted.log.close(PATIENCE).await;
+    assert_eq!(scripted.old.lock().unwrap().len(), 3);
+    assert_eq!(scripted.written(), [7]);
+}
+
+/// One record is in the thread's hands, four wait, and there is no more room.
+async fn full(when_full: WhenFull) -> (Scripted, std_mpsc::Sender<()>) {
+    let (open, gate) = std_mpsc::channel();
+    let scripted = Scripted::new(when_full, Vec::new(), Some(gate));
+    scripted.log.record(decision(0), false).await.unwrap();
+    while scripted.state().queued > 0 {
+        tokio::task::yield_now().await;
+    }
+    for id in 1..5 {
+        scripted.log.record(decision(id), false).await.unwrap();
+    }
+    assert_eq!(scripted.state().queued, 4);
+    (scripted, open)
+}
+
+#[tokio::test]
+async fn under_drop_a_record_without_room_is_counted_and_the_request_answered() {
+    let (scripted, open) = full(WhenFull::Drop).await;
+    assert_eq!(scripted.log.record(decision(5), false).await, Ok(()));
+    // A server that asks for it loses no record.
+    assert_eq!(scripted.log.record(decision(6), true).await, Err(Full));
+    drop(open);
+    scripted.log.close(PATIENCE).await;
+    assert_eq!(scripted.written(), [0, 1, 2, 3, 4]);
+    let state = scripted.state();
+    assert_eq!((state.written, state.dropped, state.denied), (5, 1, 1));
+}
+
+#[tokio::test]
+async fn under_deny_a_request_whose_record_has_no_room_is_refused() {
+    let (scripted, open) = full(WhenFull::Deny).await;
+    assert_eq!(scripted.log.record(decision(5), false).await, Err(Full));
+    drop(open);
+    scripted.log.close(PATIENCE).await;
+    let state = scripted.state();
+    assert_eq!((state.written, state.dropped, state.denied), (5, 0, 1));
+}
+
+#[tokio::test]
+async fn under_block_a_request_waits_and_one_that_is_given_up_is_counted() {
+    let (scripted, open) = full(WhenFull::Block).await;
+    let waiting = scripted.log.record(decision(5), false);
+    assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
+    assert_eq!(scripted.state().dropped, 1);
+    drop(open);
+    scripted.log.record(decision(6), false).await.unwrap();
+    scripted.log.close(PATIENCE).await;
+    assert_eq!(scripted.written(), [0, 1, 2, 3, 4, 6]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_by_the_end_is_counted() {
+    let fates = (0..10_000).map(|_| Fate::Fail).collect();
+    let scripted = Scripted::new(WhenFull::Drop, fates, None);
+    for id in 0..3 {
+        scripted.log.record(decision(id), false).await.unwrap();
+    }
+    scripted.log.close(Duration::from_millis(100)).await;
+    let state = scripted.state();
+    assert_eq!((state.written, state.dropped), (0, 3));
+    assert!(state.failing.is_some());
+    assert_eq!(scripted.log.record(decision(4), true).await, Err(Full), "closed");
+}
+
+fn file_log(path: &Path, max_bytes: u64, keep: u32) -> DecisionLog {
+    let file = FileSink { path: path.to_owned(), max_bytes, keep };
+    let config = DecisionsConfig { file: Some(file), when_full: WhenFull::Block, ..config() };
+    DecisionLog::open(&config).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_is_rotated_by_size_and_the_oldest_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.jsonl");
+    let log = file_log(&path, 60, 2);
+    for id in 0..40 {
+        log.record(decision(id), false).await.unwrap();
+    }
+    log.close(PATIENCE).await;
+    let mut kept = Vec::new();
+    for name in ["decisions.jsonl.2", "decisions.jsonl.1", "decisions.jsonl"] {
+        let text = fs::read_to_string(directory.path().join(name)).unwrap();
+        kept.extend(ids(&text));
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+    assert_eq!(kept.last(), Some(&39));
+    assert!(kept.is_sorted() && kept.len() > 5, "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_removed_or_moved_away_begins_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.jsonl");
+    let log = file_log(&path, 1_000_000, 2);
+    let write = async |id| {
+        log.record(decision(id), false).await.unwrap();
+        while log.sinks()[0].written <= id as u64 {
+            tokio::task::yield_now().await;
+        }
+    };
+    write(0).await;
+    fs::remove_file(&path).unwrap();
+    write(1).await;
+    fs::rename(&path, directory.path().join("moved")).unwrap();
+    write(2).await;
+    assert_eq!(ids(&fs::read_to_string(directory.path().join("moved")).unwrap()), [1]);
+    assert_eq!(ids(&fs::read_to_string(&path).unwrap()), [2]);
+    log.close(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn half_a_line_of_a_killed_process_does_not_spoil_the_next_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decisions.jsonl");
+    fs::write(&path, "{\"id\":\"1").unwrap();
+    let log = file_log(&path, 1_000_000, 2);
+    log.record(decision(2), false).await.unwrap();
+    log.close(PATIENCE).await;
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"id\":\"1\n{\"id\":\"2\"}\n");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_said_at_once() {
+    let file = FileSink { path: "/nowhere/decisions.jsonl".into(), max_bytes: 1, keep: 1 };
+    let error = DecisionLog::open(&DecisionsConfig { file: Some(file), ..config() }).unwrap_err();
+    insta::assert_snapshot!(error, @"the decision log cannot be opened: /nowhere/decisions.jsonl: No such file or directory (os error 2)");
+}

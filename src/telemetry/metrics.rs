@@ -1,0 +1,360 @@
+//! Metrics in the `OpenMetrics` text format. Every name stands in [`Metric`], and every label has a
+//! bounded set of values: names that the policies in force list, and closed lists.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::decisions::SinkState;
+
+macro_rules! metrics {
+    ($($name:ident = $text:literal, $type:ident, $help:literal;)+) => {
+        /// Every metric.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Metric {
+            $(#[doc = $help] $name,)+
+        }
+
+        impl Metric {
+            /// Every metric, in the order of the output.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The name, without the `_total` that the format adds to counters.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// What it counts.
+            #[must_use]
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)+ }
+            }
+
+            fn kind(self) -> MetricType {
+                match self { $(Self::$name => MetricType::$type,)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    Decisions = "toolgate_decisions", Counter,
+        "Requests decided, by server, environment, tool, outcome and reason";
+    Invocations = "toolgate_invocations", Counter,
+        "Calls of a tool that were let through";
+    MinutesSaved = "toolgate_minutes_saved", Counter,
+        "Minutes that these calls saved people, by the estimate in the server's policy";
+    Duration = "toolgate_decision_duration_seconds", Histogram,
+        "Time from a request's arrival at Toolgate to its decision";
+    PolicyInfo = "toolgate_policy_info", Gauge,
+        "1, with the digest of the policy set in force";
+    PolicyLoaded = "toolgate_policy_loaded_timestamp_seconds", Gauge,
+        "When the policy set in force came into force";
+    PolicyLooked = "toolgate_policy_looked_timestamp_seconds", Gauge,
+        "When the policy directory was looked at last";
+    PolicyServers = "toolgate_policy_servers", Gauge,
+        "Servers of the policy set in force";
+    PolicyReloads = "toolgate_policy_reloads", Counter,
+        "Policy sets tried, by result: good, bad, or bans taken from a bad one";
+    PolicyProblems = "toolgate_policy_problems", Gauge,
+        "Problems of the policy directory as it stands; while there are any, it is not in force";
+    PolicyBans = "toolgate_policy_bans_of_bad_sets", Gauge,
+        "Guardrail bans in force that come from sets that are not";
+    EnvoyFiles = "toolgate_envoy_files_in_step", Gauge,
+        "1 if Envoy's routes and clusters are written as the policies say, 0 if not";
+    IssuerKeys = "toolgate_issuer_keys", Gauge,
+        "Usable keys of an issuer; absent while none were ever loaded";
+    LogQueue = "toolgate_decision_log_queue", Gauge,
+        "Decisions that wait to be written";
+    LogCapacity = "toolgate_decision_log_queue_capacity", Gauge,
+        "How many may wait";
+    LogRecords = "toolgate_decision_log_records", Counter,
+        "Decisions by what became of their record: written, dropped, or denied with their request";
+    LogFailing = "toolgate_decision_log_failing", Gauge,
+        "1 while a sink cannot be written to";
+    Resident = "process_resident_memory_bytes", Gauge,
+        "Resident memory";
+    OpenFiles = "process_open_fds", Gauge,
+        "Open file descriptors";
+    Started = "process_start_time_seconds", Gauge,
+        "When the process started serving";
+    Build = "toolgate_build_info", Gauge,
+        "1, with the version";
+}
+
+/// The limits of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 12] =
+    [10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 10e-3, 50e-3, 250e-3, 1.0];
+
+/// What is counted where it happens.
+#[derive(Debug)]
+pub struct Metrics {
+    decisions: Mutex<Servers>,
+    duration: Histogram,
+}
+
+/// One decision, as it is counted. Names are those of the policies in force, or `other`.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'d> {
+    /// The server.
+    pub server: &'d str,
+    /// Its environment.
+    pub environment: &'d str,
+    /// The tool, if one is called; else empty.
+    pub tool: &'d str,
+    /// `allow`, `refuse` or `answer`.
+    pub outcome: &'static str,
+    /// Why it is refused; else empty.
+    pub reason: &'static str,
+    /// The estimate for the tool, if it was called.
+    pub minutes_saved: Option<u32>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// What is known elsewhere and asked for when somebody looks.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The digest of the set in force.
+    pub policy: String,
+    /// When the set came into force, in seconds since the epoch.
+    pub loaded: i64,
+    /// When the directory was looked at last, in seconds since the epoch.
+    pub looked: i64,
+    /// Servers in force.
+    pub servers: usize,
+    /// Sets tried, by result.
+    pub reloads: [(&'static str, u64); 3],
+    /// Problems of the directory as it stands.
+    pub problems: usize,
+    /// Bans in force of bad sets.
+    pub bans: usize,
+    /// Whether Envoy's files are in step, if they are written here.
+    pub envoy_files: Option<bool>,
+    /// Usable keys by issuer.
+    pub keys: Vec<(String, usize)>,
+    /// The sinks of the decision log.
+    pub sinks: Vec<SinkState>,
+    /// When the process began to serve, in seconds since the epoch.
+    pub started: i64,
+    /// Bytes.
+    pub resident: Option<u64>,
+    /// File descriptors.
+    pub open_files: Option<u64>,
+}
+
+/// Counts by server, environment and tool.
+type Servers = HashMap<Box<str>, HashMap<Box<str>, HashMap<Box<str>, Counts>>>;
+
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// By outcome and reason.
+    outcomes: BTreeMap<(&'static str, &'static str), u64>,
+    invocations: u64,
+    minutes_saved: u64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { decisions: Mutex::default(), duration: Histogram::new(BUCKETS) }
+    }
+}
+
+impl Metrics {
+    /// Counts a decision.
+    pub fn decided(&self, decided: Decided<'_>) {
+        let Decided { server, environment, tool, outcome, reason, minutes_saved, duration } =
+            decided;
+        self.duration.observe(duration.as_secs_f64());
+        let mut servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = entry(entry(entry(&mut servers, server), environment), tool);
+        *counts.outcomes.entry((outcome, reason)).or_default() += 1;
+        if let Some(minutes) = minutes_saved {
+            counts.invocations += 1;
+            counts.minutes_saved += u64::from(minutes);
+        }
+    }
+
+    /// Forgets the counts of what is no longer in force, so that they do not grow for ever.
+    pub fn retain(&self, is_listed: impl Fn(&str, &str, &str) -> bool) {
+        let mut servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.retain(|server, environments| {
+            environments.retain(|environment, tools| {
+                tools.retain(|tool, _| is_listed(server, environment, tool));
+                !tools.is_empty()
+            });
+            !environments.is_empty()
+        });
+    }
+
+    /// Everything, in the `OpenMetrics` text format.
+    #[must_use]
+    pub fn render(&self, observed: Observed) -> String {
+        let servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Snapshot {
+            servers,
+            duration: self.duration.clone(),
+            observed,
+        }));
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        encode(&mut text, &registry).ok();
+        text
+    }
+}
+
+fn entry<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {
+    if !map.contains_key(key) {
+        map.insert(key.into(), V::default());
+    }
+    map.entry(key.into()).or_default()
+}
+
+/// Everything as of one moment.
+#[derive(Debug)]
+struct Snapshot {
+    servers: Servers,
+    duration: Histogram,
+    observed: Observed,
+}
+
+/// Label names and values.
+type Labels<'l> = Vec<(&'static str, &'l str)>;
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for metric in Metric::ALL {
+            self.family(*metric, &mut encoder)?;
+        }
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    fn family(&self, metric: Metric, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut family =
+            encoder.encode_descriptor(metric.name(), metric.help(), None, metric.kind())?;
+        if metric == Metric::Duration {
+            return self.duration.encode(family);
+        }
+        for (labels, value) in self.samples(metric) {
+            let sample = family.encode_family(&labels)?;
+            match metric.kind() {
+                MetricType::Counter => ConstCounter::new(value).encode(sample)?,
+                MetricType::Gauge
+                | MetricType::Histogram
+                | MetricType::Info
+                | MetricType::Unknown => ConstGauge::new(value).encode(sample)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn samples(&self, metric: Metric) -> Vec<(Labels<'_>, f64)> {
+        let one = |value: f64| vec![(Vec::new(), value)];
+        let observed = &self.observed;
+        match metric {
+            Metric::Decisions => self.decisions(),
+            Metric::Invocations => self.calls(|counts| counts.invocations),
+            Metric::MinutesSaved => self.calls(|counts| counts.minutes_saved),
+            Metric::Duration => Vec::new(),
+            Metric::PolicyInfo => vec![(vec![("digest", &*observed.policy)], 1.0)],
+            Metric::PolicyLoaded => one(number(observed.loaded)),
+            Metric::PolicyLooked => one(number(observed.looked)),
+            Metric::PolicyServers => one(number(observed.servers)),
+            Metric::PolicyReloads => {
+                let sample = |(result, count): (&'static str, u64)| {
+                    (vec![("result", result)], number(count))
+                };
+                observed.reloads.into_iter().map(sample).collect()
+            }
+            Metric::PolicyProblems => one(number(observed.problems)),
+            Metric::PolicyBans => one(number(observed.bans)),
+            Metric::EnvoyFiles => {
+                let sample = |in_step| (Vec::new(), f64::from(u8::from(in_step)));
+                observed.envoy_files.into_iter().map(sample).collect()
+            }
+            Metric::IssuerKeys => {
+                let keys = observed.keys.iter();
+                keys.map(|(name, keys)| (vec![("issuer", &**name)], number(*keys))).collect()
+            }
+            Metric::LogQueue => self.sinks(|sink| number(sink.queued)),
+            Metric::LogCapacity => self.sinks(|sink| number(sink.capacity)),
+            Metric::LogRecords => self.records(),
+            Metric::LogFailing => self.sinks(|sink| f64::from(u8::from(sink.failing.is_some()))),
+            Metric::Resident => observed.resident.map(number).into_iter().flat_map(one).collect(),
+            Metric::OpenFiles => {
+                observed.open_files.map(number).into_iter().flat_map(one).collect()
+            }
+            Metric::Started => one(number(observed.started)),
+            Metric::Build => vec![(vec![("version", env!("CARGO_PKG_VERSION"))], 1.0)],
+        }
+    }
+
+    /// Every series, in the order of its names.
+    fn series(&self) -> Vec<(Labels<'_>, &Counts)> {
+        let mut series = Vec::new();
+        for (server, environments) in &self.servers {
+            for (environment, tools) in environments {
+                for (tool, counts) in tools {
+                    let labels: Labels<'_> =
+                        vec![("server", server), ("environment", environment), ("tool", tool)];
+                    series.push((labels, counts));
+                }
+            }
+        }
+        series.sort_by(|(a, _), (b, _)| a.cmp(b));
+        series
+    }
+
+    fn decisions(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for (labels, counts) in self.series() {
+            for ((outcome, reason), count) in &counts.outcomes {
+                let mut labels = labels.clone();
+                labels.extend([("outcome", *outcome), ("reason", *reason)]);
+                samples.push((labels, number(*count)));
+            }
+        }
+        samples
+    }
+
+    fn calls(&self, count: impl Fn(&Counts) -> u64) -> Vec<(Labels<'_>, f64)> {
+        let called = self.series().into_iter().filter(|(_, counts)| counts.invocations > 0);
+        called.map(|(labels, counts)| (labels, number(count(counts)))).collect()
+    }
+
+    fn sinks(&self, value: impl Fn(&SinkState) -> f64) -> Vec<(Labels<'_>, f64)> {
+        self.observed.sinks.iter().map(|sink| (vec![("sink", sink.name)], value(sink))).collect()
+    }
+
+    fn records(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for sink in &self.observed.sinks {
+            let outcomes =
+                [("written", sink.written), ("dropped", sink.dropped), ("denied", sink.denied)];
+            for (outcome, count) in outcomes {
+                samples.push((vec![("sink", sink.name), ("outcome", outcome)], number(count)));
+            }
+        }
+        samples
+    }
+}
+
+/// As the format has it: counts beyond 2^53 are rounded.
+#[expect(clippy::cast_precision_loss, reason = "every number of the format is a double")]
+fn number(value: impl TryInto<u64>) -> f64 {
+    value.try_into().unwrap_or(u64::MAX) as f64
+}
