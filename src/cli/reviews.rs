@@ -1,11 +1,12 @@
 //! `toolgate reviews`
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::exit::{Exit, fail, print};
+use super::exit::{Exit, fail, fail_with, hint, print};
 use crate::disk;
-use crate::policy::stamp::{self, Stamped};
+use crate::policy::stamp::{self, Change, StampError, Stamped};
 
 /// Looks after `reviews.yaml`.
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,8 @@ enum Command {
     /// Write the digests of the tools that the reviews cover
     ///
     /// A review covers a server's tools as they stood when it was stamped; afterwards every
-    /// change of them needs a new look. Comments and layout are kept.
+    /// change of them needs a new look. A review that a server lists, and that does not cover it
+    /// yet, covers it then. Comments and layout are kept.
     Stamp(Stamp),
 }
 
@@ -42,11 +44,10 @@ pub(super) fn run(args: &Args) -> Exit {
 fn stamp_reviews(args: &Stamp) -> Exit {
     let path = args.policies.join("reviews.yaml");
     let files = disk::read_policies(&args.policies);
-    let stamped = match stamp::stamp(&files, &args.servers) {
+    let Stamped { text, changes } = match stamp::stamp(&files, &args.servers) {
         Ok(stamped) => stamped,
-        Err(problems) => return super::exit::fail_with(&problems),
+        Err(error) => return refused(&error),
     };
-    let Stamped { text, changes } = stamped;
     if changes.is_empty() {
         print("reviews.yaml: every digest is up to date\n");
         return Exit::Success;
@@ -54,19 +55,54 @@ fn stamp_reviews(args: &Stamp) -> Exit {
     if let Err(error) = replace(&path, &text) {
         return fail(format_args!("{}: {error}", path.display()));
     }
-    for change in changes {
-        print(format_args!(
-            "{} now covers {} {}\n",
-            change.review,
-            change.server,
-            change.digest.short()
-        ));
+    for Change { review, server, digest } in changes {
+        print(format_args!("{review} now covers {server} {}\n", digest.short()));
     }
     Exit::Success
 }
 
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let new = path.with_extension("yaml.new");
-    fs::write(&new, text)?;
-    fs::rename(&new, path)
+fn refused(error: &StampError) -> Exit {
+    match error {
+        StampError::Unreadable(problems) => fail_with(problems),
+        StampError::UnknownServer { near, .. } => {
+            let exit = fail(error);
+            match near {
+                Some(near) => hint(format_args!("did you mean `{near}`?")),
+                None => hint("a server is a file servers/NAME.yaml"),
+            }
+            exit
+        }
+        StampError::Layout(changes) => {
+            let exit = fail(error);
+            for Change { review, server, digest } in changes {
+                hint(format_args!("write it under {review}: covers: {{ {server}: \"{digest}\" }}"));
+            }
+            exit
+        }
+    }
+}
+
+/// Replaces the file by rename, once what was written reads back as it was meant.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link's target is replaced, and not the link.
+    let path = fs::canonicalize(path)?;
+    // A dot file is no policy, should one reload while this runs.
+    let new = path.with_file_name(".reviews.yaml.new");
+    let written = write(&path, &new, text).and_then(|()| fs::rename(&new, &path));
+    if written.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    written
+}
+
+fn write(path: &Path, new: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create(new)?;
+    file.set_permissions(fs::metadata(path)?.permissions())?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    if fs::read(new)? == text.as_bytes() {
+        Ok(())
+    } else {
+        Err(io::Error::other("what was written does not read back; nothing was changed"))
+    }
 }

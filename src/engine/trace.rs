@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::conditions::{BanMisses, ChannelState, GrantMisses};
 use crate::policy::model::{
-    EnvironmentId, ListedReview, NeededReview, PlaceId, PolicySet, ReviewId, RuleId,
+    Coverage, EnvironmentId, ListedReview, NeededReview, PlaceId, PolicySet, ReviewId, RuleId,
 };
 
 /// Takes in the steps of a decision.
@@ -64,6 +64,8 @@ pub enum ReviewState {
     Ended,
     /// It covers other tools than the server has now.
     OtherTools,
+    /// The server does not stand in it.
+    NotCovered,
 }
 
 /// Nobody listens.
@@ -108,13 +110,16 @@ impl ReviewState {
     /// How a listed review stands on a day.
     #[must_use]
     pub fn of(set: &PolicySet, listed: &ListedReview, today: Date) -> Self {
-        match set.review(listed.id) {
-            Some(review) if today < review.approved => Self::NotYet,
-            Some(review) if today > review.last_day => Self::Ended,
-            Some(_) if !listed.covers_tools => Self::OtherTools,
-            Some(_) => Self::InForce,
-            // Ids come from the set itself; one that leads nowhere covers nothing.
-            None => Self::OtherTools,
+        // Ids come from the set itself; one that leads nowhere covers nothing.
+        let Some(review) = set.review(listed.id) else {
+            return Self::NotCovered;
+        };
+        match listed.coverage {
+            _ if today < review.approved => Self::NotYet,
+            _ if today > review.last_day => Self::Ended,
+            Coverage::Nothing => Self::NotCovered,
+            Coverage::OtherTools => Self::OtherTools,
+            Coverage::Tools => Self::InForce,
         }
     }
 }

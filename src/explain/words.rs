@@ -120,6 +120,9 @@ impl Words<'_> {
                 ReviewState::OtherTools => {
                     format!("{} covers other tools than there are now", review.name)
                 }
+                ReviewState::NotCovered => {
+                    format!("{} does not cover {}", review.name, self.query.server)
+                }
             }
         };
         let listed: Vec<_> = needed

@@ -15,7 +15,7 @@ pub mod stamp;
 #[cfg(test)]
 mod tests;
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Sources};
 
 pub use self::files::{PolicyFile, PolicyFiles};
 pub use self::model::PolicySet;
@@ -55,9 +55,9 @@ pub fn load_with_bans(
 }
 
 /// The digest that reviews cover, of each server whose file can be read: SHA-256 over the
-/// canonical JSON (RFC 8785) of its tools. Used to stamp reviews, so it does not need the rest of
-/// the directory to be right.
+/// canonical JSON (RFC 8785) of its tools. It does not need the rest of the directory to be right.
 #[must_use]
 pub fn tools_digests(files: &PolicyFiles) -> Vec<(String, digest::Digest)> {
-    lower::tools_digests(files)
+    let servers = lower::stampable(files, &mut Sources::default(), &mut Vec::new());
+    servers.into_iter().map(|server| (server.name, server.digest)).collect()
 }

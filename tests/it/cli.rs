@@ -149,6 +149,29 @@ fn a_review_that_ended_and_tools_that_changed_are_refused_with_their_reason() {
 }
 
 #[test]
+fn a_review_that_does_not_cover_a_server_yet_is_stamped_for_it() {
+    let (directory, policies) = copy_of_policies();
+    let file = policies.join("reviews.yaml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let (head, tail) = before.split_once("    covers:\n").unwrap();
+    let (_, tail) = tail.split_once('\n').unwrap();
+    std::fs::write(&file, format!("{head}    covers: {{}}\n{tail}")).unwrap();
+    let command = "explain presto/run_query --via ai-chat --groups ads --at 2026-11-20T12:00:00Z";
+    let refused = run(directory.path(), command);
+    assert!(refused.contains("security: SEC-1412 does not cover presto"), "{refused}");
+    std::fs::write(&file, format!("{head}{tail}")).unwrap();
+    let missing = run(directory.path(), command);
+    assert!(missing.starts_with("exit: 2") && missing.contains("reviews stamp"), "{missing}");
+    let unknown = run(directory.path(), "reviews stamp prestoo");
+    assert_eq!(unknown, "exit: 2\nerror: unknown server `prestoo`\nhint: did you mean `presto`?\n");
+    assert!(run(directory.path(), "reviews stamp").contains("SEC-1412 now covers presto"));
+    // What stood there, in the place where it stood.
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    assert!(run(directory.path(), command).starts_with("exit: 0"));
+    assert!(!policies.join(".reviews.yaml.new").exists());
+}
+
+#[test]
 fn nothing_to_decide_with_is_no_answer() {
     let (directory, policies) = copy_of_policies();
     let ask = || run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");

@@ -79,19 +79,34 @@ struct Needs {
     upstreams: Vec<Box<str>>,
 }
 
-pub(super) fn tools_digests(files: &PolicyFiles) -> Vec<(String, Digest)> {
-    let mut sources = Sources::default();
-    let mut problems = Vec::new();
-    let mut digests = Vec::new();
-    for (source, path, tree) in trees(files, &mut sources, &mut problems) {
-        let mut reader = Reader::new(source, &mut problems);
+/// A server, as far as stamping reviews needs it.
+pub(super) struct Stampable {
+    pub(super) name: String,
+    /// Of its tools.
+    pub(super) digest: Digest,
+    /// The reviews that it lists, in any environment.
+    pub(super) reviews: Vec<String>,
+}
+
+/// The servers whose files can be read.
+pub(super) fn stampable(
+    files: &PolicyFiles,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Stampable> {
+    let mut servers = Vec::new();
+    for (source, path, tree) in trees(files, sources, problems) {
+        let mut reader = Reader::new(source, problems);
         if let Ok(FileKind::Server(name)) = FileKind::of(path)
             && let Some(server) = raw::server(&mut reader, &tree)
         {
-            digests.push((name.to_owned(), server.tools_digest));
+            problems.extend(servers::misnamed(server.name, name));
+            let listed = server.environments.iter().flat_map(|environment| &environment.reviews);
+            let reviews = listed.map(|review| review.value.to_owned()).collect();
+            servers.push(Stampable { name: name.to_owned(), digest: server.tools_digest, reviews });
         }
     }
-    digests
+    servers
 }
 
 /// The tree of every file that is YAML.

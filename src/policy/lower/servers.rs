@@ -9,23 +9,17 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Approver, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool, ToolId,
-    Upstream,
+    Approver, Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool,
+    ToolId, Upstream,
 };
-use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool};
+use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool, Text};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
         let RawServer { name, environments, tools, grants, bans, tools_digest, audit_required } =
             raw;
-        if name.value != file_name {
-            let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
-            self.report(
-                Diagnostic::error(Code::FileName, name.place, message)
-                    .help("the file's name is the server's name"),
-            );
-        }
+        self.problems.extend(misnamed(*name, file_name));
         let mut server = Server {
             name: name.value.into(),
             environments: Vec::new(),
@@ -73,8 +67,12 @@ impl Lowering<'_> {
         for name in &raw.reviews {
             if let Some(review) = self.review(*name) {
                 let covered = self.covers.get(review.index()).and_then(|covers| covers.get(server));
-                listed
-                    .push(ListedReview { id: review, covers_tools: covered == Some(tools_digest) });
+                let coverage = match covered {
+                    None => Coverage::Nothing,
+                    Some(digest) if digest == tools_digest => Coverage::Tools,
+                    Some(_) => Coverage::OtherTools,
+                };
+                listed.push(ListedReview { id: review, coverage });
             }
         }
         let needs = self.needs.get(id.index());
@@ -194,6 +192,14 @@ impl Lowering<'_> {
             minutes_saved: *minutes_saved,
         }
     }
+}
+
+/// A server whose file has another name.
+pub(super) fn misnamed(name: Text<'_>, file_name: &str) -> Option<Diagnostic> {
+    let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
+    let diagnostic = Diagnostic::error(Code::FileName, name.place, message)
+        .help("the file's name is the server's name");
+    (name.value != file_name).then_some(diagnostic)
 }
 
 /// The environment that a server's bare path means: its only one, else `prod`.

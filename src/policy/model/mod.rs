@@ -172,8 +172,19 @@ pub struct NeededReview {
 pub struct ListedReview {
     /// The review.
     pub id: ReviewId,
-    /// Whether it covers the server's tools as they stand.
-    pub covers_tools: bool,
+    /// What it covers of the server.
+    pub coverage: Coverage,
+}
+
+/// What a review covers of a server that lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The tools as they stand.
+    Tools,
+    /// Tools that were, or will be, others.
+    OtherTools,
+    /// The server does not stand in it.
+    Nothing,
 }
 
 /// Where a server listens.

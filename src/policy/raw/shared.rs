@@ -61,8 +61,14 @@ fn review<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option
     let last_day = reader
         .required(fields, "last_day", "give the last day on which the review counts")
         .and_then(|node| reader.date(node));
-    let covers =
-        reader.required(fields, "covers", "run `toolgate reviews stamp` to write it").map(|node| {
+    let covers = reader
+        .required(
+            fields,
+            "covers",
+            "`toolgate reviews stamp` writes it, if a server lists the review; else write \
+             `covers: {}`",
+        )
+        .map(|node| {
             let entries = reader.entries(node);
             entries
                 .into_iter()
