@@ -19,7 +19,8 @@ pub(super) struct Args {
     /// The policy directory
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
-    /// Where the person works: a surface, or `SURFACE/CHANNEL`
+    /// Where the person works: a surface, or `SURFACE/CHANNEL` [default: the surface with
+    /// `workloads: none`, where callers without a workload identity are]
     #[arg(long, value_name = "SURFACE")]
     via: Option<String>,
     /// Who asks; without this and `--groups`, nobody is signed in
@@ -34,11 +35,11 @@ pub(super) struct Args {
     /// A service asks, without a person
     #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown"])]
     service: Option<String>,
-    /// The arguments of the call
+    /// The arguments of the call, one JSON object
     #[arg(long = "args", value_name = "JSON", default_value = "{}")]
     arguments: String,
     /// When, such as 2026-11-20T12:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<Timestamp>,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -49,6 +50,10 @@ pub(super) struct Args {
 enum Format {
     Text,
     Json,
+}
+
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "write an instant with its zone, such as 2026-11-20T12:00:00Z")
 }
 
 pub(super) fn run(args: &Args) -> Exit {
@@ -63,7 +68,7 @@ pub(super) fn run(args: &Args) -> Exit {
         service: args.service.as_deref(),
         user: args.user.as_deref(),
         groups: groups.map(|names| {
-            names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect()
+            names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
         }),
         groups_unknown: args.groups_unknown,
         args: &args.arguments,

@@ -4,6 +4,8 @@ mod question;
 mod render;
 mod words;
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
 use crate::engine::{self, Decision, Query, Recorder, Verdict};
@@ -46,8 +48,17 @@ pub struct Step {
     pub name: String,
     /// What was found.
     pub detail: String,
-    /// The file and line that say so.
-    pub origin: Option<String>,
+    /// What says so.
+    pub origin: Option<Origin>,
+}
+
+/// A line of a policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, as it is shown to people.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
 }
 
 /// How a step went.
@@ -61,6 +72,8 @@ pub enum Outcome {
     Ban,
     /// Somebody must agree.
     Wait,
+    /// It decides nothing by itself, and is worth knowing.
+    Note,
 }
 
 /// Decides a question and explains the answer.
@@ -70,8 +83,8 @@ pub enum Outcome {
 /// If the question names something that the policies do not declare: an answer would be about
 /// something else than what was meant.
 pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, QuestionError> {
-    let caller = question.caller(set)?;
     let (server, environment) = question.target(set)?;
+    let caller = question.caller(set)?;
     let arguments = question.arguments()?;
     let empty = Object::EMPTY;
     let arguments = arguments.as_ref().unwrap_or(&empty);
@@ -94,8 +107,13 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
     if decision.verdict == Verdict::NeedsApproval {
         grants.extend(words.approval());
     }
+    let mut steps = Vec::new();
+    if question.service.is_none() && question.via.is_none() {
+        steps.push(words.assumed_surface());
+    }
+    steps.extend(words.steps(decision));
     Ok(Explanation {
-        steps: words.steps(decision),
+        steps,
         other_grants: words.other_grants(),
         nearest: words.nearest(decision),
         tool: question.tool().map(str::to_owned),

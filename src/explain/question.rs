@@ -34,14 +34,30 @@ pub struct Question<'q> {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum QuestionError {
     /// Something is named that the policies do not declare.
-    #[error("unknown {what} `{name}`{}", hint(.near.as_deref()))]
+    #[error("unknown {what} `{name}`{hint}")]
     Unknown {
-        /// A server, environment, surface, ...
+        /// A server, surface, channel, ...
         what: &'static str,
         /// The name.
         name: String,
-        /// What may have been meant.
-        near: Option<String>,
+        /// What may have been meant, with what leads up to it.
+        hint: String,
+    },
+    /// A server does not run in an environment.
+    #[error("`{server}` does not run in `{environment}`{hint}")]
+    NotThere {
+        /// The server.
+        server: String,
+        /// The environment.
+        environment: String,
+        /// What may have been meant, with what leads up to it.
+        hint: String,
+    },
+    /// A slash, and no tool behind it.
+    #[error("`{server}/` names no tool; write `{server}/TOOL`, or `{server}` for looking around")]
+    NoTool {
+        /// The server, with its environment if that is said.
+        server: String,
     },
     /// A service where a surface is meant, or the other way round.
     #[error("`{name}` is not a {what}; use `{}`", if *.what == "service" { "--via" } else { "--service" })]
@@ -60,12 +76,25 @@ pub enum QuestionError {
         environments: String,
     },
     /// The arguments are not a JSON object.
-    #[error("`--args` is not a JSON object: {0}")]
-    Arguments(String),
+    #[error("`--args` {problem}; give one JSON object, such as {{\"sql\": \"select 1\"}}")]
+    Arguments {
+        /// What is wrong, and where.
+        problem: String,
+    },
 }
 
-fn hint(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+/// More names than this are no help.
+const MAX_HINTED: usize = 8;
+
+/// The name that may have been meant; if there is none, those that there are.
+fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    match did_you_mean(name, candidates.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if candidates.is_empty() => "; there are none".to_owned(),
+        None if candidates.len() > MAX_HINTED => String::new(),
+        None => format!("; known are `{}`", candidates.join("`, `")),
+    }
 }
 
 /// A caller, and the channel that a request from there would name.
@@ -81,26 +110,38 @@ impl<'q> Question<'q> {
         self.what.split_once('/').map(|(_, tool)| tool)
     }
 
-    /// The server and the environment. A server that no policy knows is a question all the same:
-    /// the answer is that it is unknown.
+    /// The server and the environment.
     pub(super) fn target(&self, set: &PolicySet) -> Result<(String, String), QuestionError> {
-        let target = self.what.split_once('/').map_or(self.what, |(target, _)| target);
-        if let Some((server, environment)) = target.split_once('@') {
-            return Ok((server.to_owned(), environment.to_owned()));
-        }
-        let Some(server) = set.server(target) else {
-            let servers = set.servers();
-            let names = servers.iter().map(|server| &*server.name);
-            return Err(unknown("server", target, names));
+        let target = match self.what.split_once('/') {
+            Some((target, "")) => return Err(QuestionError::NoTool { server: target.to_owned() }),
+            Some((target, _)) => target,
+            None => self.what,
         };
-        let environment = set.bare_environment(server).ok_or_else(|| {
-            let names = server.environments.iter().map(|e| set.environment_name(e.id));
-            QuestionError::Environment {
-                server: target.to_owned(),
-                environments: names.collect::<Vec<_>>().join(", "),
+        let (name, environment) = match target.split_once('@') {
+            Some((name, environment)) => (name, Some(environment)),
+            None => (target, None),
+        };
+        let Some(server) = set.server(name) else {
+            let servers = set.servers();
+            return Err(unknown("server", name, servers.iter().map(|server| &*server.name)));
+        };
+        let bare = set.bare_environment(server);
+        let names = server.environments.iter().map(|e| set.environment_name(e.id));
+        let names: Vec<_> = names.collect();
+        let server = name.to_owned();
+        match environment {
+            Some(environment) if names.contains(&environment) => {
+                Ok((server, environment.to_owned()))
             }
-        })?;
-        Ok((target.to_owned(), set.environment_name(environment).to_owned()))
+            Some(environment) => {
+                let hint = hint(environment, names);
+                Err(QuestionError::NotThere { server, environment: environment.to_owned(), hint })
+            }
+            None => match bare {
+                Some(bare) => Ok((server, set.environment_name(bare).to_owned())),
+                None => Err(QuestionError::Environment { server, environments: names.join(", ") }),
+            },
+        }
     }
 
     pub(super) fn caller(&self, set: &PolicySet) -> Result<Asker, QuestionError> {
@@ -141,15 +182,25 @@ impl<'q> Question<'q> {
     }
 
     pub(super) fn arguments(&self) -> Result<Option<Object<'q>>, QuestionError> {
-        let error = |error: JsonError| QuestionError::Arguments(error.to_string());
-        match json::parse(self.args.as_bytes(), LIMITS).map_err(error)? {
-            Value::Object(object) => Ok(Some(object)),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Err(QuestionError::Arguments("another kind of value".to_owned())),
-        }
+        let wrong = |problem: String| QuestionError::Arguments { problem };
+        let value = json::parse(self.args.as_bytes(), LIMITS)
+            .map_err(|error| wrong(format!("is wrong{}: {}", self.beside(&error), error.kind)))?;
+        let found = match value {
+            Value::Object(object) => return Ok(Some(object)),
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+        };
+        Err(wrong(format!("is {found}")))
+    }
+
+    /// Where the arguments are wrong, by what stands there.
+    fn beside(&self, error: &JsonError) -> String {
+        let rest = self.args.get(error.offset..).unwrap_or_default().chars().take(16);
+        let shown: String = rest.map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+        if shown.is_empty() { " at its end".to_owned() } else { format!(" at `{shown}`") }
     }
 }
 
@@ -158,8 +209,7 @@ fn unknown<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> QuestionError {
-    let near = did_you_mean(name, candidates).map(str::to_owned);
-    QuestionError::Unknown { what, name: name.to_owned(), near }
+    QuestionError::Unknown { what, name: name.to_owned(), hint: hint(name, candidates) }
 }
 
 fn place<'s>(
@@ -171,7 +221,13 @@ fn place<'s>(
     match set.place_named(name) {
         Some((_, place)) if is_service(place) == (what == "service") => Ok(place),
         Some(_) => Err(QuestionError::OtherKind { what, name: name.to_owned() }),
-        None => Err(unknown(what, name, set.place_names())),
+        None => {
+            let alike = |name: &&str| {
+                set.place_named(name)
+                    .is_some_and(|(_, place)| is_service(place) == (what == "service"))
+            };
+            Err(unknown(what, name, set.place_names().filter(alike)))
+        }
     }
 }
 

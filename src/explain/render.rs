@@ -1,11 +1,11 @@
 //! An explanation as text for people, and as JSON.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json as object};
 
-use super::{Explanation, Outcome, Step};
+use super::{Explanation, Origin, Outcome, Step};
 use crate::engine::{Reason, Scope, Verdict};
 use crate::policy::PolicySet;
 
@@ -33,7 +33,7 @@ pub fn text(explanation: &Explanation) -> String {
         let line = format!(
             "  {:<4}  {name:<names$}  {detail:<details$}  {}",
             outcome.as_str(),
-            origin.as_deref().unwrap_or_default()
+            origin.as_ref().map(ToString::to_string).unwrap_or_default()
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -114,7 +114,18 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
 
 fn row(step: &Step) -> Value {
     let Step { outcome, name, detail, origin } = step;
+    let origin = origin
+        .as_ref()
+        .map(|Origin { file, line }| object!({ "file": file.to_string_lossy(), "line": line }));
     object!({ "outcome": outcome.as_str(), "name": name, "detail": detail, "origin": origin })
+}
+
+/// For people, who know which directory they asked about.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+        write!(f, "{file}:{}", self.line)
+    }
 }
 
 impl Outcome {
@@ -124,6 +135,7 @@ impl Outcome {
             Self::Miss => "miss",
             Self::Ban => "ban",
             Self::Wait => "wait",
+            Self::Note => "note",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A trace in words.
 
-use super::{Outcome, Step};
+use super::{Origin, Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
     ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
@@ -9,8 +9,8 @@ use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
 use crate::policy::PolicySet;
 use crate::policy::model::{
-    Approver, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId, RuleId,
-    Server, Via,
+    Approver, ChannelId, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId,
+    RuleId, Server, Via,
 };
 
 pub(super) struct Words<'w> {
@@ -19,7 +19,7 @@ pub(super) struct Words<'w> {
     pub(super) trace: &'w Recorder,
 }
 
-fn step(outcome: Outcome, name: &str, detail: String, origin: Option<String>) -> Step {
+fn step(outcome: Outcome, name: &str, detail: String, origin: Option<Origin>) -> Step {
     Step { outcome, name: name.to_owned(), detail, origin }
 }
 
@@ -28,8 +28,8 @@ impl Words<'_> {
         self.set.server(self.query.server)
     }
 
-    fn origin(&self, rule: RuleId) -> Option<String> {
-        self.set.rule(rule).map(crate::policy::model::Rule::origin)
+    fn origin(&self, rule: RuleId) -> Option<Origin> {
+        self.set.rule(rule).map(|rule| Origin { file: rule.file.clone(), line: rule.line })
     }
 
     fn rule_name(&self, rule: RuleId) -> String {
@@ -58,6 +58,20 @@ impl Words<'_> {
         steps
     }
 
+    /// Where somebody is who does not say so: where a caller without a workload is.
+    pub(super) fn assumed_surface(&self) -> Step {
+        let detail = match self.set.place_of(None).and_then(|place| self.set.place(place)) {
+            Some(place) => format!(
+                "not said (--via): {} is assumed, where callers without a workload are",
+                place.name
+            ),
+            None => "not said (--via): a caller without a workload, and no surface has \
+                     `workloads: none`"
+                .to_owned(),
+        };
+        step(Outcome::Note, "surface", detail, None)
+    }
+
     fn place(&self) -> Vec<Step> {
         let Some((place, environment, channel, reaches)) = self.trace.place else {
             return Vec::new();
@@ -71,17 +85,15 @@ impl Words<'_> {
         let outcome = if reaches { Outcome::Ok } else { Outcome::Miss };
         let detail = format!("{} {verb} {environment}", place.name);
         let mut steps = vec![step(outcome, "surface", detail, self.origin(place.origin))];
-        let detail = match channel {
+        let (outcome, detail) = match channel {
             ChannelState::NotUsed => return steps,
             ChannelState::Unknown => {
-                "not said: matches every ban by channel, and no grant".to_owned()
+                (Outcome::Note, "not said: matches every ban by channel, and no grant".to_owned())
             }
-            ChannelState::Other => "not listed: another place".to_owned(),
-            ChannelState::Known(id) => {
-                place.channel(id).map(|channel| channel.name.to_string()).unwrap_or_default()
-            }
+            ChannelState::Other => (Outcome::Note, "not listed: another place".to_owned()),
+            ChannelState::Known(id) => (Outcome::Ok, channel_name(place, id)),
         };
-        steps.push(step(Outcome::Ok, "channel", detail, None));
+        steps.push(step(outcome, "channel", detail, None));
         steps
     }
 
@@ -228,11 +240,12 @@ impl Words<'_> {
             words.push(self.who(&grant.who));
         }
         if let (true, GrantWho::People(_, needed)) = (via, &grant.who) {
-            words.push(format!("via: needs {}", self.via(needed)));
+            words.push(format!("via: needs {}, has {}", self.via(needed), self.whereabouts()));
         }
         if environment {
             let names: Vec<_> = grant.environments.iter().map(|id| self.environment(*id)).collect();
-            words.push(format!("in: needs {}", names.join(" or ")));
+            let has = self.query.environment;
+            words.push(format!("in: needs {}, has {has}", names.join(" or ")));
         }
         if let (true, Some(last_day)) = (ended, grant.last_day) {
             words.push(format!("ended {last_day}"));
@@ -258,8 +271,29 @@ impl Words<'_> {
             GrantWho::Services(services) => {
                 let names: Vec<_> =
                     services.iter().filter_map(|id| self.set.place(*id)).map(name_of).collect();
-                format!("services: needs {}, without a person", names.join(" or "))
+                let person = if self.query.caller.user.is_some() { " with a person" } else { "" };
+                let has = self.whereabouts();
+                format!(
+                    "services: needs {} without a person, has {has}{person}",
+                    names.join(" or ")
+                )
             }
+        }
+    }
+
+    /// Where the caller is, as `via` and `services` would name it.
+    fn whereabouts(&self) -> String {
+        let Some((Some(place), _, channel, _)) = self.trace.place else {
+            return "no surface".to_owned();
+        };
+        let Some(place) = self.set.place(place) else {
+            return "no surface".to_owned();
+        };
+        match channel {
+            ChannelState::NotUsed => place.name.to_string(),
+            ChannelState::Unknown => format!("{} without a channel", place.name),
+            ChannelState::Other => format!("{} in another channel", place.name),
+            ChannelState::Known(id) => format!("{}/{}", place.name, channel_name(place, id)),
         }
     }
 
@@ -281,6 +315,10 @@ impl Words<'_> {
             }
         }
     }
+}
+
+fn channel_name(place: &Place, id: ChannelId) -> String {
+    place.channel(id).map(|channel| channel.name.to_string()).unwrap_or_default()
 }
 
 fn name_of(place: &Place) -> &str {

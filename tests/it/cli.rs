@@ -76,6 +76,9 @@ fn explain_tells_the_samples_stories() {
         "knowledge/search --via ai-chat --user anybody",
         "lab/echo --via ai-chat --groups infra",
         "lab/echo --via laptop --groups infra",
+        "lab/echo --groups 'infra, ads'",
+        "presto/run_query --groups ads",
+        "presto/list_tables --via ai-chat --groups contractors",
     ];
     let mut told = String::new();
     for question in questions {
@@ -96,6 +99,18 @@ fn explain_refuses_questions_about_what_is_not_there() {
         "presto/run_query --via chat-bot/spark --groups ads",
         "presto/run_query --service ai-chat",
         "presto/run_query --via ai-chat --groups adz",
+        "presto@prd/run_query --via ai-chat --groups ads",
+        "presto@dev/run_query --via ai-chat --groups ads",
+        "prest@prod/run_query --via ai-chat --groups ads",
+        "presto/ --via ai-chat --groups ads",
+        "presto/run_query --via ai-chat/spark --groups ads",
+        "presto/run_query --via chat-bot/spark-suport --groups ads",
+        "presto/run_query --service nightly",
+        "presto/run_query --service nightly-linage",
+        "presto/run_query --via ai-chat --groups ads --at yesterday",
+        "presto/run_query --via ai-chat --groups ads --at 2026-11-20",
+        "presto/run_query --via ai-chat --groups ads --args '{\"a\":'",
+        "presto/run_query --via ai-chat --groups ads --args '{a: 1}'",
         "presto/run_query --via ai-chat --groups ads --args '[1]'",
         "presto/run_query --via ai-chat --groups ads --args '{\"a\":1,\"a\":2}'",
         "presto/run_query --policies nowhere",
@@ -116,6 +131,22 @@ fn explain_also_speaks_json() {
     assert_eq!(value["policy"].as_str().unwrap().len(), 64);
     value["policy"] = "DIGEST".into();
     insta::assert_snapshot!(format!("{value:#}"));
+}
+
+#[test]
+fn explains_json_names_lines_in_one_way() {
+    let command = "explain presto/get_revenue_metrics --via ai-chat --groups contractors --at 2026-11-20T12:00:00Z --format json";
+    let output = toolgate(command);
+    let (_, json) = output.split_once('\n').unwrap();
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    let ban = value["steps"].as_array().unwrap().iter().find(|step| step["outcome"] == "ban");
+    let origin = &ban.unwrap()["origin"];
+    assert_eq!(origin["file"], "policies/guardrails.yaml");
+    assert!(origin["line"].is_u64());
+    assert_eq!(
+        (&value["rule"]["file"], &value["rule"]["line"]),
+        (&origin["file"], &origin["line"])
+    );
 }
 
 #[test]
