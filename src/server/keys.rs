@@ -56,7 +56,10 @@ impl Keys {
         }
         tracing::info!(issuer, keys = keys.len(), "keys loaded");
         if let Some(slot) = self.0.get(issuer) {
-            slot.store(Some(Arc::new(keys)));
+            let first = slot.swap(Some(Arc::new(keys))).is_none();
+            if first && self.missing().is_empty() {
+                tracing::info!("ready for Envoy: the keys of every issuer are known");
+            }
         }
     }
 }
@@ -73,14 +76,16 @@ pub(super) async fn follow(keys: Arc<Keys>, issuer: IssuerConfig) {
 async fn follow_file(keys: &Keys, issuer: &str, path: &Path) {
     let mut last: Option<Result<Vec<u8>, String>> = None;
     loop {
-        let path = path.to_owned();
+        let file = path.to_owned();
         let read =
-            move || disk::read_file(&path, MAX_JWKS_BYTES).map_err(|error| error.to_string());
+            move || disk::read_file(&file, MAX_JWKS_BYTES).map_err(|error| error.to_string());
         let read = tokio::task::spawn_blocking(read).await.unwrap_or_else(|e| Err(e.to_string()));
         if last.as_ref() != Some(&read) {
             match read.as_deref().map_err(Clone::clone).and_then(parsed) {
                 Ok(set) => keys.replace(issuer, set),
-                Err(error) => tracing::error!(issuer, error, "keys cannot be read"),
+                Err(error) => {
+                    tracing::error!(issuer, path = %path.display(), error, "keys cannot be read");
+                }
             }
             last = Some(read);
         }

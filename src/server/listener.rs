@@ -51,14 +51,14 @@ pub(super) async fn bind(listener: &GrpcListener) -> Result<Bound, ServeError> {
         GrpcListener::Unix(FilePath { path, .. }) => {
             let bound = bind_unix(path)
                 .map_err(|error| listen_error(format!("unix:{}", path.display()), &error))?;
-            tracing::info!(grpc = %path.display(), "ready for Envoy");
+            tracing::info!(grpc = %path.display(), "listening for Envoy");
             Ok(Bound::Unix(bound, path.clone()))
         }
         GrpcListener::Tcp { address, .. } => {
             let bound = TcpListener::bind(address)
                 .await
                 .map_err(|error| listen_error(address.to_string(), &error))?;
-            tracing::info!(grpc = %address, "ready for Envoy");
+            tracing::info!(grpc = %address, "listening for Envoy");
             Ok(Bound::Tcp(bound))
         }
     }
