@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::exit::{Exit, fail, print};
+use super::exit::{Exit, fail, hint, print};
 use super::load;
 use crate::disk;
 use crate::envoy::{BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, render, render_static};
@@ -55,6 +55,12 @@ pub(super) fn run(args: &Args) -> Exit {
     let beside = args.config.parent().unwrap_or(Path::new(""));
     let files = envoy.files.as_ref().map(|files| files.path.as_path());
     let out = args.out.as_deref().or(files).unwrap_or(beside);
+    if !out.as_os_str().is_empty() && !out.is_dir() {
+        let what = if out.exists() { "is not a directory" } else { "does not exist" };
+        let exit = fail(format_args!("{}: {what}", out.display()));
+        hint("`--out` names a directory that is there; three files are written into it");
+        return exit;
+    }
     let seen_from_envoy = match seen_from(beside, out) {
         Ok(path) => path,
         Err(error) => return fail(format_args!("{}: {error}", out.display())),

@@ -229,6 +229,24 @@ fn a_file_that_cannot_be_read_is_not_a_file_that_is_not_there() {
 }
 
 #[test]
+fn envoys_configuration_is_written_where_it_can_be_or_not_at_all() {
+    let cases = [
+        ("--out nowhere", "error: nowhere: does not exist\nhint: `--out` names a directory"),
+        ("--out Cargo.toml", "error: Cargo.toml: is not a directory\nhint: `--out` names"),
+        // Whoever reaches it can make Envoy forward anything.
+        ("--static --admin 0.0.0.0:9901", "error: `--admin` is unprotected"),
+        ("--static --admin '[::]:9901'", "error: `--admin` is unprotected"),
+        ("--static --admin 192.0.2.1:9901", "error: `--admin` is unprotected"),
+    ];
+    for (arguments, expected) in cases {
+        let output = toolgate(&format!("envoy {arguments}"));
+        assert!(output.starts_with(&format!("exit: 2\n{expected}")), "{arguments}: {output}");
+    }
+    let loopback = toolgate("envoy --static --admin 127.0.0.1:9901");
+    assert!(loopback.starts_with("exit: 0\n{"), "{loopback}");
+}
+
+#[test]
 fn serve_does_not_start_on_a_broken_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let missing = run(directory.path(), "serve --config none.yaml");
