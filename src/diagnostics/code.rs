@@ -36,7 +36,7 @@ macro_rules! codes {
 codes! {
     /// A file or directory cannot be read.
     Unreadable = "TG001",
-    /// A file that does not belong into a policy directory.
+    /// A file that does not belong in a policy directory.
     UnexpectedFile = "TG002",
     /// Not YAML.
     Syntax = "TG003",

@@ -51,7 +51,7 @@ impl FileKind<'_> {
         }
         match path.strip_prefix("servers/").and_then(|name| name.strip_suffix(".yaml")) {
             Some(name) if !name.contains('/') => Ok(FileKind::Server(name)),
-            _ => Err((Code::UnexpectedFile, "this file does not belong into a policy directory")),
+            _ => Err((Code::UnexpectedFile, "this file does not belong in a policy directory")),
         }
     }
 }

@@ -11,6 +11,12 @@ const MAX_LONG_NAME: usize = 128;
 /// Everybody with a valid token; never a group's name.
 pub(super) const ANYONE: &str = "anyone-signed-in";
 
+/// Words by which people mean [`ANYONE`]. A hint only: they are fine names for groups.
+pub(super) fn means_anyone(text: &str) -> bool {
+    let words = ["all", "any", "anybody", "anyone", "authenticated", "everybody", "everyone", "*"];
+    words.contains(&text) || text == ANYONE
+}
+
 /// Why a text is not a name.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum NameError {

@@ -87,8 +87,26 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         (grant, "Bad Name: { people: [ads], via: [chat], call: [look] }", &[BadValue]),
         (grant, "g: { people: [adds], via: [chat], call: [look] }", &[UnknownGroup]),
         (grant, "g: { people: [ads, ads], via: [chat], call: [look] }", &[Repeated]),
-        (grant, "g: { people: [], via: [chat], call: [look] }", &[IncompleteGrant, BadValue]),
+        (grant, "g: { people: [], via: [chat], call: [look] }", &[BadValue]),
         (grant, "g: { people: ads, via: [chat], call: [look] }", &[WrongType]),
+        // A problem is reported once, and not again by what depends on it.
+        (grant, "g: { peoples: [ads], via: [chat], call: [look] }", &[UnknownKey]),
+        (grant, "g: { people: [ads], vias: [chat], call: [look] }", &[UnknownKey]),
+        (grant, "g: { people: [ads], via: [chat], calls: [look] }", &[UnknownKey]),
+        (grant, "g: { people: [ads], via: [chat], call: look }", &[WrongType]),
+        ("grants:", "bans:\n  b: { everything: yes }\ngrants:", &[WrongType]),
+        ("tools:\n", "tool:\n", &[MissingKey, UnknownKey]),
+        ("7001/mcp' }", "7009/mcp' }\nbans:\n  b: { in: [prod], call: [look] }", &[Upstream]),
+        (
+            "  prod: { upstream: 'http://127.0.0.1:7001/mcp' }",
+            "  prod: { upstraem: 'http://127.0.0.1:7001/mcp' }\nbans:\n  b: { in: [prod], call: [look] }",
+            &[MissingKey, UnknownKey],
+        ),
+        (
+            "  prod: { upstream: 'http://127.0.0.1:7001/mcp' }",
+            "  qa: { upstream: 'http://127.0.0.1:7001/mcp' }\nbans:\n  b: { in: [qa], call: [look] }",
+            &[UnknownEnvironment],
+        ),
         (grant, "g: { people: [ads], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { via: [chat], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { people: [ads], via: [chat] }", &[IncompleteGrant]),
@@ -191,6 +209,13 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
         (directory("guardrails.yaml", ""), &[Empty]),
         (directory("servers/presto.yaml", ""), &[Empty]),
         (directory("servers/presto.yml", SERVER), &[UnexpectedFile]),
+        // A problem is reported once, and not again by what depends on it.
+        (directory("guardrails.yml", GUARDRAILS), &[UnexpectedFile]),
+        (covering("a: ["), &[Syntax]),
+        (covering(&SERVER.replace("server: presto", "server: prest")), &[FileName]),
+        (covering(&SERVER.replace("server: presto", "")), &[MissingKey]),
+        (directory("groups.yaml", "toolgate: 1\ngroup: { ads: {} }\n"), &[MissingKey, UnknownKey]),
+        (directory("surfaces.yaml", &SURFACES.replace("surfaces:", "surface:")), &[UnknownKey]),
         (directory("tests/presto.yaml", ""), &[]),
         (directory("tests/presto.yaml", "toolgate: 1"), &[NotSupportedYet]),
         (directory("guardrails.yaml", &GUARDRAILS.replace("7002", "7001")), &[Conflict]),
@@ -270,6 +295,58 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
         ),
     ];
     check(cases);
+}
+
+/// A directory whose review covers `presto`, with this server's file.
+fn covering(server: &str) -> PolicyFiles {
+    let mut files = directory("servers/presto.yaml", server);
+    let digest = "0".repeat(64);
+    for file in &mut files.files {
+        if file.path == "reviews.yaml" {
+            let review = "kind: security, approved: 2026-01-02, last_day: 2026-01-03";
+            let text = format!(
+                "toolgate: 1\nreviews: {{ S-1: {{ {review}, covers: {{ presto: '{digest}' }} }} }}\n"
+            );
+            file.bytes = text.into_bytes();
+        }
+    }
+    files
+}
+
+#[test]
+fn problems_say_how_to_mend_them() {
+    let base = "people: [ads], via: [chat], call: [look]";
+    let grant = format!("people: {{ {base} }}");
+    let cases: &[(&str, &str, &str)] = &[
+        ("people: [ads]", "people: ads", "write `[ads]`"),
+        ("people: [ads]", "people: 'a, b'", "write `[\"a, b\"]`"),
+        ("people: [ads]", "people: everyone", "write `[anyone-signed-in]` for everybody"),
+        ("people: [ads]", "people: [everyone]", "`[anyone-signed-in]` is everybody"),
+        ("people: [ads]", "people: [ads, anyone-signed-in]", "leave the groups out"),
+        ("call: [look]", "call: [\"*\"]", "there are no wildcards: name each tool"),
+        ("call: [look]", "call: [\"loo*\"]", "there are no wildcards: name each tool"),
+        ("call: [look]", "call: [look], last_day: 2026-02-30", "is not a day of the calendar"),
+        ("call: [look]", "call: [look], last_day: 30.12.2026", "write year-month-day"),
+        ("call: [look]", "call: [look], last_day: 2026-W01-1", "write year-month-day"),
+    ];
+    for (from, to, expected) in cases {
+        let text = SERVER.replace(&grant, &grant.replace(from, to));
+        let problems = load(directory("servers/presto.yaml", &text)).unwrap_err();
+        assert_eq!(problems.list.len(), 1, "{problems}");
+        assert!(problems.to_string().contains(expected), "{problems}");
+    }
+    let told = |path: &str, text: &str| load(directory(path, text)).unwrap_err().to_string();
+    let reading = told("servers/presto.yaml", &SERVER.replace("effect: read ", "effect: reading "));
+    assert!(reading.contains("did you mean `read`?"), "{reading}");
+    let yml = told("servers/spark.yml", SERVER);
+    assert!(yml.contains("name it `servers/spark.yaml`"), "{yml}");
+    // Two reviews with like names are two reviews.
+    let mut files = covering(&SERVER.replace("mcp' }", "mcp', reviews: [S-2] }"));
+    let review = load(std::mem::take(&mut files)).unwrap_err().to_string();
+    assert!(
+        review.contains("unknown review `S-2`") && !review.contains("did you mean"),
+        "{review}"
+    );
 }
 
 fn check(cases: Vec<(PolicyFiles, &[Code])>) {

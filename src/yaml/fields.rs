@@ -90,6 +90,12 @@ impl<'p> Reader<'p> {
         self.problems.push(diagnostic);
     }
 
+    /// How many problems have been noted so far.
+    #[must_use]
+    pub fn noted(&self) -> usize {
+        self.problems.len()
+    }
+
     fn wrong_type(&mut self, node: &Node, expected: &str) {
         let found = match &node.kind {
             Kind::Text(_) => "a text",
@@ -106,6 +112,11 @@ impl<'p> Reader<'p> {
             && !text.is_empty()
         {
             diagnostic = diagnostic.help(format!("put it in quotes: \"{text}\""));
+        }
+        if let (Kind::Text(text), "a list") = (&node.kind, expected) {
+            let bare = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./@".contains(c));
+            let item = if bare { text.clone() } else { format!("{text:?}") };
+            diagnostic = diagnostic.help(format!("write `[{item}]`"));
         }
         self.report(diagnostic);
     }
@@ -256,14 +267,19 @@ impl<'p> Reader<'p> {
 
     /// The node as a whole UTC day.
     pub fn date(&mut self, node: &Node) -> Option<Spanned<Date>> {
-        self.parsed(node, "a date like 2026-03-02", |text| {
-            // jiff also reads times and zones after the date; a day is a day.
-            if text.len() == 10 {
+        let text = self.text(node)?;
+        // jiff reads other forms too, and times and zones after the date; a day is a day.
+        let form = |(at, byte): (usize, u8)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        };
+        if text.len() == 10 && text.bytes().enumerate().all(form) {
+            self.parse_text(text, "a day of the calendar", |text| {
                 text.parse::<Date>().map_err(|_| "no such day")
-            } else {
-                Err("write year-month-day")
-            }
-        })
+            })
+        } else {
+            self.parse_text(text, "a date like 2026-03-02", |_| Err("write year-month-day"))
+        }
     }
 
     /// The value of a key that must be there.

@@ -5,6 +5,7 @@ mod places;
 mod rules;
 mod servers;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Amended;
@@ -20,7 +21,7 @@ use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
 };
 use crate::identity::{GroupId, GroupSet};
-use crate::yaml::{self, Node, Reader};
+use crate::yaml::{self, Kind, Node, Reader};
 
 /// Files that declare what others name.
 const DECLARING_FILES: [&str; 4] =
@@ -31,10 +32,37 @@ const REQUIRED_FILES: [&str; 2] = ["surfaces.yaml", "guardrails.yaml"];
 
 /// The declaring files whose absence or form is a problem that has been reported.
 fn unread(files: &PolicyFiles, read: &[&str]) -> Vec<&'static str> {
-    let there = |name: &str| files.files.iter().any(|file| file.path == name);
+    let there = |name: &str| files.files.iter().any(|file| meant(&file.path) == name);
     let reported =
         |name: &&str| !read.contains(name) && (there(name) || REQUIRED_FILES.contains(name));
     DECLARING_FILES.into_iter().filter(reported).collect()
+}
+
+/// The servers whose files could not be read, or say another name.
+fn unread_servers(
+    files: &PolicyFiles,
+    problems: &[Diagnostic],
+    servers: &[(RawServer<'_>, &str)],
+) -> Vec<String> {
+    // A file that could not be opened is only a problem.
+    let unreadable = problems
+        .iter()
+        .filter_map(|problem| problem.path.as_ref()?.strip_prefix(&files.root).ok()?.to_str());
+    let paths = files.files.iter().map(|file| file.path.as_str()).chain(unreadable);
+    let name = |path| match FileKind::of(&meant(path)) {
+        Ok(FileKind::Server(name)) => Some(name.to_owned()),
+        Ok(_) | Err(_) => None,
+    };
+    let read = |name: &String| servers.iter().any(|(server, _)| server.name.value == name);
+    paths.filter_map(name).filter(|name| !read(name)).collect()
+}
+
+/// The path that a file was meant to have.
+fn meant(path: &str) -> Cow<'_, str> {
+    match path.strip_suffix(".yml") {
+        Some(stem) => Cow::Owned(format!("{stem}.yaml")),
+        None => Cow::Borrowed(path),
+    }
 }
 
 /// Everything the files say, before they are compared with each other.
@@ -58,6 +86,8 @@ struct Lowering<'s> {
     broken: &'s [String],
     /// The declaring files whose absence or form is a problem that has been reported.
     unread: Vec<&'static str>,
+    /// Servers' environments that are there and were refused.
+    refused: Vec<(Box<str>, String)>,
     groups: GroupNames,
     environments: Vec<Environment>,
     /// What each environment asks of the servers in it.
@@ -119,10 +149,15 @@ fn trees<'f>(
     for file in &files.files {
         let path = files.display(&file.path);
         if let Err((code, message)) = FileKind::of(&file.path) {
-            problems.push(Diagnostic::about_path(code, path, message).help(
+            let meant = meant(&file.path);
+            let help = if meant != file.path && FileKind::of(&meant).is_ok() {
+                format!("name it `{meant}`")
+            } else {
                 "a policy directory holds servers/NAME.yaml, surfaces.yaml, groups.yaml, \
-                 reviews.yaml and guardrails.yaml",
-            ));
+                 reviews.yaml and guardrails.yaml"
+                    .to_owned()
+            };
+            problems.push(Diagnostic::about_path(code, path, message).help(help));
             continue;
         }
         let Ok(text) = std::str::from_utf8(&file.bytes) else {
@@ -148,7 +183,8 @@ pub(super) fn lower(
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     let trees = trees(&files, &mut sources, &mut problems);
-    let raw = read(&trees, &mut problems);
+    let mut raw = read(&trees, &mut problems);
+    raw.broken.extend(unread_servers(&files, &problems, &raw.servers));
     check_presence(&files, &mut problems);
     let mut left_out = Vec::new();
     let more = PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
@@ -160,6 +196,7 @@ pub(super) fn lower(
         problems,
         broken: &raw.broken,
         unread: unread(&files, &raw.read),
+        refused: Vec::new(),
         groups: GroupNames::default(),
         environments: Vec::new(),
         needs: Vec::new(),
@@ -249,6 +286,7 @@ fn more_bans<'n>(
 fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnostic>) -> Raw<'n> {
     let mut raw = Raw::default();
     for (source, path, tree) in trees {
+        let before = problems.len();
         let mut reader = Reader::new(*source, problems);
         match FileKind::of(path) {
             Ok(FileKind::Server(name)) => {
@@ -261,9 +299,22 @@ fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnosti
             Err(_) => {}
         }
         raw.broken.extend(reader.into_broken());
-        raw.read.push(path);
+        if !problems.iter().skip(before).any(|problem| hides_a_block(problem, tree)) {
+            raw.read.push(path);
+        }
     }
     raw
+}
+
+/// Whether a problem stands at a file's outermost level: what is declared there is not seen then.
+fn hides_a_block(problem: &Diagnostic, root: &Node) -> bool {
+    let Kind::Mapping(entries) = &root.kind else {
+        return true;
+    };
+    let outer = entries.iter().flat_map(|(key, node)| [key.span, node.span]).chain([root.span]);
+    let starts: Vec<_> = outer.map(|span| span.start).collect();
+    matches!(problem.code, Code::UnknownKey | Code::MissingKey | Code::WrongType)
+        && problem.place.is_some_and(|place| starts.contains(&place.span.start))
 }
 
 /// A set without servers decides nothing, and one without guardrails has no environments: both
@@ -274,7 +325,7 @@ fn check_presence(files: &PolicyFiles, problems: &mut Vec<Diagnostic>) {
         return;
     }
     let has = |kind: fn(FileKind<'_>) -> bool| {
-        files.files.iter().any(|file| FileKind::of(&file.path).is_ok_and(kind))
+        files.files.iter().any(|file| FileKind::of(&meant(&file.path)).is_ok_and(kind))
     };
     let mut missing = |name: &str, message: &str, cure: &str| {
         problems.push(
@@ -442,9 +493,8 @@ impl Lowering<'_> {
     fn review(&mut self, name: Text<'_>) -> Option<ReviewId> {
         let found = self.reviews.iter().position(|review| &*review.name == name.value);
         if found.is_none() {
-            let candidates: Vec<_> =
-                self.reviews.iter().map(|review| review.name.to_string()).collect();
-            self.unknown(Code::UnknownReview, name, "review", "reviews.yaml", &candidates);
+            // No guess: SEC-1412 and SEC-1413 are both plausible, and only one was meant.
+            self.unknown(Code::UnknownReview, name, "review", "reviews.yaml", &[]);
         }
         found.and_then(|index| u32::try_from(index).ok()).map(ReviewId)
     }

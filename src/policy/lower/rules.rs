@@ -7,7 +7,7 @@ use crate::policy::model::{
     Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
     Server, ToolId,
 };
-use crate::policy::names::ANYONE;
+use crate::policy::names::{self, ANYONE};
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
 
 impl Lowering<'_> {
@@ -27,7 +27,22 @@ impl Lowering<'_> {
         if let [Text { value: ANYONE, .. }] = names {
             return People::AnyoneSignedIn;
         }
-        People::Groups(self.group_set(names))
+        let (anyone, groups): (Vec<_>, Vec<_>) = names.iter().copied().partition(|name| {
+            names::means_anyone(name.value) && !self.groups.by_name.contains_key(name.value)
+        });
+        for name in anyone {
+            if name.value != ANYONE && self.unread.contains(&"groups.yaml") {
+                continue;
+            }
+            let (message, help) = if name.value == ANYONE {
+                (format!("`{ANYONE}` stands alone"), "it is everybody: leave the groups out")
+            } else {
+                let help = "`[anyone-signed-in]` is everybody with a valid token";
+                (format!("unknown group `{}`", name.value), help)
+            };
+            self.report(Diagnostic::error(Code::UnknownGroup, name.place, message).help(help));
+        }
+        People::Groups(self.group_set(&groups))
     }
 
     fn tools(&mut self, server: &Server, names: &[Text<'_>]) -> Vec<ToolId> {
@@ -35,6 +50,12 @@ impl Lowering<'_> {
         for name in names {
             if let Some((id, _)) = server.tool(name.value) {
                 tools.push(id);
+            } else if name.value.contains('*') {
+                let message = format!("unknown tool `{}`", name.value);
+                self.report(
+                    Diagnostic::error(Code::UnknownTool, name.place, message)
+                        .help("there are no wildcards: name each tool"),
+                );
             } else {
                 let candidates: Vec<_> =
                     server.tools.iter().map(|tool| tool.name.to_string()).collect();
@@ -50,6 +71,9 @@ impl Lowering<'_> {
     fn rule_environments(&mut self, server: &Server, names: &[Text<'_>]) -> Vec<EnvironmentId> {
         let mut environments = Vec::new();
         for name in names {
+            if self.is_refused(server, name.value) {
+                continue;
+            }
             let Some(id) = self.environment(*name) else {
                 continue;
             };
@@ -65,6 +89,21 @@ impl Lowering<'_> {
         environments
     }
 
+    /// Whether the server's entry for an environment could not be taken: a problem there, and not
+    /// where a rule names the environment.
+    fn is_refused(&self, server: &Server, environment: &str) -> bool {
+        let refused =
+            |(of, refused): &(Box<str>, String)| *of == server.name && refused == environment;
+        self.refused.iter().any(refused) || self.broken.iter().any(|broken| broken == environment)
+    }
+
+    /// What a grant lacks. If something in it could not be read, it may be that.
+    fn lacks(&mut self, grant: &RawGrant<'_>, message: &str, help: &str) {
+        if !grant.flawed {
+            self.incomplete(grant.name.place, message, help);
+        }
+    }
+
     fn incomplete(&mut self, place: FilePlace, message: &str, help: &str) {
         self.report(Diagnostic::error(Code::IncompleteGrant, place, message).help(help.to_owned()));
     }
@@ -76,8 +115,8 @@ impl Lowering<'_> {
                 let people = self.people(people);
                 let via = raw.via.as_ref().map(|via| self.via(via));
                 if via.is_none() {
-                    self.incomplete(
-                        raw.name.place,
+                    self.lacks(
+                        raw,
                         "a grant for people says where they come from",
                         "add `via`: surfaces, or `[any-surface]`",
                     );
@@ -102,8 +141,7 @@ impl Lowering<'_> {
                 None
             }
             (None, None) => {
-                let (message, help) = ("a grant says who", "add `people` or `services`");
-                self.incomplete(raw.name.place, message, help);
+                self.lacks(raw, "a grant says who", "add `people` or `services`");
                 None
             }
         };
@@ -111,8 +149,7 @@ impl Lowering<'_> {
             self.rule_environments(server, names)
         } else {
             if server.environments.len() > 1 {
-                self.incomplete(
-                    raw.name.place,
+                self.lacks(raw,
                     "the server runs in several environments; the grant does not say in which it holds",
                     "add `in`",
                 );
@@ -120,7 +157,7 @@ impl Lowering<'_> {
             server.environments.iter().map(|environment| environment.id).collect()
         };
         if raw.call.is_empty() {
-            self.incomplete(raw.name.place, "a grant says what", "add `call`, with tools");
+            self.lacks(raw, "a grant says what", "add `call`, with tools");
         }
         let call = self.tools(server, &raw.call);
         let who = who?;
@@ -212,11 +249,13 @@ impl Lowering<'_> {
         };
         let BanWhat { everything, call: _, effects, traits } = &what;
         if !everything && raw.call.is_empty() && effects.is_empty() && traits.is_empty() {
-            let message = "a ban names what it bans";
-            self.report(
-                Diagnostic::error(Code::IncompleteBan, raw.name.place, message)
-                    .help("add `call`, `effects` or `traits`, or `everything: true`"),
-            );
+            if !raw.flawed {
+                let message = "a ban names what it bans";
+                self.report(
+                    Diagnostic::error(Code::IncompleteBan, raw.name.place, message)
+                        .help("add `call`, `effects` or `traits`, or `everything: true`"),
+                );
+            }
             return None;
         }
         Some(Ban { rule, who, via, environments, servers, what })

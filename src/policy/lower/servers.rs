@@ -33,6 +33,9 @@ impl Lowering<'_> {
         let bare = bare_path(environments);
         for environment in environments {
             let lowered = self.server_environment(name.value, environment, tools_digest, bare);
+            if lowered.is_none() {
+                self.refused.push((server.name.clone(), environment.name.value.to_owned()));
+            }
             server.environments.extend(lowered);
         }
         for tool in tools {

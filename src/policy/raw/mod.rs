@@ -64,6 +64,8 @@ pub(super) struct RawGrant<'n> {
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) call: Vec<Text<'n>>,
     pub(super) last_day: Option<Date>,
+    /// Something in it could not be read: what it lacks may be that.
+    pub(super) flawed: bool,
 }
 
 pub(super) enum RawVia<'n> {
@@ -82,6 +84,8 @@ pub(super) struct RawBan<'n> {
     pub(super) call: Vec<Text<'n>>,
     pub(super) effects: Vec<Effect>,
     pub(super) traits: Vec<Trait>,
+    /// Something in it could not be read: what it lacks may be that.
+    pub(super) flawed: bool,
 }
 
 pub(super) enum RawBannedServices<'n> {
@@ -166,7 +170,8 @@ fn word<T: Copy>(
     if found.is_none() {
         let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         let message = format!("`{}` is none of {}", text.value, all.join(", "));
-        let near = did_you_mean(text.value, all.iter().copied());
+        let near = did_you_mean(text.value, all.iter().copied())
+            .or_else(|| all.iter().copied().find(|word| text.value.starts_with(word)));
         let help = near.map(|near| format!("did you mean `{near}`?"));
         let diagnostic = Diagnostic::error(Code::BadValue, text.place, message).maybe_help(help);
         reader.report(diagnostic);

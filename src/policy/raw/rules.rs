@@ -3,6 +3,7 @@
 use super::{RawBan, RawBannedServices, RawGrant, RawVia, Text, optional_list, words};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::model::{Effect, Trait};
+use crate::policy::names;
 use crate::yaml::{Fields, Keys, Kind, Node, Reader, Spanned};
 
 fn via<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<RawVia<'n>>> {
@@ -11,6 +12,19 @@ fn via<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<RawVia
         [Spanned { value: "any-surface", .. }] => list.map(|_| RawVia::AnySurface),
         _ => list.map(RawVia::Places),
     })
+}
+
+fn people<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<Vec<Text<'n>>>> {
+    if let Some(Node { kind: Kind::Text(text), span }) = fields.get("people")
+        && names::means_anyone(text)
+    {
+        let message = "expected a list, found a text";
+        let diagnostic = Diagnostic::error(Code::WrongType, reader.place(*span), message)
+            .help(format!("write `[{}]` for everybody with a valid token", names::ANYONE));
+        reader.report(diagnostic);
+        return None;
+    }
+    optional_list(reader, fields, "people")
 }
 
 pub(super) fn grant<'n>(
@@ -24,16 +38,18 @@ pub(super) fn grant<'n>(
             "users", "ticket", "also_in", "except", "until", "read", "prompt", "limits", "scopes",
         ],
     };
+    let before = reader.noted();
     let fields = reader.fields(node, KEYS)?;
     Some(RawGrant {
         name,
-        people: optional_list(reader, fields, "people"),
+        people: people(reader, fields),
         services: optional_list(reader, fields, "services"),
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
+        flawed: reader.noted() > before,
     })
 }
 
@@ -53,6 +69,7 @@ pub(super) fn ban<'n>(
     node: &'n Node,
     keys: Keys,
 ) -> Option<RawBan<'n>> {
+    let before = reader.noted();
     let fields = reader.fields(node, keys)?;
     let services = match fields.get("services") {
         Some(Node { kind: Kind::Text(text), .. }) if text == "any-service" => {
@@ -71,7 +88,7 @@ pub(super) fn ban<'n>(
     }
     Some(RawBan {
         name,
-        people: optional_list(reader, fields, "people").map(|list| list.value),
+        people: people(reader, fields).map(|list| list.value),
         services,
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
@@ -80,5 +97,6 @@ pub(super) fn ban<'n>(
         call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
         effects: words(reader, fields.get("effects"), &Effect::ALL),
         traits: words(reader, fields.get("traits"), &Trait::ALL),
+        flawed: reader.noted() > before,
     })
 }

@@ -53,10 +53,12 @@ pub(in crate::policy) fn server<'n>(
         let message = "the server runs in no environment";
         reader.report(Diagnostic::error(Code::BadValue, place, message));
     }
+    let has_environments = is_mapping(environments);
     let environments =
         entries(reader, environments, ("an environment's name", names::plain), server_environment);
     let tools = reader.required(fields, "tools", "list what the reviews covered");
     let tools_digest = digest::of_tools(tools, None, None);
+    let has_tools = is_mapping(tools);
     let tools = entries(reader, tools, ("a tool's name", names::tool), tool);
     let grants = entries(reader, fields.get("grants"), ("a grant's name", names::plain), grant);
     let bans = entries(
@@ -69,7 +71,21 @@ pub(in crate::policy) fn server<'n>(
         None => false,
         Some(node) => reader.text(node).and_then(|text| word(reader, text, AUDIT)).is_some(),
     };
+    // What rules name of a block that could not be read is not a second problem.
+    let named = |has: bool, list: &[Text<'n>]| if has { Vec::new() } else { list.to_vec() };
+    let of_grants = grants.iter().map(|grant| (&grant.environments, &grant.call));
+    let of_bans = bans.iter().map(|ban| (&ban.environments, &ban.call));
+    for (environments, call) in of_grants.chain(of_bans) {
+        let environments = environments.as_deref().unwrap_or_default();
+        for name in [named(has_environments, environments), named(has_tools, call)].concat() {
+            reader.declare_broken(name.value);
+        }
+    }
     Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest, audit_required })
+}
+
+fn is_mapping(node: Option<&Node>) -> bool {
+    matches!(node, Some(Node { kind: Kind::Mapping(_), .. }))
 }
 
 /// What people should know about a server. It decides nothing, but a typo is still a typo.
