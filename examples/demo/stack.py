@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -161,6 +162,23 @@ class Stack:
             Record(**{**entry, "headers": [(name, value) for name, value in entry["headers"]]})
             for entry in entries
         ]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Toolgate's decision record so far."""
+        lines = (self.run / "toolgate.log").read_text(errors="replace").splitlines()
+        entries = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [entry for entry in entries if "verdict" in entry]
+
+    def decision(self, decision_id: str) -> dict[str, Any]:
+        """One decision, which is written a moment after it was answered."""
+        deadline = time.monotonic() + 5
+        while True:
+            if found := [entry for entry in self.decisions() if entry["id"] == decision_id]:
+                (entry,) = found
+                return entry
+            if time.monotonic() > deadline:
+                raise ProcessError(f"decision {decision_id} is not recorded")
+            time.sleep(0.05)
 
     # What can go wrong with a process.
 

@@ -307,7 +307,7 @@ fn covering(server: &str) -> PolicyFiles {
             let text = format!(
                 "toolgate: 1\nreviews: {{ S-1: {{ {review}, covers: {{ presto: '{digest}' }} }} }}\n"
             );
-            file.bytes = text.into_bytes();
+            file.bytes = text.into_bytes().into();
         }
     }
     files

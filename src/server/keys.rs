@@ -56,10 +56,7 @@ impl Keys {
         }
         tracing::info!(issuer, keys = keys.len(), "keys loaded");
         if let Some(slot) = self.0.get(issuer) {
-            let first = slot.swap(Some(Arc::new(keys))).is_none();
-            if first && self.missing().is_empty() {
-                tracing::info!("ready for Envoy: the keys of every issuer are known");
-            }
+            slot.store(Some(Arc::new(keys)));
         }
     }
 }

@@ -278,7 +278,7 @@ async fn follow_readiness(
         let now = !*stopping.borrow() && edge.keys.missing().is_empty();
         let changed = ready.send_if_modified(|ready| std::mem::replace(ready, now) != now);
         if changed && now {
-            tracing::info!("ready");
+            tracing::info!("ready: the keys of every issuer are known");
         }
         if *stopping.borrow() {
             return;

@@ -293,8 +293,8 @@ def missing(stack: Stack) -> set[str]:
     """Whose keys are not known."""
     answer = raw.exchange(stack.ports["toolgate"], raw.request("GET", "/readyz"))
     assert answer.status == 503
-    (names,) = re.findall(r"^keys: missing: (.*)$", answer.body.decode(), re.MULTILINE)
-    return set(names.split(", "))
+    names = re.findall(r"^down +keys of (.*): not known yet$", answer.body.decode(), re.MULTILINE)
+    return set(names)
 
 
 def test_the_largest_key_set_is_taken_as_soon_as_there_is_one(by_url: Wire, good: bytes) -> None:

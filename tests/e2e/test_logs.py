@@ -9,15 +9,8 @@ from wire import Wire
 
 
 def decision(wire: Wire, decision_id: str) -> dict[str, Any]:
-    """The one line of Toolgate's log about a decision."""
-    lines = (wire.stack.run / "toolgate.log").read_text().splitlines()
-    (found,) = [line for line in lines if decision_id in line]
-    return flat(json.loads(found))
-
-
-def flat(entry: dict[str, Any]) -> dict[str, Any]:
-    fields = entry.pop("fields", {})
-    return {**entry, **fields}
+    """The one record of a decision; it is written a moment after the answer."""
+    return wire.stack.decision(decision_id)
 
 
 def test_a_decision_is_found_by_the_id_that_the_server_was_told(wire: Wire) -> None:
@@ -29,15 +22,22 @@ def test_a_decision_is_found_by_the_id_that_the_server_was_told(wire: Wire) -> N
         "verdict": "allow",
         "server": "presto",
         "environment": "prod",
-        "user": "alice",
-        "issuer": "corp",
         "workload": "spiffe://prod.example.com/ns/ai-chat/sa/webapp",
         "surface": "ai-chat",
         "method": "tools/call",
         "tool": "list_tables",
     }
     assert expected.items() <= entry.items()
-    assert "analysts-query" in entry["rule"]
+    assert entry["user"] == {
+        "issuer": "corp",
+        "subject": "alice",
+        "client": "dev-client",
+        "groups": ["ads"],
+        "groups_known": True,
+    }
+    assert entry["rule"]["name"] == "analysts-query"
+    assert entry["rule"]["file"] == "servers/presto.yaml"
+    assert len(entry["arguments"]["digest"]) == 64 and len(entry["policy"]) == 64
 
 
 def test_a_refusal_is_found_by_the_id_that_the_client_was_told(wire: Wire) -> None:
@@ -46,9 +46,10 @@ def test_a_refusal_is_found_by_the_id_that_the_client_was_told(wire: Wire) -> No
         "/presto/mcp", tool("get_revenue_metrics", _meta=META), headers=headers, person="carl"
     )
     entry = decision(wire, answer.header("x-toolgate-decision-id") or "")
-    expected = {"verdict": "refuse", "reason": "banned", "user": "carl"}
+    expected = {"verdict": "refuse", "enforced": "refuse", "reason": "banned"}
     assert expected.items() <= entry.items()
-    assert "contractors" in entry["rule"]
+    assert entry["user"]["subject"] == "carl"
+    assert "contractors" in entry["rule"]["name"]
 
 
 def test_names_that_nobody_reviewed_are_not_written_down(wire: Wire) -> None:

@@ -9,7 +9,10 @@ tools: { look: { effect: read } }
 
 /// A directory with two servers that list S-1 and S-2, and these reviews.
 fn directory(reviews: &str) -> PolicyFiles {
-    let file = |path: &str, text: String| PolicyFile { path: path.to_owned(), bytes: text.into() };
+    let file = |path: &str, text: String| PolicyFile {
+        path: path.to_owned(),
+        bytes: text.into_bytes().into(),
+    };
     let server = |name: &str| file(&format!("servers/{name}.yaml"), SERVER.replace("NAME", name));
     PolicyFiles {
         root: "policies".into(),
@@ -127,10 +130,10 @@ fn what_cannot_be_written_safely_is_not_written() {
         assert!(error.contains(expected), "{reviews}: {error}");
     }
     let mut files = directory("toolgate: 1\nreviews:\n  S-1: { kind: x }\n");
-    files.files.push(PolicyFile { path: "servers/bad.yaml".to_owned(), bytes: b"a: [".to_vec() });
+    files.files.push(PolicyFile { path: "servers/bad.yaml".to_owned(), bytes: (*b"a: [").into() });
     assert!(matches!(stamp(&files, &[]), Err(StampError::Unreadable(_))));
     assert!(stamp(&files, &names(&["presto"])).is_ok());
-    files.files.push(PolicyFile { path: FILE.to_owned(), bytes: vec![b'#', 0xff] });
+    files.files.push(PolicyFile { path: FILE.to_owned(), bytes: [b'#', 0xff].into() });
     files.files.remove(0);
     assert!(matches!(stamp(&files, &names(&["presto"])), Err(StampError::Unreadable(_))));
 }

@@ -38,13 +38,17 @@ struct Script {
     fates: VecDeque<Fate>,
     file: Arc<Mutex<Vec<u8>>>,
     old: Arc<Mutex<Vec<u8>>>,
-    gate: Option<std_mpsc::Receiver<()>>,
+    gate: Option<Gate>,
 }
+
+/// Says that a write is about to begin, and waits until it may.
+struct Gate(std_mpsc::Sender<()>, std_mpsc::Receiver<()>);
 
 impl Output for Script {
     fn prepare(&mut self, _: usize, _: bool) -> io::Result<bool> {
-        if let Some(gate) = &self.gate {
-            gate.recv().ok();
+        if let Some(Gate(arrived, open)) = &self.gate {
+            arrived.send(()).ok();
+            open.recv().ok();
         }
         if let Some(Fate::Move) = self.fates.front() {
             self.fates.pop_front();
@@ -74,7 +78,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new(when_full: WhenFull, fates: Vec<Fate>, gate: Option<std_mpsc::Receiver<()>>) -> Self {
+    fn new(when_full: WhenFull, fates: Vec<Fate>, gate: Option<Gate>) -> Self {
         let (file, old) = (Arc::default(), Arc::default());
         let mut log = DecisionLog::open(&DecisionsConfig { when_full, ..config() }).unwrap();
         let mut queues = Vec::new();
@@ -122,12 +126,10 @@ async fn a_file_that_is_moved_in_the_middle_of_a_line_is_followed_by_one_with_th
 
 /// One record is in the thread's hands, four wait, and there is no more room.
 async fn full(when_full: WhenFull) -> (Scripted, std_mpsc::Sender<()>) {
-    let (open, gate) = std_mpsc::channel();
-    let scripted = Scripted::new(when_full, Vec::new(), Some(gate));
+    let ((arrive, arrived), (open, opened)) = (std_mpsc::channel(), std_mpsc::channel());
+    let scripted = Scripted::new(when_full, Vec::new(), Some(Gate(arrive, opened)));
     scripted.log.record(decision(0), false).await.unwrap();
-    while scripted.state().queued > 0 {
-        tokio::task::yield_now().await;
-    }
+    arrived.recv().unwrap();
     for id in 1..5 {
         scripted.log.record(decision(id), false).await.unwrap();
     }
