@@ -192,13 +192,21 @@ fn file_log(path: &Path, max_bytes: u64, keep: u32) -> DecisionLog {
     DecisionLog::open(&config).unwrap()
 }
 
+/// Records one decision and waits until it is written; ids count from 0.
+async fn write(log: &DecisionLog, id: usize) {
+    log.record(decision(id), false).await.unwrap();
+    while log.sinks()[0].written <= id as u64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_file_is_rotated_by_size_and_the_oldest_goes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("decisions.jsonl");
     let log = file_log(&path, 60, 2);
     for id in 0..40 {
-        log.record(decision(id), false).await.unwrap();
+        write(&log, id).await;
     }
     log.close(PATIENCE).await;
     let mut kept = Vec::new();
@@ -216,17 +224,11 @@ async fn a_file_that_is_removed_or_moved_away_begins_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("decisions.jsonl");
     let log = file_log(&path, 1_000_000, 2);
-    let write = async |id| {
-        log.record(decision(id), false).await.unwrap();
-        while log.sinks()[0].written <= id as u64 {
-            tokio::task::yield_now().await;
-        }
-    };
-    write(0).await;
+    write(&log, 0).await;
     fs::remove_file(&path).unwrap();
-    write(1).await;
+    write(&log, 1).await;
     fs::rename(&path, directory.path().join("moved")).unwrap();
-    write(2).await;
+    write(&log, 2).await;
     assert_eq!(ids(&fs::read_to_string(directory.path().join("moved")).unwrap()), [1]);
     assert_eq!(ids(&fs::read_to_string(&path).unwrap()), [2]);
     log.close(PATIENCE).await;
