@@ -89,3 +89,62 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{PolicyFile, PolicyFiles};
+    use crate::{disk, policy};
+
+    /// The samples with some texts replaced.
+    fn set(replace: &[(&str, &str)]) -> PolicySet {
+        let mut files = disk::read_policies("policies".as_ref());
+        let edit = |file: &mut PolicyFile| {
+            let mut text = String::from_utf8(file.bytes.to_vec()).unwrap();
+            for (from, to) in replace {
+                text = text.replace(from, to);
+            }
+            file.bytes = text.into_bytes().into();
+        };
+        files.files.iter_mut().for_each(edit);
+        policy::load(PolicyFiles { ..files }).unwrap()
+    }
+
+    fn route(set: &PolicySet) -> (String, String) {
+        let environment = &set.server("presto").unwrap().environments[0];
+        (environment.path.to_string(), environment.route.to_string())
+    }
+
+    fn agrees(live: &Live, (path, hash): &(String, String), now: Instant) -> bool {
+        let route = Route { server: "presto", environment: "prod", path, hash };
+        live.agrees_on(route, || now) == Agreement::Agreed
+    }
+
+    const MOVES: [&str; 4] =
+        ["127.0.0.1:7101", "127.0.0.1:7801", "127.0.0.1:7802", "127.0.0.1:7803"];
+
+    #[test]
+    fn the_way_to_where_a_server_was_stays_open_for_a_while() {
+        let began = Instant::now();
+        let sets: Vec<_> = MOVES.iter().map(|to| set(&[(MOVES[0], to)])).collect();
+        let [first, second, third, never] = <[_; 4]>::try_from(sets).unwrap();
+        let (a, b, c, d) = (route(&first), route(&second), route(&third), route(&never));
+        let live = Live::new(first);
+        assert!(agrees(&live, &a, began) && !agrees(&live, &b, began));
+        let live = live.followed_by(second, began);
+        let later = began + GRACE / 2;
+        assert!(agrees(&live, &a, later) && agrees(&live, &b, later));
+        let live = live.followed_by(third, later);
+        let in_time = began + GRACE - Duration::from_millis(1);
+        for (route, expected) in [(&a, true), (&b, true), (&c, true), (&d, false)] {
+            assert_eq!(agrees(&live, route, in_time), expected);
+        }
+        assert!(!agrees(&live, &a, began + GRACE), "its time is over");
+        assert!(agrees(&live, &b, began + GRACE));
+        // Another path is never a former route's.
+        let mixed = ("/presto@staging/mcp".to_owned(), b.1.clone());
+        assert!(!agrees(&live, &mixed, in_time));
+        let live = live.followed_by(set(&[]), later + GRACE);
+        assert_eq!(live.former.len(), 1, "only what still counts is kept");
+    }
+}

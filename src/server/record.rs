@@ -316,3 +316,23 @@ fn enforced(record: &Decision) -> &'static str {
         | Err(_) => "refuse",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Limits, parse};
+
+    #[test]
+    fn arguments_that_say_the_same_have_one_digest_under_one_key() {
+        let digest = |key: u8, text: &str| {
+            let value = parse(text.as_bytes(), Limits { max_depth: 8, guarded_keys: &[] }).unwrap();
+            ArgumentsKey::new(&[key; 32]).unwrap().digest(value.as_object().unwrap())
+        };
+        let usual = digest(1, r#"{"sql":"select 1","limit":5}"#);
+        assert_eq!(usual.len(), 64);
+        assert_eq!(usual, digest(1, r#" { "limit" : 5, "sql" : "select\u00201" } "#));
+        assert_ne!(usual, digest(2, r#"{"sql":"select 1","limit":5}"#));
+        assert_ne!(usual, digest(1, r#"{"sql":"select 1","limit":50}"#));
+        assert!(ArgumentsKey::new(&[1; 31]).is_none(), "a short key could be guessed");
+    }
+}

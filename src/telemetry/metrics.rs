@@ -358,3 +358,74 @@ impl Snapshot {
 fn number(value: impl TryInto<u64>) -> f64 {
     value.try_into().unwrap_or(u64::MAX) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Decided<'_> = Decided {
+        server: "presto",
+        environment: "prod",
+        tool: "run_query",
+        outcome: "allow",
+        reason: "",
+        minutes_saved: Some(8),
+        duration: Duration::from_micros(120),
+    };
+
+    fn observed() -> Observed {
+        Observed {
+            policy: "ab".repeat(32),
+            loaded: 1_795_176_000,
+            looked: 1_795_176_060,
+            servers: 6,
+            reloads: [("good", 3), ("bad", 1), ("bans", 0)],
+            envoy_files: Some(true),
+            keys: vec![("corp".to_owned(), 2)],
+            sinks: vec![SinkState {
+                name: "file",
+                written: 41,
+                dropped: 1,
+                denied: 0,
+                queued: 2,
+                capacity: 4096,
+                failing: None,
+            }],
+            started: 1_795_170_000,
+            resident: Some(11_000_000),
+            open_files: Some(17),
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn the_whole_output() {
+        let metrics = Metrics::default();
+        metrics.decided(CALL);
+        metrics.decided(CALL);
+        let refused = Decided { outcome: "refuse", minutes_saved: None, ..CALL };
+        metrics.decided(Decided { reason: "no_grant", ..refused });
+        metrics.decided(Decided { tool: "", reason: "unauthenticated", ..refused });
+        metrics.decided(Decided { server: "other", environment: "other", ..refused });
+        insta::assert_snapshot!(metrics.render(observed()));
+    }
+
+    #[test]
+    fn every_metric_is_in_the_output_by_its_name() {
+        let text = Metrics::default().render(observed());
+        for metric in Metric::ALL {
+            assert!(text.contains(&format!("# HELP {} ", metric.name())), "{}", metric.name());
+        }
+    }
+
+    #[test]
+    fn what_is_no_longer_listed_is_forgotten() {
+        let metrics = Metrics::default();
+        metrics.decided(CALL);
+        metrics.decided(Decided { tool: "gone", ..CALL });
+        metrics.decided(Decided { server: "gone", ..CALL });
+        metrics.retain(|server, _, tool| server == "presto" && tool == "run_query");
+        let text = metrics.render(observed());
+        assert!(text.contains("run_query") && !text.contains("gone"), "{text}");
+    }
+}

@@ -3,6 +3,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::mpsc as std_mpsc;
 
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{
+    LogsService, LogsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyKind;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+
 use super::lines::Output;
 use super::*;
 use crate::config::FileSink;
@@ -250,4 +259,89 @@ async fn a_file_that_cannot_be_opened_is_said_at_once() {
     let file = FileSink { path: "/nowhere/decisions.jsonl".into(), max_bytes: 1, keep: 1 };
     let error = DecisionLog::open(&DecisionsConfig { file: Some(file), ..config() }).unwrap_err();
     insta::assert_snapshot!(error, @"the decision log cannot be opened: /nowhere/decisions.jsonl: No such file or directory (os error 2)");
+}
+
+/// What a collector answers to its requests, one after the other; then it takes everything.
+#[derive(Clone, Default)]
+struct Collector {
+    answers: Arc<Mutex<VecDeque<Result<ExportLogsServiceResponse, tonic::Status>>>>,
+    taken: Arc<Mutex<Vec<LogRecord>>>,
+}
+
+#[tonic::async_trait]
+impl LogsService for Collector {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportLogsServiceRequest>,
+    ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or_else(|| Ok(ExportLogsServiceResponse::default()));
+        if answer.is_ok() {
+            let logs = request.into_inner().resource_logs.into_iter();
+            let logs = logs.flat_map(|logs| logs.scope_logs).flat_map(|logs| logs.log_records);
+            self.taken.lock().unwrap().extend(logs);
+        }
+        answer.map(tonic::Response::new)
+    }
+}
+
+/// A log that exports to the collector, which begins to listen only later.
+async fn exporting(collector: Collector) -> DecisionLog {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    drop(socket);
+    let url = format!("http://{address}").parse().unwrap();
+    let otlp = Some(crate::config::OtlpSink { url, ca: None });
+    let log = DecisionLog::open(&DecisionsConfig { otlp, queue: 4096, ..config() }).unwrap();
+    log.record(decision(0), false).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(log.sinks()[0].failing.is_some(), "nobody listens yet");
+    let server = tonic::transport::Server::builder().add_service(LogsServiceServer::new(collector));
+    tokio::spawn(server.serve(address));
+    log
+}
+
+#[tokio::test]
+async fn a_collector_gets_every_record_however_late_and_unwilling_it_is() {
+    let collector = Collector::default();
+    *collector.answers.lock().unwrap() = VecDeque::from([
+        Err(tonic::Status::unavailable("later")),
+        Err(tonic::Status::resource_exhausted("later still")),
+    ]);
+    let log = exporting(collector.clone()).await;
+    for id in 1..1000 {
+        log.record(decision(id), false).await.unwrap();
+    }
+    log.close(PATIENCE).await;
+    let taken = collector.taken.lock().unwrap();
+    let id = |record: &LogRecord| match &record.attributes[0].value.as_ref().unwrap().value {
+        Some(AnyKind::StringValue(id)) => id.parse::<usize>().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(taken.iter().all(|record| record.event_name == "toolgate.decision"));
+    assert_eq!(taken.iter().map(id).collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
+    let state = log.sinks().remove(0);
+    assert_eq!((state.written, state.dropped, state.failing), (1000, 0, None));
+}
+
+#[tokio::test]
+async fn what_a_collector_rejects_is_counted_as_dropped() {
+    let rejects = ExportLogsServiceResponse {
+        partial_success: Some(ExportLogsPartialSuccess {
+            rejected_log_records: 1,
+            error_message: "too odd".to_owned(),
+        }),
+    };
+    for (answer, dropped) in [(Ok(rejects), 1), (Err(tonic::Status::invalid_argument("no")), 1)] {
+        let collector = Collector::default();
+        collector.answers.lock().unwrap().push_back(answer);
+        let log = exporting(collector).await;
+        while log.sinks()[0].dropped == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        log.record(decision(1), false).await.unwrap();
+        log.close(PATIENCE).await;
+        let state = log.sinks().remove(0);
+        assert_eq!((state.written, state.dropped, state.failing), (1, dropped, None));
+    }
 }
