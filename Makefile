@@ -66,9 +66,10 @@ $(DENY)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --no-default-features --root $(DENY)
 
 .PHONY: render
-render: build ## Bring the checked-in Envoy configuration and review digests up to date
+render: build ## Bring what is generated and checked in up to date
 	target/debug/toolgate reviews stamp
 	target/debug/toolgate envoy
+	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it proto
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

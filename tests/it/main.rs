@@ -6,6 +6,9 @@ mod architecture;
 /// The command line, as a person sees it.
 #[cfg(test)]
 mod cli;
+/// The documentation.
+#[cfg(test)]
+mod docs;
 /// The generated code is that of the schemas.
 #[cfg(test)]
 mod proto;
