@@ -108,7 +108,7 @@ def farewell(stack: Stack) -> str:
     parts += [f"# {title}\n{command}" for title, command in commands(stack).items()]
     run = _shown(stack.run)
     parts.append(
-        f"Policies:  {_shown(stack.work / 'policies')}\n"
+        f"Policies:  {_shown(stack.work / 'policies')} (edit them: they take effect)\n"
         f"Decisions: {run}/toolgate.log\n"
         f"Requests that reached a server: {run}/upstream.jsonl"
     )
@@ -136,6 +136,10 @@ def commands(stack: Stack) -> dict[str, str]:
         "why alice was refused": (
             f"{toolgate} explain presto/get_revenue_metrics --groups ads --via ai-chat"
             f" --policies {_shown(stack.work / 'policies')}"
+        ),
+        "how Toolgate is doing": f"{toolgate} status --config {_shown(stack.config)}",
+        "minutes that allowed calls saved": (
+            f"curl -s http://127.0.0.1:{stack.ports['toolgate']}/metrics | grep minutes_saved_total"
         ),
     }
 

@@ -44,6 +44,8 @@ def test_the_commands_do_what_they_say(stack: Stack, monkeypatch: pytest.MonkeyP
         "seen by the server: user=erin groups=ads-eng",
         '"resource":"https://mcp.example.com/presto/mcp"',
         "REFUSED",
+        "ready, version",
+        'toolgate_minutes_saved_total{server="presto",environment="prod",tool="list_tables"}',
     ]
     for (title, answer), text in zip(answers.items(), expected, strict=True):
         assert text in answer, f"{title}: {answer} {done.stderr}"
