@@ -120,7 +120,8 @@ impl<'q> Circumstances<'q> {
         environment: EnvironmentId,
         target: Option<(ToolId, &Tool)>,
     ) -> GrantMisses {
-        let Grant { rule: _, who, environments, call, last_day } = grant;
+        // Limits are looked at once a grant matches: they have a reason of their own.
+        let Grant { rule: _, who, environments, call, limits: _, last_day } = grant;
         let (who, via) = match who {
             GrantWho::People(people, via) => (!self.grants_people(people), !self.grants_via(via)),
             // A service's grant matches only a request without any user, and only plain reads:

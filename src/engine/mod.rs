@@ -5,6 +5,7 @@
 //! is off.
 
 mod conditions;
+mod limits;
 mod reason;
 mod trace;
 
@@ -16,11 +17,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::conditions::{BanMisses, ChannelState, GrantMisses};
+pub use self::limits::Breach;
 pub use self::reason::Reason;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
 
 use self::conditions::Circumstances;
 use crate::identity::Caller;
+use crate::json::Object;
 use crate::mcp::Action;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
@@ -140,11 +143,13 @@ fn evaluate<T: Trace>(
     match query.action {
         Action::Unknown => Err((Reason::MethodUnknown, None)),
         Action::Discover(_) => discovery(set, server, environment, c, trace),
-        Action::CallTool { name, arguments: _ } => {
+        Action::CallTool { name, arguments } => {
             let target = server.tool(name).ok_or((Reason::NotListed, None))?;
             bans(set, server, environment, c, Some(target), trace)?;
-            let rule = grants(server, environment, c, Some(target), trace)?;
             let (_, tool) = target;
+            let call = Some((target, arguments));
+            let rule = grants(server, environment, c, call, trace)?;
+            tool_limits(tool, arguments, rule, trace)?;
             match tool.approval {
                 None => Ok(rule),
                 Some(_) => Err((Reason::ApprovalRequired, Some(rule))),
@@ -239,26 +244,53 @@ fn bans<T: Trace>(
     banned.map_or(Ok(()), |rule| Err((Reason::Banned, Some(rule))))
 }
 
-/// The first grant that matches; `target` is `None` for discovery, which ignores verbs.
+/// The first grant that matches and whose own limits hold; `call` is `None` for discovery, which
+/// ignores verbs and limits.
 fn grants<T: Trace>(
     server: &Server,
     environment: &ServerEnvironment,
     c: &Circumstances<'_>,
-    target: Option<(ToolId, &Tool)>,
+    call: Option<((ToolId, &Tool), &Object<'_>)>,
     trace: &mut T,
 ) -> Result<RuleId, Refusal> {
     let mut granted = None;
+    let mut limited = None;
     for grant in server.grants() {
-        let misses = c.grant_misses(grant, environment.id, target);
+        let misses = c.grant_misses(grant, environment.id, call.map(|(target, _)| target));
         trace.record(Step::Grant { rule: grant.rule, misses });
-        if misses.is_empty() && granted.is_none() {
+        if !misses.is_empty() || granted.is_some() {
+            continue;
+        }
+        let breach = call.and_then(|(_, arguments)| limits::first(&grant.limits, arguments));
+        if let Some(breach) = breach {
+            trace.record(Step::Breach { grant: Some(grant.rule), breach });
+            limited = limited.or(Some(grant.rule));
+        } else {
             granted = Some(grant.rule);
             if !T::ON {
                 break;
             }
         }
     }
-    granted.ok_or((Reason::NoGrant, None))
+    match (granted, limited) {
+        (Some(rule), _) => Ok(rule),
+        (None, Some(rule)) => Err((Reason::Limit, Some(rule))),
+        (None, None) => Err((Reason::NoGrant, None)),
+    }
+}
+
+/// What the tool asks of every call, whichever grant let it in.
+fn tool_limits<T: Trace>(
+    tool: &Tool,
+    arguments: &Object<'_>,
+    granted: RuleId,
+    trace: &mut T,
+) -> Result<(), Refusal> {
+    let Some(breach) = limits::of_tool(tool, arguments) else {
+        return Ok(());
+    };
+    trace.record(Step::Breach { grant: None, breach });
+    Err((Reason::Limit, Some(granted)))
 }
 
 /// A caller who may not even look around is refused at the door; one who may is refused this one

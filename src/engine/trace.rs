@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::conditions::{BanMisses, ChannelState, GrantMisses};
+use super::limits::Breach;
 use crate::policy::model::{
     EnvironmentId, ListedReview, NeededReview, PlaceId, PolicySet, ReviewId, RuleId,
 };
@@ -51,6 +52,13 @@ pub enum Step<'s> {
         /// What keeps it from matching.
         misses: GrantMisses,
     },
+    /// Arguments outside their limits.
+    Breach {
+        /// The matching grant whose limits they are; `None` if they are the tool's.
+        grant: Option<RuleId>,
+        /// What is outside.
+        breach: Breach,
+    },
 }
 
 /// How a listed review stands on a day.
@@ -81,6 +89,8 @@ pub struct Recorder {
     pub bans: Vec<(RuleId, BanMisses)>,
     /// The grants that were looked at.
     pub grants: Vec<(RuleId, GrantMisses)>,
+    /// The limits that do not hold: of a matching grant, or of the tool.
+    pub breaches: Vec<(Option<RuleId>, Breach)>,
 }
 
 impl Trace for NoTrace {
@@ -100,6 +110,7 @@ impl Trace for Recorder {
             }
             Step::Ban { rule, misses } => self.bans.push((rule, misses)),
             Step::Grant { rule, misses } => self.grants.push((rule, misses)),
+            Step::Breach { grant, breach } => self.breaches.push((grant, breach)),
         }
     }
 }

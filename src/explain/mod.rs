@@ -91,6 +91,7 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
     let decision = engine::decide(set, &query, &mut trace);
     let words = words::Words { set, query: &query, trace: &trace };
     let mut grants = words.grants(decision);
+    grants.extend(words.tool_limit());
     if decision.verdict == Verdict::NeedsApproval {
         grants.extend(words.approval());
     }

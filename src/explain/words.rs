@@ -3,11 +3,12 @@
 use super::{Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
-    ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
+    Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
 };
 use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
 use crate::policy::PolicySet;
+use crate::policy::limits::Limit;
 use crate::policy::model::{
     Approver, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId, RuleId,
     Server, Via,
@@ -181,14 +182,36 @@ impl Words<'_> {
         about
             .filter_map(|(rule, misses)| {
                 let grant = server.grants().iter().find(|grant| grant.rule == *rule)?;
-                let (outcome, detail) = if misses.is_empty() {
-                    (Outcome::Ok, "grants it".to_owned())
-                } else {
-                    (Outcome::Miss, self.grant_misses(grant, *misses).join("; "))
+                let breach = self.breach_of(Some(*rule));
+                let (outcome, detail) = match (misses.is_empty(), breach) {
+                    (true, None) => (Outcome::Ok, "grants it".to_owned()),
+                    (true, Some(breach)) => (Outcome::Miss, limit(&grant.limits, breach)),
+                    (false, _) => (Outcome::Miss, self.grant_misses(grant, *misses).join("; ")),
                 };
                 Some(step(outcome, &self.rule_name(*rule), detail, self.origin(*rule)))
             })
             .collect()
+    }
+
+    fn breach_of(&self, grant: Option<RuleId>) -> Option<Breach> {
+        let found = self.trace.breaches.iter().find(|(rule, _)| *rule == grant);
+        found.map(|(_, breach)| *breach)
+    }
+
+    /// The tool's own limit that does not hold.
+    pub(super) fn tool_limit(&self) -> Option<Step> {
+        let breach = self.breach_of(None)?;
+        let Action::CallTool { name, arguments } = self.query.action else { return None };
+        let (_, tool) = self.server()?.tool(name)?;
+        let detail = match (breach, &tool.accepts) {
+            (Breach::NotAccepted, Some(accepts)) => {
+                let other = |name: &&str| !accepts.iter().any(|accepted| **accepted == **name);
+                let names: Vec<_> = arguments.iter().map(|(name, _)| name).filter(other).collect();
+                format!("{name} does not accept {}", names.join(", "))
+            }
+            (Breach::NotAccepted | Breach::Limit(_), _) => limit(&tool.limits, breach),
+        };
+        Some(step(Outcome::Miss, "limit", detail, None))
     }
 
     pub(super) fn other_grants(&self) -> usize {
@@ -276,6 +299,16 @@ impl Words<'_> {
                     .collect();
                 names.join(" or ")
             }
+        }
+    }
+}
+
+/// A limit that does not hold, as what it asks for.
+fn limit(limits: &[Limit], breach: Breach) -> String {
+    match breach {
+        Breach::NotAccepted => "an argument that is not accepted".to_owned(),
+        Breach::Limit(index) => {
+            limits.get(index).map(|limit| format!("needs: {limit}")).unwrap_or_default()
         }
     }
 }

@@ -7,6 +7,7 @@
 //! the document, nesting deeper than the caller allows. Numbers keep their text and are never
 //! rounded; strings keep their raw form, so that an id can be echoed byte for byte.
 
+mod decimal;
 mod fold;
 mod parse;
 
@@ -15,6 +16,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub use self::decimal::{Decimal, DecimalError};
 pub use self::fold::folds_to;
 pub use self::parse::{JsonError, JsonErrorKind, Limits, parse};
 

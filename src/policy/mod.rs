@@ -6,6 +6,7 @@
 
 pub mod digest;
 mod files;
+pub mod limits;
 mod lower;
 pub mod model;
 mod names;

@@ -78,7 +78,7 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         ("grants:", "resources: {}\ngrants:", &[NotSupportedYet]),
         (look, "look: { effect: reed }", &[BadValue]),
         (look, "look: {}", &[MissingKey]),
-        (look, "look: { effect: read, limits: {} }", &[NotSupportedYet]),
+        (look, "look: { effect: read, sets: [a] }", &[NotSupportedYet]),
         (look, "look: { effect: read, effect: write }", &[DuplicateKey]),
         (look, "look: { effect: read, approval: nobody }", &[BadValue]),
         (look, "look: { effect: read, approval: [] }", &[BadValue]),
@@ -144,6 +144,85 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
     }
+}
+
+#[test]
+fn a_limit_says_what_it_means_or_does_not_load() {
+    use Code::*;
+    let cases: &[(&str, &[Code])] = &[
+        ("limits: { /a: { is: 1 } }", &[]),
+        ("limits: { /a: { is: 'null' } }", &[]),
+        ("limits: { /a: { one_of: [a, 1, true] }, /b/*: { matches: '[a-z]+' } }", &[]),
+        ("limits: { /a: { between: [-1.5, 1.5], optional: true } }", &[]),
+        ("limits: { /a: { domain: [example.com, example.org] } }", &[]),
+        ("limits: { /a: { forbidden: true } }", &[]),
+        ("limits: { /a: { starts_with: x, max_length: 5 } }", &[]),
+        ("accepts: []", &[]),
+        ("accepts: [a, b], limits: { /a: { is: 1 }, /b/c: { is: 1 } }", &[]),
+        ("limits: {}", &[BadValue]),
+        ("limits: []", &[WrongType]),
+        ("limits: { /a: {} }", &[BadValue]),
+        ("limits: { /a: { optional: true } }", &[BadValue]),
+        ("limits: { /a: 5 }", &[WrongType]),
+        ("limits: { a: { is: 1 } }", &[BadValue]),
+        ("limits: { /*: { is: 1 } }", &[BadValue]),
+        ("limits: { /a: { iss: 1 } }", &[UnknownKey]),
+        ("limits: { /a: { is: null } }", &[WrongType]),
+        ("limits: { /a: { is: [1] } }", &[WrongType]),
+        ("limits: { /a: { is: 1e3 } }", &[BadValue]),
+        ("limits: { /a: { is: 0x10 } }", &[BadValue]),
+        ("limits: { /a: { is: .inf } }", &[BadValue]),
+        ("limits: { /a: { is: 12345678901234567 } }", &[BadValue]),
+        ("limits: { /a: { is: 1, optional: false } }", &[BadValue]),
+        ("limits: { /a: { forbidden: false } }", &[BadValue]),
+        ("limits: { /a: { forbidden: true, optional: true } }", &[BadValue]),
+        ("limits: { /a: { forbidden: true, is: 1 } }", &[BadValue]),
+        ("limits: { /a: { one_of: [] } }", &[BadValue]),
+        ("limits: { /a: { one_of: a } }", &[WrongType]),
+        ("limits: { /a: { one_of: [1, 1.0] } }", &[Repeated]),
+        ("limits: { /a: { one_of: [a, null] } }", &[WrongType]),
+        // ⚠ A missing end would be no limit.
+        ("limits: { /a: { between: [1] } }", &[BadValue]),
+        ("limits: { /a: { between: [1, null] } }", &[WrongType]),
+        ("limits: { /a: { between: [1, 2, 3] } }", &[BadValue]),
+        ("limits: { /a: { between: [10, 1] } }", &[BadValue]),
+        ("limits: { /a: { between: 10 } }", &[WrongType]),
+        ("limits: { /a: { between: ['1', '2'] } }", &[WrongType, WrongType]),
+        ("limits: { /a: { matches: '^a$' } }", &[BadValue]),
+        ("limits: { /a: { matches: '(?i)a' } }", &[BadValue]),
+        ("limits: { /a: { matches: '(' } }", &[BadValue]),
+        ("limits: { /a: { starts_with: '' } }", &[BadValue]),
+        ("limits: { /a: { domain: 127.0.0.1 } }", &[BadValue]),
+        ("limits: { /a: { domain: '*.example.com' } }", &[BadValue]),
+        ("limits: { /a: { domain: [] } }", &[BadValue]),
+        ("limits: { /a: { max_length: -1 } }", &[BadValue]),
+        ("limits: { /a: { max_items: 1.5 } }", &[WrongType]),
+        ("limits: { /a: { max_length: 5, between: [1, 2] } }", &[BadValue]),
+        ("limits: { /a: { is: 5, starts_with: a } }", &[BadValue]),
+        ("accepts: sql", &[WrongType]),
+        ("accepts: [a, a]", &[Repeated]),
+        // ⚠ The argument that was meant would have no limit.
+        ("accepts: [sql], limits: { /sqll: { is: a } }", &[LimitOutside]),
+        ("accepts: [], limits: { /a/b: { forbidden: true } }", &[LimitOutside]),
+    ];
+    for (keys, expected) in cases {
+        let to = format!("look: {{ effect: read, {keys} }}");
+        assert_eq!(server_with("look: { effect: read }", &to), *expected, "{keys}");
+    }
+    let look = "  look: { effect: read }";
+    let grant = "people: { people: [ads], via: [chat], call: [look] }";
+    let limited = "people: { people: [ads], via: [chat], call: [look], limits: { /a: { is: 1 } } }";
+    let with = |tool: &str| {
+        codes(load(directory(
+            "servers/presto.yaml",
+            &SERVER.replace(look, tool).replace(grant, limited),
+        )))
+    };
+    assert_eq!(with("  look: { effect: read, accepts: [a] }"), []);
+    assert_eq!(with("  look: { effect: read, accepts: [b] }"), [LimitOutside]);
+    // ⚠ Whoever adds an argument would lift the ban.
+    let ban = "bans:\n  b: { call: [look], limits: { /a: { is: 1 } } }\ngrants:";
+    assert_eq!(server_with("grants:", ban), [UnknownKey]);
 }
 
 #[test]

@@ -288,6 +288,18 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
     }
 
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Where a key stands.
     #[must_use]
     pub fn key_place(&self, key: &str) -> Option<Place> {

@@ -1,13 +1,15 @@
 //! Grants and bans.
 
 use super::Lowering;
-use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
+use crate::diagnostics::{Code, Diagnostic, Place as FilePlace, did_you_mean};
+use crate::policy::limits::Limit;
 use crate::policy::model::{
     Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
     Server, ToolId,
 };
 use crate::policy::names::ANYONE;
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
+use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn rule(&mut self, name: Text<'_>) -> RuleId {
@@ -126,7 +128,36 @@ impl Lowering<'_> {
         if matches!(who, GrantWho::Services(_)) {
             self.service_reach(raw, server);
         }
-        Some(Grant { rule, who, environments, call, last_day: raw.last_day })
+        for tool in call.iter().filter_map(|id| server.tools.get(id.index())) {
+            if let Some(accepts) = &tool.accepts {
+                self.limits_within(&raw.limits, &tool.name, accepts.iter().map(|name| &**name));
+            }
+        }
+        let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
+        Some(Grant { rule, who, environments, call, limits, last_day: raw.last_day })
+    }
+
+    /// A limit on an argument that the tool does not take would hold for nothing, and the argument
+    /// that was meant would have none.
+    pub(super) fn limits_within<'a>(
+        &mut self,
+        limits: &[Spanned<Limit>],
+        tool: &str,
+        accepts: impl Iterator<Item = &'a str>,
+    ) {
+        let accepts: Vec<_> = accepts.map(str::to_owned).collect();
+        for limit in limits {
+            let argument = limit.pointer.argument();
+            if !accepts.iter().any(|known| known == argument) {
+                let message = format!("`{tool}` does not accept `{argument}`");
+                let near = did_you_mean(argument, accepts.iter().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean `/{near}`?"),
+                    None => "correct the pointer, or add the argument to `accepts`".to_owned(),
+                };
+                self.report(Diagnostic::error(Code::LimitOutside, limit.place, message).help(help));
+            }
+        }
     }
 
     /// ⚠ Without a person there is nobody to ask: services read, and nothing delicate.

@@ -11,7 +11,7 @@ use crate::policy::model::{
     Approver, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool, ToolId,
     Upstream,
 };
-use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool};
+use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool, Text};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
@@ -177,7 +177,11 @@ impl Lowering<'_> {
     }
 
     fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
-        let RawTool { name, effect, traits, approval, minutes_saved } = raw;
+        let RawTool { name, effect, traits, approval, minutes_saved, limits, accepts } = raw;
+        if let Some(accepts) = accepts {
+            self.limits_within(limits, name.value, accepts.iter().map(|text| text.value));
+        }
+        let accepted = |names: &Vec<Text<'_>>| names.iter().map(|name| name.value.into()).collect();
         Tool {
             name: name.value.into(),
             effect: *effect,
@@ -188,6 +192,8 @@ impl Lowering<'_> {
                 RawApprover::Groups(names) => Approver::Groups(self.group_set(names)),
             }),
             minutes_saved: *minutes_saved,
+            limits: limits.iter().map(|limit| limit.value.clone()).collect(),
+            accepts: accepts.as_ref().map(accepted),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use super::digest::Digest;
+use super::limits::Limit;
 use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
 
 macro_rules! ids {
@@ -198,6 +199,10 @@ pub struct Tool {
     pub approval: Option<Approver>,
     /// Minutes that one call saves a person, by the owner's estimate.
     pub minutes_saved: u32,
+    /// What its arguments must be, whoever calls.
+    pub limits: Vec<Limit>,
+    /// The only arguments it takes; `None` if any are taken.
+    pub accepts: Option<Vec<Box<str>>>,
 }
 
 /// What calling a tool does.
@@ -271,6 +276,8 @@ pub struct Grant {
     pub environments: Vec<EnvironmentId>,
     /// Which tools, sorted.
     pub call: Vec<ToolId>,
+    /// What the arguments of every call under it must be.
+    pub limits: Vec<Limit>,
     /// The last UTC day on which it holds.
     pub last_day: Option<Date>,
 }

@@ -1,6 +1,7 @@
 //! Policy files as they are written: one struct per mapping, every value with its place. Nothing
 //! here looks at another file.
 
+mod limits;
 mod places;
 mod rules;
 mod server;
@@ -10,6 +11,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::digest::Digest;
+use super::limits::Limit;
 use super::model::{Effect, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
@@ -47,6 +49,9 @@ pub(super) struct RawTool<'n> {
     pub(super) traits: Vec<Trait>,
     pub(super) approval: Option<RawApprover<'n>>,
     pub(super) minutes_saved: u32,
+    pub(super) limits: Vec<Spanned<Limit>>,
+    /// The only arguments it takes; `None` if any are taken.
+    pub(super) accepts: Option<Vec<Text<'n>>>,
 }
 
 pub(super) enum RawApprover<'n> {
@@ -62,6 +67,7 @@ pub(super) struct RawGrant<'n> {
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) call: Vec<Text<'n>>,
+    pub(super) limits: Vec<Spanned<Limit>>,
     pub(super) last_day: Option<Date>,
 }
 

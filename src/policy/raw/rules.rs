@@ -1,5 +1,6 @@
 //! Grants and bans, as they are written.
 
+use super::limits::limits;
 use super::{RawBan, RawBannedServices, RawGrant, RawVia, Text, optional_list, words};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::model::{Effect, Trait};
@@ -19,10 +20,8 @@ pub(super) fn grant<'n>(
     node: &'n Node,
 ) -> Option<RawGrant<'n>> {
     const KEYS: Keys = Keys {
-        known: &["people", "services", "via", "in", "call", "last_day"],
-        later: &[
-            "users", "ticket", "also_in", "except", "until", "read", "prompt", "limits", "scopes",
-        ],
+        known: &["people", "services", "via", "in", "call", "limits", "last_day"],
+        later: &["users", "ticket", "also_in", "except", "until", "read", "prompt", "scopes"],
     };
     let fields = reader.fields(node, KEYS)?;
     Some(RawGrant {
@@ -32,6 +31,7 @@ pub(super) fn grant<'n>(
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        limits: limits(reader, fields),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
     })

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::limits::limits;
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
     RawApprover, RawServer, RawServerEnvironment, RawTool, Text, entries, named, not_empty, texts,
@@ -105,8 +106,8 @@ fn server_environment<'n>(
 
 fn tool<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<RawTool<'n>> {
     const KEYS: Keys = Keys {
-        known: &["effect", "traits", "minutes_saved", "approval"],
-        later: &["limits", "accepts", "sets", "pin", "log_args"],
+        known: &["effect", "traits", "minutes_saved", "approval", "limits", "accepts"],
+        later: &["sets", "pin", "log_args"],
     };
     let fields = reader.fields(node, KEYS)?;
     let effect = reader
@@ -129,5 +130,16 @@ fn tool<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<R
             Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
         }
     };
-    Some(RawTool { name, effect: effect?, traits, approval, minutes_saved: minutes_saved? })
+    let limits = limits(reader, fields);
+    // An empty list says something here: no argument at all.
+    let accepts = fields.get("accepts").map(|node| reader.texts(node));
+    Some(RawTool {
+        name,
+        effect: effect?,
+        traits,
+        approval,
+        minutes_saved: minutes_saved?,
+        limits,
+        accepts,
+    })
 }
