@@ -16,6 +16,12 @@ use crate::explain::{self, Question};
 pub(super) struct Args {
     /// `SERVER/TOOL`, `SERVER@ENVIRONMENT/TOOL`, or `SERVER` for looking around
     what: String,
+    /// Read this resource of the server
+    #[arg(long, value_name = "URI", conflicts_with = "prompt")]
+    read: Option<String>,
+    /// Get this prompt of the server
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
     /// The policy directory
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
@@ -59,6 +65,8 @@ pub(super) fn run(args: &Args) -> Exit {
     let groups = args.groups.as_ref();
     let question = Question {
         what: &args.what,
+        read: args.read.as_deref(),
+        prompt: args.prompt.as_deref(),
         via: args.via.as_deref(),
         service: args.service.as_deref(),
         user: args.user.as_deref(),

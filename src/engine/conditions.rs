@@ -9,7 +9,7 @@ use super::Query;
 use crate::identity::{Groups, User};
 use crate::policy::model::{
     Ban, BannedServices, ChannelId, EnvironmentId, Grant, GrantWho, People, Place, PlaceId,
-    PlaceKind, PolicySet, Server, Tool, ToolId, Via, ViaPlace,
+    PlaceKind, PolicySet, Server, Target, Via, ViaPlace,
 };
 
 /// What is known about the channel that a request came from.
@@ -69,7 +69,7 @@ misses! {
         via,
         /// It is for another environment.
         environment,
-        /// It does not call the tool.
+        /// It does not name the tool, resource or prompt.
         call,
         /// It has ended.
         ended,
@@ -87,7 +87,7 @@ misses! {
         environment,
         /// It is about another server.
         server,
-        /// It is about other tools.
+        /// It is about other tools, resources and prompts.
         what,
     }
 }
@@ -118,10 +118,10 @@ impl<'q> Circumstances<'q> {
         &self,
         grant: &Grant,
         environment: EnvironmentId,
-        target: Option<(ToolId, &Tool)>,
+        target: Option<Target<'_>>,
     ) -> GrantMisses {
         // Limits are looked at once a grant matches: they have a reason of their own.
-        let Grant { rule: _, who, environments, call, limits: _, last_day } = grant;
+        let Grant { rule: _, who, environments, items, limits: _, last_day } = grant;
         let (who, via) = match who {
             GrantWho::People(people, via) => (!self.grants_people(people), !self.grants_via(via)),
             // A service's grant matches only a request without any user, and only plain reads:
@@ -129,7 +129,7 @@ impl<'q> Circumstances<'q> {
             GrantWho::Services(services) => {
                 let alone = self.user.is_none();
                 let named = self.place_id.is_some_and(|place| services.contains(&place));
-                let plain = target.is_none_or(|(_, tool)| tool.is_plain_read());
+                let plain = target.is_none_or(|target| target.is_plain_read());
                 (!(alone && named && plain), false)
             }
         };
@@ -137,7 +137,7 @@ impl<'q> Circumstances<'q> {
             who,
             via,
             environment: !environments.contains(&environment),
-            call: target.is_some_and(|(id, _)| call.binary_search(&id).is_err()),
+            call: target.is_some_and(|target| !items.contains(target.id)),
             ended: last_day.is_some_and(|last_day| last_day < self.today),
         }
     }
@@ -147,7 +147,7 @@ impl<'q> Circumstances<'q> {
         ban: &Ban,
         server: &Server,
         environment: EnvironmentId,
-        target: Option<(ToolId, &Tool)>,
+        target: Option<Target<'_>>,
     ) -> BanMisses {
         let Ban { rule: _, who, via, environments, servers, what } = ban;
         let who = who.as_ref().is_some_and(|who| {
@@ -156,10 +156,10 @@ impl<'q> Circumstances<'q> {
             !people && !services
         });
         let what = !what.everything
-            && target.is_none_or(|(id, tool)| {
-                what.call.binary_search(&id).is_err()
-                    && !what.effects.contains(&tool.effect)
-                    && !what.traits.iter().any(|banned| tool.traits.contains(banned))
+            && target.is_none_or(|target| {
+                !what.items.contains(target.id)
+                    && !what.effects.contains(&target.effect)
+                    && !what.traits.iter().any(|banned| target.traits.contains(banned))
             });
         BanMisses {
             who,

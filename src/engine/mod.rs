@@ -27,7 +27,7 @@ use crate::json::Object;
 use crate::mcp::Action;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    ChannelId, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Tool, ToolId,
+    ChannelId, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target, Tool,
 };
 
 /// What is asked.
@@ -90,6 +90,8 @@ pub struct Decision {
 /// Why a query is refused, and the rule that says so.
 type Refusal = (Reason, Option<RuleId>);
 
+const NOT_LISTED: Refusal = (Reason::NotListed, None);
+
 /// Decides a query.
 pub fn decide<T: Trace>(set: &PolicySet, query: &Query<'_>, trace: &mut T) -> Decision {
     let place = set.place_of(query.caller.workload.as_ref());
@@ -144,16 +146,26 @@ fn evaluate<T: Trace>(
         Action::Unknown => Err((Reason::MethodUnknown, None)),
         Action::Discover(_) => discovery(set, server, environment, c, trace),
         Action::CallTool { name, arguments } => {
-            let target = server.tool(name).ok_or((Reason::NotListed, None))?;
-            bans(set, server, environment, c, Some(target), trace)?;
-            let (_, tool) = target;
-            let call = Some((target, arguments));
+            let found = server.tool(name).ok_or(NOT_LISTED)?;
+            let call = Some((Target::tool(found), arguments));
+            let (_, tool) = found;
+            bans(set, server, environment, c, Some(Target::tool(found)), trace)?;
             let rule = grants(server, environment, c, call, trace)?;
             tool_limits(tool, arguments, rule, trace)?;
             match tool.approval {
                 None => Ok(rule),
                 Some(_) => Err((Reason::ApprovalRequired, Some(rule))),
             }
+        }
+        Action::Resource { op: _, uri } => {
+            let target = Target::resource(server.resource(uri).ok_or(NOT_LISTED)?);
+            bans(set, server, environment, c, Some(target), trace)?;
+            grants(server, environment, c, Some((target, &Object::EMPTY)), trace)
+        }
+        Action::Prompt { op: _, name } => {
+            let target = Target::prompt(server.prompt(name).ok_or(NOT_LISTED)?);
+            bans(set, server, environment, c, Some(target), trace)?;
+            grants(server, environment, c, Some((target, &Object::EMPTY)), trace)
         }
     }
 }
@@ -227,7 +239,7 @@ fn bans<T: Trace>(
     server: &Server,
     environment: &ServerEnvironment,
     c: &Circumstances<'_>,
-    target: Option<(ToolId, &Tool)>,
+    target: Option<Target<'_>>,
     trace: &mut T,
 ) -> Result<(), Refusal> {
     let mut banned = None;
@@ -250,7 +262,7 @@ fn grants<T: Trace>(
     server: &Server,
     environment: &ServerEnvironment,
     c: &Circumstances<'_>,
-    call: Option<((ToolId, &Tool), &Object<'_>)>,
+    call: Option<(Target<'_>, &Object<'_>)>,
     trace: &mut T,
 ) -> Result<RuleId, Refusal> {
     let mut granted = None;

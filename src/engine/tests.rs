@@ -1,7 +1,7 @@
 use super::*;
 use crate::identity::{GroupSet, Groups, User, Workload};
 use crate::json::Object;
-use crate::mcp::Discovery;
+use crate::mcp::{Discovery, PromptOp, ResourceOp};
 use crate::policy::{self, PolicyFile, PolicyFiles};
 
 const FILES: &[(&str, &str)] = &[
@@ -27,8 +27,8 @@ bans:
 "),
     ("reviews.yaml", "toolgate: 1
 reviews:
-  SEC: { kind: security, approved: 2026-03-01, last_day: 2026-12-31, covers: { presto: TOOLS, killed: TOOLS } }
-  LEG: { kind: legal, approved: 2026-03-02, last_day: 2026-12-30, covers: { presto: TOOLS, killed: TOOLS } }
+  SEC: { kind: security, approved: 2026-03-01, last_day: 2026-12-31, covers: { presto: TOOLS, killed: KILLED } }
+  LEG: { kind: legal, approved: 2026-03-02, last_day: 2026-12-30, covers: { presto: TOOLS, killed: KILLED } }
   OLD: { kind: legal, approved: 2026-01-01, last_day: 2026-01-31, covers: { presto: TOOLS } }
   DIFFERENT: { kind: legal, approved: 2026-01-01, last_day: 2027-01-31, covers: { half: \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" } }
 "),
@@ -43,7 +43,19 @@ tools:
   drop: { effect: destructive, approval: [stewards] }
   wipe: { effect: destructive }
   spare: { effect: read }
+  browse-1: { effect: read, sets: [browse] }
+  browse-2: { effect: read, sets: [browse, more] }
+resources:
+  'db://w/tables/*': { effect: read }
+  'db://w/secret/*': { effect: read, traits: [sensitive], sets: [browse] }
+  'db://w/one': { effect: destructive }
+prompts:
+  ask: { effect: read }
+  tell: { effect: read, traits: [sensitive] }
 grants:
+  browsers: { people: [infra], via: [ide], in: [prod], call: [browse] }
+  readers: { people: [ads, contractors, infra], via: [chat], in: [prod], read: ['db://w/tables/*', 'db://w/one', browse], prompt: [ask, tell] }
+  nightly-reads: { services: [night], in: [prod], read: ['db://w/tables/*'], prompt: [ask] }
   lookers: { people: [ads, infra], via: [chat, ide], in: [prod], call: [look] }
   secrets: { people: [ads, contractors], via: [chat, bot/help], in: [prod], call: [secret] }
   droppers: { people: [infra, contractors], via: [chat], in: [prod], call: [drop, wipe], last_day: 2026-11-30 }
@@ -52,6 +64,7 @@ grants:
 bans:
   contractors-secret: { people: [contractors], call: [secret] }
   not-from-other: { via: [bot/other], call: [secret] }
+  ads-tell: { people: [ads], prompt: [tell] }
 "),
     ("servers/killed.yaml", "toolgate: 1
 server: killed
@@ -75,19 +88,23 @@ grants:
 ];
 
 fn set() -> PolicySet {
-    let files = |digest: &str| PolicyFiles {
+    let files = |digest: &str, killed: &str| PolicyFiles {
         files: FILES
             .iter()
             .map(|(path, text)| PolicyFile {
                 path: (*path).to_owned(),
-                bytes: text.replace("TOOLS", &format!("\"{digest}\"")).into_bytes(),
+                bytes: text
+                    .replace("TOOLS", &format!("\"{digest}\""))
+                    .replace("KILLED", &format!("\"{killed}\""))
+                    .into_bytes(),
             })
             .collect(),
         ..PolicyFiles::default()
     };
-    let digests = policy::tools_digests(&files(""));
-    let presto = digests.iter().find(|(name, _)| name == "presto").unwrap().1;
-    policy::load(files(&presto.to_string())).unwrap_or_else(|problems| panic!("{problems}"))
+    let digests = policy::tools_digests(&files("", ""));
+    let of = |server| digests.iter().find(|(name, _)| name == server).unwrap().1.to_string();
+    policy::load(files(&of("presto"), &of("killed")))
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Who asks, in short: `ads,infra@chat`, `?@chat` (groups unknown), `@chat` (no groups),
@@ -129,6 +146,10 @@ fn ask(set: &PolicySet, who: &str, what: &str, now: &str) -> Decision {
     let action = match tool {
         "*" => Action::Discover(Discovery::ListTools),
         "?" => Action::Unknown,
+        uri if uri.contains("://") => Action::Resource { op: ResourceOp::Read, uri },
+        prompt if prompt.starts_with("prompt:") => {
+            Action::Prompt { op: PromptOp::Get, name: prompt.split_once(':').unwrap().1 }
+        }
         name => Action::CallTool { name, arguments: &Object::EMPTY },
     };
     let now = now.parse().unwrap();
@@ -182,6 +203,34 @@ fn decides_as_the_language_says() {
         ("ads@bot/C9", "presto/secret", Some((NoGrant, Server))),
         // A channel from a place without channels is not believed.
         ("ads@chat/C3", "presto/secret", None),
+        // A set is the tools that carry it; a verb names its own kind only.
+        ("infra@ide", "presto/browse-1", None),
+        ("infra@ide", "presto/browse-2", None),
+        ("infra@ide", "presto/browse", Some((NotListed, Item))),
+        ("infra@ide", "presto/db://w/secret/a", Some((NoGrant, Item))),
+        ("infra@chat", "presto/browse-1", Some((NoGrant, Item))),
+        ("infra@chat", "presto/db://w/secret/a", None),
+        // Resources and prompts: their own verbs, the same bans, services and places.
+        ("ads@chat", "presto/db://w/tables/a", None),
+        ("ads@ide", "presto/db://w/tables/a", Some((NoGrant, Item))),
+        ("stewards@chat", "presto/db://w/tables/a", Some((NoGrant, Server))),
+        ("ads@chat", "presto/db://w/other", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://w/tables/../secret/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://w/tables/%2e%2e/secret/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/DB://w/tables/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://u@w/tables/a", Some((NotListed, Item))),
+        ("infra@chat", "presto/db://w/one", None),
+        ("infra,contractors@chat", "presto/db://w/one", Some((Banned, Item))),
+        ("?@chat", "presto/db://w/one", Some((Banned, Server))),
+        ("ads@chat", "presto/prompt:ask", None),
+        ("ads@chat", "presto/prompt:tell", Some((Banned, Item))),
+        ("infra@chat", "presto/prompt:tell", None),
+        ("ads@chat", "presto/prompt:none", Some((NotListed, Item))),
+        ("-@night", "presto/db://w/tables/a", None),
+        ("-@night", "presto/prompt:ask", None),
+        ("-@night", "presto/prompt:tell", Some((Banned, Item))),
+        ("-@night", "presto/db://w/secret/a", Some((Banned, Item))),
+        ("ads@chat", "killed/db://w/tables/a", Some((NotListed, Server))),
         // Places.
         ("ads@nowhere", "presto/look", Some((Surface, Server))),
         ("ads@chat", "presto@dev/look", Some((Surface, Server))),
@@ -257,7 +306,7 @@ fn a_decision_names_what_it_rests_on() {
     let set = set();
     let decision = ask(&set, "ads@bot/C2", "presto/secret", NOW);
     let rule = set.rule(decision.rule.unwrap()).unwrap();
-    assert_eq!((&*rule.name, rule.line), ("secrets", 14));
+    assert_eq!((&*rule.name, rule.line), ("secrets", 26));
     let place = set.place(decision.place.unwrap()).unwrap();
     assert_eq!(&*place.name, "bot");
     assert_eq!(&*place.channel(decision.channel.unwrap()).unwrap().name, "help");

@@ -14,6 +14,10 @@ use crate::policy::model::{Place, PlaceKind};
 pub struct Question<'q> {
     /// `presto/run_query`, `presto@staging/run_query`, or `presto` for looking around.
     pub what: &'q str,
+    /// The URI of a resource to read there, instead of a tool.
+    pub read: Option<&'q str>,
+    /// The name of a prompt to get there, instead of a tool.
+    pub prompt: Option<&'q str>,
     /// A surface, or `surface/channel`.
     pub via: Option<&'q str>,
     /// A service, instead of a surface.
@@ -59,6 +63,9 @@ pub enum QuestionError {
         /// Its environments.
         environments: String,
     },
+    /// Two things are asked for.
+    #[error("ask for one tool, resource or prompt")]
+    Several,
     /// The arguments are not a JSON object.
     #[error("`--args` is not a JSON object: {0}")]
     Arguments(String),

@@ -136,15 +136,28 @@ impl Words<'_> {
     }
 
     fn tool(&self) -> Option<Step> {
-        let Action::CallTool { name, .. } = self.query.action else { return None };
         let server = self.server()?;
-        if server.tool(name).is_some() {
-            return None;
-        }
-        let near = did_you_mean(name, server.tools().iter().map(|tool| &*tool.name));
+        let (what, name, near) = match self.query.action {
+            Action::CallTool { name, .. } if server.tool(name).is_none() => {
+                let names = server.tools().iter().map(|tool| &*tool.name);
+                ("tool", name, did_you_mean(name, names))
+            }
+            Action::Resource { uri, .. } if server.resource(uri).is_none() => {
+                ("resource", uri, None)
+            }
+            Action::Prompt { name, .. } if server.prompt(name).is_none() => {
+                let names = server.prompts().iter().map(|prompt| &*prompt.name);
+                ("prompt", name, did_you_mean(name, names))
+            }
+            Action::CallTool { .. }
+            | Action::Resource { .. }
+            | Action::Prompt { .. }
+            | Action::Discover(_)
+            | Action::Unknown => return None,
+        };
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         let detail = format!("{} does not list {name}{hint}", server.name);
-        Some(step(Outcome::Miss, "tool", detail, None))
+        Some(step(Outcome::Miss, what, detail, None))
     }
 
     fn bans(&self) -> Vec<Step> {

@@ -12,6 +12,7 @@ pub mod model;
 mod names;
 mod raw;
 pub mod stamp;
+pub mod uri;
 
 #[cfg(test)]
 mod tests;

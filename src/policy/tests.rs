@@ -75,10 +75,10 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         ("toolgate: 1", "toolgate: 2", &[Version]),
         ("toolgate: 1\n", "", &[Version]),
         ("grants:", "grant:", &[UnknownKey]),
-        ("grants:", "resources: {}\ngrants:", &[NotSupportedYet]),
+        ("grants:", "resources: {}\ngrants:", &[]),
         (look, "look: { effect: reed }", &[BadValue]),
         (look, "look: {}", &[MissingKey]),
-        (look, "look: { effect: read, sets: [a] }", &[NotSupportedYet]),
+        (look, "look: { effect: read, pin: x }", &[NotSupportedYet]),
         (look, "look: { effect: read, effect: write }", &[DuplicateKey]),
         (look, "look: { effect: read, approval: nobody }", &[BadValue]),
         (look, "look: { effect: read, approval: [] }", &[BadValue]),
@@ -144,6 +144,80 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
     }
+}
+
+#[test]
+fn sets_resources_and_prompts_say_what_they_mean_or_do_not_load() {
+    use Code::*;
+    let offered = "tools:
+  look: { effect: read, sets: [browse] }
+  drop: { effect: destructive, traits: [sensitive] }
+resources:
+  'db://w/a/*': { effect: read }
+  'db://w/b': { effect: read, traits: [sensitive], sets: [deep] }
+prompts:
+  ask: { effect: read, sets: [deep] }
+";
+    let start = SERVER.split_once("tools:").unwrap().0;
+    let with = |offered: &str, rules: &str| {
+        codes(load(directory("servers/presto.yaml", &format!("{start}{offered}{rules}"))))
+    };
+    let grant = |what: &str| {
+        with(offered, &format!("grants: {{ g: {{ people: [ads], via: [chat], {what} }} }}\n"))
+    };
+    let service =
+        |what: &str| with(offered, &format!("grants: {{ g: {{ services: [night], {what} }} }}\n"));
+    let ban = |what: &str| with(offered, &format!("bans: {{ b: {{ {what} }} }}\n"));
+    let cases: &[(Vec<Code>, &[Code])] = &[
+        (grant("call: [browse]"), &[]),
+        (grant("call: [browse, look]"), &[]),
+        (grant("read: ['db://w/a/*', 'db://w/b'], prompt: [ask]"), &[]),
+        (grant("read: [deep], prompt: [deep]"), &[]),
+        // A verb names its own kind.
+        (grant("call: [deep]"), &[UnknownTool]),
+        (grant("call: [ask]"), &[UnknownTool]),
+        (grant("read: [browse]"), &[UnknownTool]),
+        (grant("prompt: [look]"), &[UnknownTool]),
+        // ⚠ No patterns: what is granted is what the server's file lists.
+        (grant("call: ['*']"), &[UnknownTool]),
+        (grant("call: [brows]"), &[UnknownTool]),
+        (grant("read: ['db://w/*']"), &[UnknownTool]),
+        (grant("read: ['db://w/a/b']"), &[UnknownTool]),
+        (grant("read: [], call: [look]"), &[BadValue]),
+        (grant("read: [deep], limits: { /a: { is: 1 } }"), &[IncompleteGrant]),
+        (service("call: [browse], read: ['db://w/a/*'], prompt: [ask]"), &[]),
+        (service("read: ['db://w/b']"), &[ServiceReach]),
+        (service("read: [deep]"), &[ServiceReach]),
+        (ban("read: [deep], prompt: [ask]"), &[]),
+        (ban("prompt: [asks]"), &[UnknownTool]),
+        (with(&offered.replace("[browse]", "[drop]"), ""), &[Conflict]),
+        (with(&offered.replace("[browse]", "[ask]"), ""), &[Conflict]),
+        (with(&offered.replace("[browse]", "[]"), ""), &[BadValue]),
+        (with(&offered.replace("[browse]", "[Browse]"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'db://w/a/b'"), ""), &[Conflict]),
+        (with(&offered.replace("'db://w/b'", "'db://w/*'"), ""), &[Conflict]),
+        (with(&offered.replace("'db://w/b'", "'db://w/../b'"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'db://w/b*'"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'*'"), ""), &[BadValue]),
+        (
+            with(
+                &offered.replace("ask: { effect: read", "ask: { approval: caller, effect: read"),
+                "",
+            ),
+            &[UnknownKey],
+        ),
+        (with(&offered.replace("ask: { effect: read,", "ask: {"), ""), &[MissingKey]),
+    ];
+    for (index, (found, expected)) in cases.iter().enumerate() {
+        assert_eq!(found, expected, "case {index}");
+    }
+    let guardrail = |ban: &str| {
+        let text = format!("{GUARDRAILS}bans: {{ b: {{ {ban} }} }}\n");
+        codes(load(directory("guardrails.yaml", &text)))
+    };
+    assert_eq!(guardrail("servers: [presto], call: [look]"), []);
+    assert_eq!(guardrail("servers: [presto], call: [lock]"), [UnknownTool]);
+    assert_eq!(guardrail("call: [look]"), [IncompleteBan]);
 }
 
 #[test]
@@ -408,6 +482,10 @@ fn a_review_covers_the_tools_and_not_what_they_save() {
         "{ a: { effect: read, traits: [costly] }, b: { effect: read } }",
         "{ a: { effect: read, traits: [costly] } }",
         "{ a: { effect: read, traits: [costly], approval: caller }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly], sets: [s] }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly], accepts: [] }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly] }, b: { effect: write } }\nresources: { 'a:b': { effect: read } }",
+        "{ a: { effect: read, traits: [costly] }, b: { effect: write } }\nprompts: { p: { effect: read } }",
     ] {
         assert_ne!(digest(other), base, "{other}");
     }

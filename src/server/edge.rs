@@ -205,7 +205,13 @@ fn method(message: Option<&Message<'_>>, action: &Action<'_>) -> String {
         (Some(_), Action::Unknown) => "other".to_owned(),
         (Some(method), _) => method.to_owned(),
         (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
-        (None, Action::CallTool { .. } | Action::Unknown) => "response".to_owned(),
+        (
+            None,
+            Action::CallTool { .. }
+            | Action::Resource { .. }
+            | Action::Prompt { .. }
+            | Action::Unknown,
+        ) => "response".to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From files to the model: what the files say about each other. Every problem of every file is
 //! reported in one run; a set is made only if there is none.
 
+mod items;
 mod places;
 mod rules;
 mod servers;
@@ -154,7 +155,8 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
     for ban in bans {
         lowering.check_reach(ban, &raw.servers);
     }
-    let guardrails = bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
+    let guardrails =
+        bans.iter().flat_map(|ban| lowering.guardrail(ban, &raw.servers, &server_names)).collect();
     let mut servers = HashMap::new();
     for (server, file_name) in &raw.servers {
         let server = lowering.server(server, file_name);

@@ -1,15 +1,14 @@
 //! Grants and bans.
 
 use super::Lowering;
-use crate::diagnostics::{Code, Diagnostic, Place as FilePlace, did_you_mean};
-use crate::policy::limits::Limit;
+use super::items::Named;
+use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
 use crate::policy::model::{
-    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
-    Server, ToolId,
+    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, Items, People, PromptId,
+    ResourceId, Rule, RuleId, Server, Target, ToolId,
 };
 use crate::policy::names::ANYONE;
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
-use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn rule(&mut self, name: Text<'_>) -> RuleId {
@@ -29,22 +28,6 @@ impl Lowering<'_> {
             return People::AnyoneSignedIn;
         }
         People::Groups(self.group_set(names))
-    }
-
-    fn tools(&mut self, server: &Server, names: &[Text<'_>]) -> Vec<ToolId> {
-        let mut tools = Vec::new();
-        for name in names {
-            if let Some((id, _)) = server.tool(name.value) {
-                tools.push(id);
-            } else {
-                let candidates: Vec<_> =
-                    server.tools.iter().map(|tool| tool.name.to_string()).collect();
-                let file = "the server's `tools`";
-                self.unknown(Code::UnknownTool, *name, "tool", file, &candidates);
-            }
-        }
-        tools.sort_unstable();
-        tools
     }
 
     /// The environments of a rule: each one of the server's own.
@@ -70,7 +53,12 @@ impl Lowering<'_> {
         self.report(Diagnostic::error(Code::IncompleteGrant, place, message).help(help.to_owned()));
     }
 
-    pub(super) fn grant(&mut self, raw: &RawGrant<'_>, server: &Server) -> Option<Grant> {
+    pub(super) fn grant(
+        &mut self,
+        raw: &RawGrant<'_>,
+        server: &Server,
+        named: &Named<'_>,
+    ) -> Option<Grant> {
         let rule = self.rule(raw.name);
         let who = match (&raw.people, &raw.services) {
             (Some(people), None) => {
@@ -120,59 +108,59 @@ impl Lowering<'_> {
             }
             server.environments.iter().map(|environment| environment.id).collect()
         };
-        if raw.call.is_empty() {
-            self.incomplete(raw.name.place, "a grant says what", "add `call`, with tools");
+        if raw.verbs.is_empty() {
+            let help = "add `call` with tools, `read` with resources, or `prompt` with prompts";
+            self.incomplete(raw.name.place, "a grant says what", help);
         }
-        let call = self.tools(server, &raw.call);
+        let items = self.verbs(&raw.verbs, named);
         let who = who?;
         if matches!(who, GrantWho::Services(_)) {
-            self.service_reach(raw, server);
+            self.service_reach(raw, &items, server);
         }
-        for tool in call.iter().filter_map(|id| server.tools.get(id.index())) {
+        if let Some(limit) = raw.limits.first()
+            && !(raw.verbs.read.is_empty() && raw.verbs.prompt.is_empty())
+        {
+            let message = "limits hold for the arguments of tools, and this grant names more";
+            self.incomplete(limit.place, message, "write a grant for what else it names");
+        }
+        for tool in items.call.iter().filter_map(|id| server.tools.get(id.index())) {
             if let Some(accepts) = &tool.accepts {
                 self.limits_within(&raw.limits, &tool.name, accepts.iter().map(|name| &**name));
             }
         }
         let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
-        Some(Grant { rule, who, environments, call, limits, last_day: raw.last_day })
-    }
-
-    /// A limit on an argument that the tool does not take would hold for nothing, and the argument
-    /// that was meant would have none.
-    pub(super) fn limits_within<'a>(
-        &mut self,
-        limits: &[Spanned<Limit>],
-        tool: &str,
-        accepts: impl Iterator<Item = &'a str>,
-    ) {
-        let accepts: Vec<_> = accepts.map(str::to_owned).collect();
-        for limit in limits {
-            let argument = limit.pointer.argument();
-            if !accepts.iter().any(|known| known == argument) {
-                let message = format!("`{tool}` does not accept `{argument}`");
-                let near = did_you_mean(argument, accepts.iter().map(String::as_str));
-                let help = match near {
-                    Some(near) => format!("did you mean `/{near}`?"),
-                    None => "correct the pointer, or add the argument to `accepts`".to_owned(),
-                };
-                self.report(Diagnostic::error(Code::LimitOutside, limit.place, message).help(help));
-            }
-        }
+        Some(Grant { rule, who, environments, items, limits, last_day: raw.last_day })
     }
 
     /// ⚠ Without a person there is nobody to ask: services read, and nothing delicate.
-    fn service_reach(&mut self, raw: &RawGrant<'_>, server: &Server) {
-        for name in &raw.call {
-            let Some((_, tool)) = server.tool(name.value) else {
+    fn service_reach(&mut self, raw: &RawGrant<'_>, items: &Items, server: &Server) {
+        let Items { call, read, prompt } = items;
+        let tool = |id: &ToolId| {
+            let tool = server.tools.get(id.index())?;
+            Some((Target::tool((*id, tool)), tool.name.to_string()))
+        };
+        let resource = |id: &ResourceId| {
+            let resource = server.resources.get(id.index())?;
+            Some((Target::resource((*id, resource)), resource.pattern.to_string()))
+        };
+        let named = |id: &PromptId| {
+            let prompt = server.prompts.get(id.index())?;
+            Some((Target::prompt((*id, prompt)), prompt.name.to_string()))
+        };
+        let tools = call.iter().filter_map(tool);
+        let resources = read.iter().filter_map(resource);
+        let all = tools.chain(resources).chain(prompt.iter().filter_map(named));
+        for (target, name) in all.collect::<Vec<_>>() {
+            if target.is_plain_read() && target.approval.is_none() {
                 continue;
-            };
-            if !tool.is_plain_read() || tool.approval.is_some() {
-                let message = format!("a service may not be granted `{}`", name.value);
-                self.report(Diagnostic::error(Code::ServiceReach, name.place, message).help(
-                    "services get reads that are neither sensitive nor external nor under approval"
-                        .to_owned(),
-                ));
             }
+            // The name itself, or the set that it came with.
+            let own = raw.verbs.names().find(|text| text.value == name);
+            let place = own.map_or(raw.name.place, |text| text.place);
+            let message = format!("a service may not be granted `{name}`");
+            self.report(Diagnostic::error(Code::ServiceReach, place, message).help(
+                "services get reads that are neither sensitive nor external nor under approval",
+            ));
         }
     }
 
@@ -195,11 +183,42 @@ impl Lowering<'_> {
         }
     }
 
+    /// A ban of the guardrails. One that names tools, resources or prompts is one ban a server,
+    /// since each has its own.
+    pub(super) fn guardrail(
+        &mut self,
+        raw: &RawBan<'_>,
+        servers: &[(RawServer<'_>, &str)],
+        server_names: &[&str],
+    ) -> Vec<Ban> {
+        let Some(ban) = self.ban(raw, None, server_names) else { return Vec::new() };
+        let (false, Some(names)) = (raw.verbs.is_empty(), &raw.servers) else {
+            if let Some(name) = raw.verbs.names().next() {
+                let message = "a guardrail that names tools, resources or prompts names servers";
+                self.report(
+                    Diagnostic::error(Code::IncompleteBan, name.place, message)
+                        .help("add `servers`: each has its own tools"),
+                );
+            }
+            return vec![ban];
+        };
+        let mut bans = Vec::new();
+        for name in names {
+            let found = servers.iter().find(|(server, _)| server.name.value == name.value);
+            let Some((server, _)) = found else { continue };
+            let mut one = ban.clone();
+            one.servers = Some(vec![name.value.into()]);
+            one.what.items = self.verbs(&raw.verbs, &Named::new(server));
+            bans.push(one);
+        }
+        bans
+    }
+
     /// A ban of a server's file, or of the guardrails (`server` is `None`).
     pub(super) fn ban(
         &mut self,
         raw: &RawBan<'_>,
-        server: Option<&Server>,
+        server: Option<(&Server, &Named<'_>)>,
         server_names: &[&str],
     ) -> Option<Ban> {
         let rule = self.rule(raw.name);
@@ -222,7 +241,7 @@ impl Lowering<'_> {
         let who = (people.is_some() || services.is_some()).then_some(BanWho { people, services });
         let via = raw.via.as_ref().map(|via| self.via(via));
         let environments = raw.environments.as_ref().map(|names| match server {
-            Some(server) => self.rule_environments(server, names),
+            Some((server, _)) => self.rule_environments(server, names),
             None => names.iter().filter_map(|name| self.environment(*name)).collect(),
         });
         for name in raw.servers.iter().flatten() {
@@ -233,20 +252,19 @@ impl Lowering<'_> {
         }
         let servers =
             raw.servers.as_ref().map(|names| names.iter().map(|name| name.value.into()).collect());
-        let call = server.map(|server| self.tools(server, &raw.call)).unwrap_or_default();
+        let items = server.map(|(_, named)| self.verbs(&raw.verbs, named)).unwrap_or_default();
         let what = BanWhat {
             everything: raw.everything,
-            call,
+            items,
             effects: raw.effects.clone(),
             traits: raw.traits.clone(),
         };
-        let BanWhat { everything, call: _, effects, traits } = &what;
-        if !everything && raw.call.is_empty() && effects.is_empty() && traits.is_empty() {
+        let BanWhat { everything, items: _, effects, traits } = &what;
+        if !everything && raw.verbs.is_empty() && effects.is_empty() && traits.is_empty() {
             let message = "a ban names what it bans";
-            self.report(
-                Diagnostic::error(Code::IncompleteBan, raw.name.place, message)
-                    .help("add `call`, `effects` or `traits`, or `everything: true`"),
-            );
+            self.report(Diagnostic::error(Code::IncompleteBan, raw.name.place, message).help(
+                "add `call`, `read`, `prompt`, `effects` or `traits`, or `everything: true`",
+            ));
             return None;
         }
         Some(Ban { rule, who, via, environments, servers, what })

@@ -1,22 +1,31 @@
-//! A server's environments and tools.
+//! A server and its environments.
 
 use std::net::IpAddr;
 
 use url::Host;
 
 use super::Lowering;
+use super::items::Named;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Approver, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool, ToolId,
-    Upstream,
+    EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
 };
-use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool, Text};
+use crate::policy::raw::{RawServer, RawServerEnvironment};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
-        let RawServer { name, environments, tools, grants, bans, tools_digest } = raw;
+        let RawServer {
+            name,
+            environments,
+            tools: _,
+            resources: _,
+            prompts: _,
+            grants,
+            bans,
+            tools_digest,
+        } = raw;
         if name.value != file_name {
             let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
             self.report(
@@ -29,6 +38,8 @@ impl Lowering<'_> {
             environments: Vec::new(),
             tools: Vec::new(),
             tools_by_name: std::collections::HashMap::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
             grants: Vec::new(),
             bans: Vec::new(),
         };
@@ -37,20 +48,14 @@ impl Lowering<'_> {
             let lowered = self.server_environment(name.value, environment, tools_digest, bare);
             server.environments.extend(lowered);
         }
-        for tool in tools {
-            let Ok(index) = u32::try_from(server.tools.len()) else {
-                break;
-            };
-            let lowered = self.tool(tool);
-            server.tools_by_name.insert(lowered.name.clone(), ToolId(index));
-            server.tools.push(lowered);
-        }
+        self.items(raw, &mut server);
+        let named = Named::new(raw);
         for grant in grants {
-            let lowered = self.grant(grant, &server);
+            let lowered = self.grant(grant, &server, &named);
             server.grants.extend(lowered);
         }
         for ban in bans {
-            let lowered = self.ban(ban, Some(&server), &[]);
+            let lowered = self.ban(ban, Some((&server, &named)), &[]);
             server.bans.extend(lowered);
         }
         server
@@ -174,27 +179,6 @@ impl Lowering<'_> {
             port,
             path: url.path().into(),
         })
-    }
-
-    fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
-        let RawTool { name, effect, traits, approval, minutes_saved, limits, accepts } = raw;
-        if let Some(accepts) = accepts {
-            self.limits_within(limits, name.value, accepts.iter().map(|text| text.value));
-        }
-        let accepted = |names: &Vec<Text<'_>>| names.iter().map(|name| name.value.into()).collect();
-        Tool {
-            name: name.value.into(),
-            effect: *effect,
-            traits: traits.clone(),
-            approval: approval.as_ref().map(|approval| match approval {
-                RawApprover::Caller => Approver::Caller,
-                RawApprover::AnotherPerson => Approver::AnotherPerson,
-                RawApprover::Groups(names) => Approver::Groups(self.group_set(names)),
-            }),
-            minutes_saved: *minutes_saved,
-            limits: limits.iter().map(|limit| limit.value.clone()).collect(),
-            accepts: accepts.as_ref().map(accepted),
-        }
     }
 }
 

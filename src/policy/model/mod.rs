@@ -1,5 +1,7 @@
 //! What policies mean: valid by construction, ready to decide on.
 
+mod items;
+mod rules;
 mod set;
 
 use std::collections::HashMap;
@@ -9,8 +11,13 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use super::digest::Digest;
-use super::limits::Limit;
-use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
+use super::uri;
+use crate::identity::{GroupId, Workload, WorkloadPattern};
+
+pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
+pub use self::rules::{
+    Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
+};
 
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {$(
@@ -37,6 +44,10 @@ ids! {
     ReviewId,
     /// A tool of one server.
     ToolId,
+    /// A resource, or pattern of resources, of one server.
+    ResourceId,
+    /// A prompt of one server.
+    PromptId,
     /// A grant, ban, surface or service; leads to its file and line.
     RuleId,
 }
@@ -136,6 +147,8 @@ pub struct Server {
     pub environments: Vec<ServerEnvironment>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) tools_by_name: HashMap<Box<str>, ToolId>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) prompts: Vec<Prompt>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
 }
@@ -184,159 +197,6 @@ pub struct Upstream {
     pub port: u16,
     /// The path of the MCP endpoint there.
     pub path: Box<str>,
-}
-
-/// A tool.
-#[derive(Clone, Debug)]
-pub struct Tool {
-    /// Its name.
-    pub name: Box<str>,
-    /// What calling it does.
-    pub effect: Effect,
-    /// What else the review found.
-    pub traits: Vec<Trait>,
-    /// Who must agree to each call.
-    pub approval: Option<Approver>,
-    /// Minutes that one call saves a person, by the owner's estimate.
-    pub minutes_saved: u32,
-    /// What its arguments must be, whoever calls.
-    pub limits: Vec<Limit>,
-    /// The only arguments it takes; `None` if any are taken.
-    pub accepts: Option<Vec<Box<str>>>,
-}
-
-/// What calling a tool does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// Looks.
-    Read,
-    /// Changes something that can be changed back.
-    Write,
-    /// Changes something that cannot.
-    Destructive,
-}
-
-/// What else a review found about a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trait {
-    /// Touches data that not every colleague may see.
-    Sensitive,
-    /// Reaches beyond the company.
-    External,
-    /// Costs noticeable money.
-    Costly,
-}
-
-/// Who must agree to a call, weakest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Approver {
-    /// The caller confirms.
-    Caller,
-    /// Somebody else.
-    AnotherPerson,
-    /// Somebody else, from one of these groups.
-    Groups(GroupSet),
-}
-
-/// People, by group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum People {
-    /// Everyone with a valid token.
-    AnyoneSignedIn,
-    /// Members of any of these groups.
-    Groups(GroupSet),
-}
-
-/// Places that people come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// In a grant: every surface with a verified workload. In a ban: every surface.
-    AnySurface,
-    /// These.
-    Places(Vec<ViaPlace>),
-}
-
-/// A surface, or one channel of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ViaPlace {
-    /// The surface.
-    pub surface: PlaceId,
-    /// The channel; without one, the whole surface.
-    pub channel: Option<ChannelId>,
-}
-
-/// Lets somebody do something. Verbs add up; everything else narrows.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// Its name and place.
-    pub rule: RuleId,
-    /// Whom.
-    pub who: GrantWho,
-    /// In which environments.
-    pub environments: Vec<EnvironmentId>,
-    /// Which tools, sorted.
-    pub call: Vec<ToolId>,
-    /// What the arguments of every call under it must be.
-    pub limits: Vec<Limit>,
-    /// The last UTC day on which it holds.
-    pub last_day: Option<Date>,
-}
-
-/// Whom a grant is for.
-#[derive(Clone, Debug)]
-pub enum GrantWho {
-    /// People, and where they come from.
-    People(People, Via),
-    /// Services, without a person.
-    Services(Vec<PlaceId>),
-}
-
-/// Takes something away, whatever grants say. What is unknown matches.
-#[derive(Clone, Debug)]
-pub struct Ban {
-    /// Its name and place.
-    pub rule: RuleId,
-    /// From whom; without it, from everybody.
-    pub who: Option<BanWho>,
-    /// Where; without it, everywhere.
-    pub via: Option<Via>,
-    /// In which environments; without it, in all.
-    pub environments: Option<Vec<EnvironmentId>>,
-    /// On which servers; without it, on all that the ban is about.
-    pub servers: Option<Vec<Box<str>>>,
-    /// What.
-    pub what: BanWhat,
-}
-
-/// From whom a ban takes away. The two add up.
-#[derive(Clone, Debug)]
-pub struct BanWho {
-    /// People.
-    pub people: Option<People>,
-    /// Services.
-    pub services: Option<BannedServices>,
-}
-
-/// The services of a ban.
-#[derive(Clone, Debug)]
-pub enum BannedServices {
-    /// Every service.
-    Any,
-    /// These.
-    Only(Vec<PlaceId>),
-}
-
-/// What a ban takes away. All of these add up.
-#[derive(Clone, Debug, Default)]
-pub struct BanWhat {
-    /// Everything, discovery included.
-    pub everything: bool,
-    /// These tools.
-    pub call: Vec<ToolId>,
-    /// Tools of these effects.
-    pub effects: Vec<Effect>,
-    /// Tools with any of these traits.
-    pub traits: Vec<Trait>,
 }
 
 /// Where a rule, surface or service stands.
@@ -411,6 +271,35 @@ impl Server {
         &self.tools
     }
 
+    /// The resource, or pattern of resources, that a URI names. An odd URI names none.
+    #[must_use]
+    pub fn resource(&self, uri: &str) -> Option<(ResourceId, &Resource)> {
+        uri::check(uri).ok()?;
+        let named = self.resources.iter().position(|resource| resource.pattern.matches(uri));
+        let id = ResourceId(u32::try_from(named?).ok()?);
+        Some((id, self.resources.get(id.index())?))
+    }
+
+    /// The prompt of that name.
+    #[must_use]
+    pub fn prompt(&self, name: &str) -> Option<(PromptId, &Prompt)> {
+        let named = self.prompts.iter().position(|prompt| *prompt.name == *name);
+        let id = PromptId(u32::try_from(named?).ok()?);
+        Some((id, self.prompts.get(id.index())?))
+    }
+
+    /// The resources, in the order of the file.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The prompts, in the order of the file.
+    #[must_use]
+    pub fn prompts(&self) -> &[Prompt] {
+        &self.prompts
+    }
+
     /// The grants, in the order of the file.
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
@@ -424,18 +313,6 @@ impl Server {
     }
 }
 
-// === impl Tool ===
-
-impl Tool {
-    /// Whether a service may be granted it: a read that is neither sensitive nor external.
-    #[must_use]
-    pub fn is_plain_read(&self) -> bool {
-        self.effect == Effect::Read
-            && !self.traits.contains(&Trait::Sensitive)
-            && !self.traits.contains(&Trait::External)
-    }
-}
-
 // === impl Upstream ===
 
 impl fmt::Display for Upstream {
@@ -443,18 +320,4 @@ impl fmt::Display for Upstream {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.path)
     }
-}
-
-// === impl Effect, Trait ===
-
-impl Effect {
-    /// Every effect, by its name in policies.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("read", Self::Read), ("write", Self::Write), ("destructive", Self::Destructive)];
-}
-
-impl Trait {
-    /// Every trait, by its name in policies.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("sensitive", Self::Sensitive), ("external", Self::External), ("costly", Self::Costly)];
 }

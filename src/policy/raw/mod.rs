@@ -1,6 +1,7 @@
 //! Policy files as they are written: one struct per mapping, every value with its place. Nothing
 //! here looks at another file.
 
+mod items;
 mod limits;
 mod places;
 mod rules;
@@ -31,6 +32,8 @@ pub(super) struct RawServer<'n> {
     pub(super) name: Text<'n>,
     pub(super) environments: Vec<RawServerEnvironment<'n>>,
     pub(super) tools: Vec<RawTool<'n>>,
+    pub(super) resources: Vec<RawItem<'n>>,
+    pub(super) prompts: Vec<RawItem<'n>>,
     pub(super) grants: Vec<RawGrant<'n>>,
     pub(super) bans: Vec<RawBan<'n>>,
     pub(super) tools_digest: Digest,
@@ -43,10 +46,16 @@ pub(super) struct RawServerEnvironment<'n> {
     pub(super) reviews: Vec<Text<'n>>,
 }
 
-pub(super) struct RawTool<'n> {
+/// A resource or prompt, and what a tool has in common with them.
+pub(super) struct RawItem<'n> {
     pub(super) name: Text<'n>,
     pub(super) effect: Effect,
     pub(super) traits: Vec<Trait>,
+    pub(super) sets: Vec<Text<'n>>,
+}
+
+pub(super) struct RawTool<'n> {
+    pub(super) item: RawItem<'n>,
     pub(super) approval: Option<RawApprover<'n>>,
     pub(super) minutes_saved: u32,
     pub(super) limits: Vec<Spanned<Limit>>,
@@ -66,9 +75,27 @@ pub(super) struct RawGrant<'n> {
     pub(super) services: Option<Spanned<Vec<Text<'n>>>>,
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
-    pub(super) call: Vec<Text<'n>>,
+    pub(super) verbs: RawVerbs<'n>,
     pub(super) limits: Vec<Spanned<Limit>>,
     pub(super) last_day: Option<Date>,
+}
+
+/// What a rule names, by verb.
+pub(super) struct RawVerbs<'n> {
+    pub(super) call: Vec<Text<'n>>,
+    pub(super) read: Vec<Text<'n>>,
+    pub(super) prompt: Vec<Text<'n>>,
+}
+
+impl<'n> RawVerbs<'n> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &Text<'n>> {
+        let Self { call, read, prompt } = self;
+        call.iter().chain(read).chain(prompt)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names().next().is_none()
+    }
 }
 
 pub(super) enum RawVia<'n> {
@@ -84,7 +111,7 @@ pub(super) struct RawBan<'n> {
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) servers: Option<Vec<Text<'n>>>,
     pub(super) everything: bool,
-    pub(super) call: Vec<Text<'n>>,
+    pub(super) verbs: RawVerbs<'n>,
     pub(super) effects: Vec<Effect>,
     pub(super) traits: Vec<Trait>,
 }

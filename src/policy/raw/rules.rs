@@ -1,7 +1,7 @@
 //! Grants and bans, as they are written.
 
 use super::limits::limits;
-use super::{RawBan, RawBannedServices, RawGrant, RawVia, Text, optional_list, words};
+use super::{RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, optional_list, words};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::model::{Effect, Trait};
 use crate::yaml::{Fields, Keys, Kind, Node, Reader, Spanned};
@@ -14,13 +14,19 @@ fn via<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<RawVia
     })
 }
 
+fn verbs<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> RawVerbs<'n> {
+    let mut verb =
+        |key| optional_list(reader, fields, key).map(|list| list.value).unwrap_or_default();
+    RawVerbs { call: verb("call"), read: verb("read"), prompt: verb("prompt") }
+}
+
 pub(super) fn grant<'n>(
     reader: &mut Reader<'_>,
     name: Text<'n>,
     node: &'n Node,
 ) -> Option<RawGrant<'n>> {
     const KEYS: Keys = Keys {
-        known: &["people", "services", "via", "in", "call", "limits", "last_day"],
+        known: &["people", "services", "via", "in", "call", "read", "prompt", "limits", "last_day"],
         later: &["users", "ticket", "also_in", "except", "until", "read", "prompt", "scopes"],
     };
     let fields = reader.fields(node, KEYS)?;
@@ -30,7 +36,7 @@ pub(super) fn grant<'n>(
         services: optional_list(reader, fields, "services"),
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
-        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        verbs: verbs(reader, fields),
         limits: limits(reader, fields),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
@@ -38,13 +44,36 @@ pub(super) fn grant<'n>(
 }
 
 pub(super) const SERVER_BAN: Keys = Keys {
-    known: &["people", "services", "via", "in", "call", "effects", "traits", "everything"],
-    later: &["users", "read", "prompt", "until", "trial_until", "servers"],
+    known: &[
+        "people",
+        "services",
+        "via",
+        "in",
+        "call",
+        "read",
+        "prompt",
+        "effects",
+        "traits",
+        "everything",
+    ],
+    later: &["users", "until", "trial_until"],
 };
 
 pub(super) const GUARDRAIL_BAN: Keys = Keys {
-    known: &["people", "services", "via", "in", "servers", "effects", "traits", "everything"],
-    later: &["users", "call", "read", "prompt", "until", "trial_until"],
+    known: &[
+        "people",
+        "services",
+        "via",
+        "in",
+        "servers",
+        "call",
+        "read",
+        "prompt",
+        "effects",
+        "traits",
+        "everything",
+    ],
+    later: &["users", "until", "trial_until"],
 };
 
 pub(super) fn ban<'n>(
@@ -77,7 +106,7 @@ pub(super) fn ban<'n>(
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         servers: optional_list(reader, fields, "servers").map(|list| list.value),
         everything: everything.is_some_and(|everything| everything.value),
-        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        verbs: verbs(reader, fields),
         effects: words(reader, fields.get("effects"), &Effect::ALL),
         traits: words(reader, fields.get("traits"), &Trait::ALL),
     })

@@ -2,16 +2,12 @@
 
 use url::Url;
 
-use super::limits::limits;
+use super::items::{item, tool};
 use super::rules::{SERVER_BAN, ban, grant};
-use super::{
-    RawApprover, RawServer, RawServerEnvironment, RawTool, Text, entries, named, not_empty, texts,
-    version, word, words,
-};
+use super::{RawServer, RawServerEnvironment, Text, entries, named, texts, version};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
 use crate::policy::digest;
-use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Keys, Kind, Node, Reader};
 
@@ -20,10 +16,18 @@ pub(in crate::policy) fn server<'n>(
     root: &'n Node,
 ) -> Option<RawServer<'n>> {
     const KEYS: Keys = Keys {
-        known: &["toolgate", "server", "about", "environments", "tools", "grants", "bans"],
-        later: &[
+        known: &[
+            "toolgate",
+            "server",
+            "about",
+            "environments",
+            "tools",
             "resources",
             "prompts",
+            "grants",
+            "bans",
+        ],
+        later: &[
             "discovery",
             "lists",
             "refusal",
@@ -55,8 +59,11 @@ pub(in crate::policy) fn server<'n>(
     let environments =
         entries(reader, environments, ("an environment's name", names::plain), server_environment);
     let tools = reader.required(fields, "tools", "list what the reviews covered");
-    let tools_digest = digest::of_tools(tools, None, None);
+    let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
+    let tools_digest = digest::of_tools(tools, resources, prompts);
     let tools = entries(reader, tools, ("a tool's name", names::tool), tool);
+    let resources = entries(reader, resources, ("a resource's URI", names::uri), item);
+    let prompts = entries(reader, prompts, ("a prompt's name", names::tool), item);
     let grants = entries(reader, fields.get("grants"), ("a grant's name", names::plain), grant);
     let bans = entries(
         reader,
@@ -64,7 +71,16 @@ pub(in crate::policy) fn server<'n>(
         ("a ban's name", names::plain),
         |reader, name, node| ban(reader, name, node, SERVER_BAN),
     );
-    Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest })
+    Some(RawServer {
+        name: name?,
+        environments,
+        tools,
+        resources,
+        prompts,
+        grants,
+        bans,
+        tools_digest,
+    })
 }
 
 /// What people should know about a server. It decides nothing, but a typo is still a typo.
@@ -102,44 +118,4 @@ fn server_environment<'n>(
         .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
     let reviews = texts(reader, fields.get("reviews"));
     Some(RawServerEnvironment { name, upstream: upstream?, upstream_identity, reviews })
-}
-
-fn tool<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<RawTool<'n>> {
-    const KEYS: Keys = Keys {
-        known: &["effect", "traits", "minutes_saved", "approval", "limits", "accepts"],
-        later: &["sets", "pin", "log_args"],
-    };
-    let fields = reader.fields(node, KEYS)?;
-    let effect = reader
-        .required(fields, "effect", "say `effect: read`, `write` or `destructive`")
-        .and_then(|node| reader.text(node))
-        .and_then(|text| word(reader, text, &Effect::ALL));
-    let traits = words(reader, fields.get("traits"), &Trait::ALL);
-    let minutes_saved = fields
-        .get("minutes_saved")
-        .and_then(|node| reader.integer(node, 0..=100_000))
-        .map_or(Some(0), |minutes| u32::try_from(minutes.value).ok());
-    let approval = match fields.get("approval") {
-        None => None,
-        Some(node) if matches!(node.kind, Kind::Sequence(_)) => {
-            Some(RawApprover::Groups(not_empty(reader, node)?))
-        }
-        Some(node) => {
-            let text = reader.text(node)?;
-            let another = word(reader, text, &[("caller", false), ("another-person", true)])?;
-            Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
-        }
-    };
-    let limits = limits(reader, fields);
-    // An empty list says something here: no argument at all.
-    let accepts = fields.get("accepts").map(|node| reader.texts(node));
-    Some(RawTool {
-        name,
-        effect: effect?,
-        traits,
-        approval,
-        minutes_saved: minutes_saved?,
-        limits,
-        accepts,
-    })
 }
