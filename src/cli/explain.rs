@@ -28,7 +28,8 @@ pub(super) struct Args {
     /// Where the person works: a surface, or `SURFACE/CHANNEL`
     #[arg(long, value_name = "SURFACE")]
     via: Option<String>,
-    /// Who asks; without this and `--groups`, nobody is signed in
+    /// Who asks, as `ISSUER:SUBJECT` or by any name; without this and `--groups`, nobody is
+    /// signed in
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The person's groups, by their names in groups.yaml
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// The token does not say which groups the person is in
     #[arg(long, conflicts_with = "groups")]
     groups_unknown: bool,
+    /// The OAuth client of the person's token [default: the surface's first]
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
     /// A service asks, without a person
     #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown"])]
     service: Option<String>,
@@ -74,6 +78,7 @@ pub(super) fn run(args: &Args) -> Exit {
             names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect()
         }),
         groups_unknown: args.groups_unknown,
+        client: args.client.as_deref(),
         args: &args.arguments,
         at: args.at.unwrap_or_else(Timestamp::now),
     };

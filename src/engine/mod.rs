@@ -205,7 +205,8 @@ fn reviews<T: Trace>(
     if missing { Err((Reason::Review, None)) } else { Ok(()) }
 }
 
-/// The caller must speak from a declared place that reaches the environment.
+/// The caller must speak from a declared place that reaches the environment, with a token that
+/// was issued to be used there.
 fn surface<T: Trace>(
     environment: &ServerEnvironment,
     c: &Circumstances<'_>,
@@ -218,7 +219,9 @@ fn surface<T: Trace>(
         channel: c.channel,
         reaches,
     });
-    if reaches { Ok(()) } else { Err((Reason::Surface, None)) }
+    let client = c.client_is_accepted();
+    trace.record(Step::Client { accepted: client });
+    if reaches && client { Ok(()) } else { Err((Reason::Surface, None)) }
 }
 
 /// Opening a session and looking around: no ban on everything, and one live grant.

@@ -8,6 +8,7 @@ const FILES: &[(&str, &str)] = &[
     ("surfaces.yaml", "toolgate: 1
 surfaces:
   chat: { workloads: [spiffe://td/chat], reaches: [prod] }
+  web: { workloads: [spiffe://td/web], reaches: [prod], clients: [web-app, alice-app] }
   ide: { workloads: [spiffe://td/ide/*], reaches: [prod, dev] }
   bot: { workloads: [spiffe://td/bot], reaches: [prod], channels: { help: [C1, C2], other: [C3] } }
   laptop: { workloads: none, reaches: [dev] }
@@ -53,6 +54,10 @@ prompts:
   ask: { effect: read }
   tell: { effect: read, traits: [sensitive] }
 grants:
+  narrowed: { people: [ads], also_in: [infra, stewards], except: [contractors], via: [web], in: [prod], call: [look] }
+  nearly-all: { people: [anyone-signed-in], except: [contractors], via: [web], in: [prod], call: [spare] }
+  by-name: { users: ['corp:alice', 'other:bob'], via: [web], in: [prod], call: [wipe], last_day: 2026-12-31, ticket: T-1 }
+  until-noon: { people: [stewards], via: [bot], in: [prod], call: [look], until: 2026-11-20T13:00:00+01:00 }
   browsers: { people: [infra], via: [ide], in: [prod], call: [browse] }
   readers: { people: [ads, contractors, infra], via: [chat], in: [prod], read: ['db://w/tables/*', 'db://w/one', browse], prompt: [ask, tell] }
   nightly-reads: { services: [night], in: [prod], read: ['db://w/tables/*'], prompt: [ask] }
@@ -64,6 +69,8 @@ grants:
 bans:
   contractors-secret: { people: [contractors], call: [secret] }
   not-from-other: { via: [bot/other], call: [secret] }
+  not-eve: { users: ['corp:eve', 'corp:alice'], people: [contractors], call: [browse-1] }
+  before-noon: { people: [stewards], call: [browse-2], until: 2026-11-20T12:00:00Z }
   ads-tell: { people: [ads], prompt: [tell] }
 "),
     ("servers/killed.yaml", "toolgate: 1
@@ -108,20 +115,23 @@ fn set() -> PolicySet {
 }
 
 /// Who asks, in short: `ads,infra@chat`, `?@chat` (groups unknown), `@chat` (no groups),
-/// `-@night` (no user), `ads@bot/C1` (with a channel).
+/// `-@night` (no user), `ads@bot/C1` (with a channel), `bob:ads@chat` (not alice), `app/ads@web`
+/// (with another client than `web-app`).
 fn caller<'w>(set: &PolicySet, who: &'w str) -> (Caller, Option<&'w str>) {
     let (groups, place) = who.split_once('@').unwrap();
+    let (client, groups) = groups.split_once('/').unwrap_or(("web-app", groups));
+    let (name, groups) = groups.split_once(':').unwrap_or(("alice", groups));
     let (place, channel) = match place.split_once('/') {
         Some((place, channel)) => (place, Some(channel)),
         None => (place, None),
     };
     let user = |groups| User {
         issuer: "corp".into(),
-        subject: "alice".into(),
+        subject: name.into(),
         groups,
         email: None,
         preferred_username: None,
-        client: None,
+        client: (!client.is_empty()).then(|| client.into()),
     };
     let user = match groups {
         "-" => None,
@@ -203,12 +213,38 @@ fn decides_as_the_language_says() {
         ("ads@bot/C9", "presto/secret", Some((NoGrant, Server))),
         // A channel from a place without channels is not believed.
         ("ads@chat/C3", "presto/secret", None),
+        // `also_in` and `except` narrow; unknown groups are in none and perhaps in all.
+        ("ads,infra@web", "presto/look", None),
+        ("ads,stewards@web", "presto/look", None),
+        ("ads@web", "presto/look", Some((NoGrant, Item))),
+        ("infra@web", "presto/look", Some((NoGrant, Item))),
+        ("ads,infra,contractors@web", "presto/look", Some((NoGrant, Item))),
+        ("?@web", "presto/look", Some((NoGrant, Item))),
+        ("@web", "presto/spare", None),
+        ("contractors@web", "presto/spare", Some((NoGrant, Item))),
+        ("?@web", "presto/spare", Some((NoGrant, Item))),
+        // Named users: issuer and subject, whatever their groups.
+        ("@web", "presto/wipe", None),
+        ("?@web", "presto/wipe", Some((Banned, Item))),
+        ("contractors@web", "presto/wipe", Some((Banned, Item))),
+        ("bob:@web", "presto/wipe", Some((NoGrant, Item))),
+        ("@chat", "presto/wipe", Some((NoGrant, Server))),
+        ("infra@ide", "presto/browse-1", Some((Banned, Item))),
+        ("bob:infra@ide", "presto/browse-1", None),
+        ("bob:infra,contractors@ide", "presto/browse-1", Some((Banned, Item))),
+        ("bob:?@ide", "presto/browse-1", Some((Banned, Server))),
+        ("-@night", "presto/browse-1", Some((NoGrant, Item))),
+        // `clients`: a token for another one, or for none, is from elsewhere.
+        ("evil-app/@web", "presto/spare", Some((Surface, Server))),
+        ("/@web", "presto/spare", Some((Surface, Server))),
+        ("alice-app/@web", "presto/spare", None),
+        ("evil-app/ads@chat", "presto/look", None),
         // A set is the tools that carry it; a verb names its own kind only.
-        ("infra@ide", "presto/browse-1", None),
+        ("bob:infra@ide", "presto/browse-1", None),
         ("infra@ide", "presto/browse-2", None),
         ("infra@ide", "presto/browse", Some((NotListed, Item))),
         ("infra@ide", "presto/db://w/secret/a", Some((NoGrant, Item))),
-        ("infra@chat", "presto/browse-1", Some((NoGrant, Item))),
+        ("bob:infra@chat", "presto/browse-1", Some((NoGrant, Item))),
         ("infra@chat", "presto/db://w/secret/a", None),
         // Resources and prompts: their own verbs, the same bans, services and places.
         ("ads@chat", "presto/db://w/tables/a", None),
@@ -299,6 +335,13 @@ fn time_is_whole_utc_days() {
     // A grant ends after its last day.
     assert_eq!(reason("presto/wipe", "2026-11-30T23:59:59Z"), None);
     assert_eq!(reason("presto/wipe", "2026-12-01T00:00:00Z"), Some(Reason::NoGrant));
+    // `until` is an instant, and not part of it.
+    let bot = |now: &str| ask(&set, "stewards@bot/C1", "presto/look", now).reason;
+    assert_eq!(bot("2026-11-20T11:59:59.999999999Z"), None);
+    assert_eq!(bot("2026-11-20T12:00:00Z"), Some(Reason::NoGrant));
+    let banned = |now: &str| ask(&set, "infra,stewards@ide", "presto/browse-2", now).reason;
+    assert_eq!(banned("2026-11-20T11:59:59.999999999Z"), Some(Reason::Banned));
+    assert_eq!(banned("2026-11-20T12:00:00Z"), None);
 }
 
 #[test]
@@ -306,7 +349,7 @@ fn a_decision_names_what_it_rests_on() {
     let set = set();
     let decision = ask(&set, "ads@bot/C2", "presto/secret", NOW);
     let rule = set.rule(decision.rule.unwrap()).unwrap();
-    assert_eq!((&*rule.name, rule.line), ("secrets", 26));
+    assert_eq!((&*rule.name, rule.line), ("secrets", 30));
     let place = set.place(decision.place.unwrap()).unwrap();
     assert_eq!(&*place.name, "bot");
     assert_eq!(&*place.channel(decision.channel.unwrap()).unwrap().name, "help");

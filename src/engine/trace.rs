@@ -38,6 +38,11 @@ pub enum Step<'s> {
         /// Whether the environment can be reached from there.
         reaches: bool,
     },
+    /// Whether the place takes tokens of the user's client.
+    Client {
+        /// It does, or takes any, or there is no token.
+        accepted: bool,
+    },
     /// A ban that was looked at.
     Ban {
         /// The ban.
@@ -85,6 +90,8 @@ pub struct Recorder {
     pub reviews: Vec<(NeededReview, Option<ReviewId>)>,
     /// Where the caller speaks from, and whether that reaches the environment.
     pub place: Option<(Option<PlaceId>, EnvironmentId, ChannelState, bool)>,
+    /// Whether the place takes tokens of the user's client.
+    pub client: Option<bool>,
     /// The bans that were looked at.
     pub bans: Vec<(RuleId, BanMisses)>,
     /// The grants that were looked at.
@@ -108,6 +115,7 @@ impl Trace for Recorder {
             Step::Place { place, environment, channel, reaches } => {
                 self.place = Some((place, environment, channel, reaches));
             }
+            Step::Client { accepted } => self.client = Some(accepted),
             Step::Ban { rule, misses } => self.bans.push((rule, misses)),
             Step::Grant { rule, misses } => self.grants.push((rule, misses)),
             Step::Breach { grant, breach } => self.breaches.push((grant, breach)),

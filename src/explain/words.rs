@@ -10,8 +10,8 @@ use crate::mcp::Action;
 use crate::policy::PolicySet;
 use crate::policy::limits::Limit;
 use crate::policy::model::{
-    Approver, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId, RuleId,
-    Server, Via,
+    Approver, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, PlaceKind, ReviewId,
+    RuleId, Server, Via,
 };
 
 pub(super) struct Words<'w> {
@@ -72,6 +72,7 @@ impl Words<'_> {
         let outcome = if reaches { Outcome::Ok } else { Outcome::Miss };
         let detail = format!("{} {verb} {environment}", place.name);
         let mut steps = vec![step(outcome, "surface", detail, self.origin(place.origin))];
+        steps.extend(self.client(place));
         let detail = match channel {
             ChannelState::NotUsed => return steps,
             ChannelState::Unknown => {
@@ -84,6 +85,17 @@ impl Words<'_> {
         };
         steps.push(step(Outcome::Ok, "channel", detail, None));
         steps
+    }
+
+    fn client(&self, place: &Place) -> Option<Step> {
+        let PlaceKind::Surface { clients: Some(clients), .. } = &place.kind else { return None };
+        let refused = self.trace.client == Some(false);
+        refused.then(|| {
+            let user = self.query.caller.user.as_ref();
+            let client = user.and_then(|user| user.client.as_deref()).unwrap_or("none");
+            let detail = format!("takes tokens of {}, has {client}", clients.join(" or "));
+            step(Outcome::Miss, "client", detail, self.origin(place.origin))
+        })
     }
 
     fn reviews(&self) -> Vec<Step> {
@@ -255,20 +267,37 @@ impl Words<'_> {
     }
 
     fn grant_misses(&self, grant: &Grant, misses: GrantMisses) -> Vec<String> {
-        let GrantMisses { who, via, environment, call: _, ended } = misses;
+        let GrantMisses { who, also_in, except, via, environment, call: _, ended } = misses;
         let mut words = Vec::new();
         if who {
             words.push(self.who(&grant.who));
         }
-        if let (true, GrantWho::People(_, needed)) = (via, &grant.who) {
+        if let GrantWho::People { also_in: Some(groups), .. } = &grant.who
+            && also_in
+        {
+            let needed = self.group_list(groups, " or ");
+            words.push(format!("also_in: needs {needed}, {}", self.has()));
+        }
+        if let GrantWho::People { except: Some(groups), .. } = &grant.who
+            && except
+        {
+            let left_out = self.group_list(groups, " and ");
+            words.push(format!("except: leaves out {left_out}, {}", self.has()));
+        }
+        if let (true, GrantWho::People { via: needed, .. } | GrantWho::Users(_, needed)) =
+            (via, &grant.who)
+        {
             words.push(format!("via: needs {}", self.via(needed)));
         }
         if environment {
             let names: Vec<_> = grant.environments.iter().map(|id| self.environment(*id)).collect();
             words.push(format!("in: needs {}", names.join(" or ")));
         }
-        if let (true, Some(last_day)) = (ended, grant.last_day) {
-            words.push(format!("ended {last_day}"));
+        if ended {
+            let last_day = grant.last_day.map(|day| day.to_string());
+            let until = grant.until.map(|until| until.to_string());
+            let ends: Vec<_> = last_day.into_iter().chain(until).collect();
+            words.push(format!("ended {}", ends.join(" or ")));
         }
         words
     }
@@ -277,16 +306,26 @@ impl Words<'_> {
         self.set.environment_name(id)
     }
 
-    fn who(&self, who: &GrantWho) -> String {
-        let has = match self.query.caller.user.as_ref().map(|user| &user.groups) {
+    /// What is known about the user's groups.
+    fn has(&self) -> String {
+        match self.query.caller.user.as_ref().map(|user| &user.groups) {
             None => "nobody is signed in".to_owned(),
             Some(Groups::Unknown) => "groups are unknown".to_owned(),
             Some(Groups::Known(groups)) => format!("has {}", self.group_list(groups, ", ")),
-        };
+        }
+    }
+
+    fn who(&self, who: &GrantWho) -> String {
         match who {
-            GrantWho::People(People::AnyoneSignedIn, _) => "people: nobody is signed in".to_owned(),
-            GrantWho::People(People::Groups(needed), _) => {
-                format!("people: needs {}, {has}", self.group_list(needed, " or "))
+            GrantWho::People { people: People::AnyoneSignedIn, .. } => {
+                "people: nobody is signed in".to_owned()
+            }
+            GrantWho::People { people: People::Groups(needed), .. } => {
+                format!("people: needs {}, {}", self.group_list(needed, " or "), self.has())
+            }
+            GrantWho::Users(users, _) => {
+                let names: Vec<_> = users.iter().map(ToString::to_string).collect();
+                format!("users: needs {}", names.join(" or "))
             }
             GrantWho::Services(services) => {
                 let names: Vec<_> =

@@ -117,11 +117,7 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
             "g: { people: [ads], via: [chat], call: [look], last_day: '2026-02-20T10:00' }",
             &[BadValue],
         ),
-        (
-            grant,
-            "g: { people: [ads], via: [chat], call: [look], also_in: infra }",
-            &[NotSupportedYet],
-        ),
+        (grant, "g: { people: [ads], via: [chat], call: [look], scopes: [a] }", &[NotSupportedYet]),
         (grant, "g: { people: [ads], services: [night], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], via: [chat], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], call: [drop] }", &[ServiceReach]),
@@ -139,10 +135,72 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         ("grants:", "bans:\n  b: { people: [adds], call: [look] }\ngrants:", &[UnknownGroup]),
         ("grants:", "bans:\n  b: { everything: false, call: [look] }\ngrants:", &[BadValue]),
         ("grants:", "bans:\n  b: { call: [look], limits: {} }\ngrants:", &[UnknownKey]),
-        ("grants:", "bans:\n  b: { users: ['corp:x'], call: [look] }\ngrants:", &[NotSupportedYet]),
+        ("grants:", "bans:\n  b: { users: ['corp:x'], call: [look] }\ngrants:", &[]),
+        ("grants:", "bans:\n  b: { users: ['x'], call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { users: [], call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { users: ['corp:x'] }\ngrants:", &[IncompleteBan]),
+        (
+            "grants:",
+            "bans:\n  b: { people: [ads], except: [infra], call: [look] }\ngrants:",
+            &[UnknownKey],
+        ),
+        ("grants:", "bans:\n  b: { call: [look], until: 2026-12-01T00:00:00Z }\ngrants:", &[]),
+        ("grants:", "bans:\n  b: { call: [look], until: 2026-12-01 }\ngrants:", &[BadValue]),
     ];
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
+    }
+}
+
+#[test]
+fn a_grant_says_whom_it_is_for_or_does_not_load() {
+    use Code::*;
+    let ends = "last_day: 2026-12-31, ticket: SEC-1";
+    let cases: &[(&str, &[Code])] = &[
+        ("people: [ads], also_in: infra, via: [chat]", &[]),
+        ("people: [ads], also_in: [infra, ads], via: [chat]", &[]),
+        ("people: [ads], except: [infra], via: [chat]", &[]),
+        ("people: [anyone-signed-in], except: [infra], via: [chat]", &[]),
+        ("people: [ads], also_in: [], via: [chat]", &[BadValue]),
+        ("people: [ads], also_in: infar, via: [chat]", &[UnknownGroup]),
+        // ⚠ A typo would leave nobody out.
+        ("people: [ads], except: [infar], via: [chat]", &[UnknownGroup]),
+        ("people: [ads], except: [], via: [chat]", &[BadValue]),
+        ("people: [ads], except: infra, via: [chat]", &[WrongType]),
+        ("services: [night], except: [infra]", &[IncompleteGrant]),
+        ("services: [night], also_in: infra", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], ENDS", &[]),
+        ("users: ['corp:alice'], via: [any-surface], ENDS", &[]),
+        ("users: [alice], via: [chat], ENDS", &[BadValue]),
+        ("users: ['corp:alice', 'corp:alice'], via: [chat], ENDS", &[Repeated]),
+        ("users: ['corp:alice'], ENDS", &[IncompleteGrant]),
+        // ⚠ Named users end, and say why they are named.
+        ("users: ['corp:alice'], via: [chat]", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], last_day: 2026-12-31", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], ticket: SEC-1", &[IncompleteGrant]),
+        (
+            "users: ['corp:alice'], via: [chat], ticket: SEC-1, until: 2026-12-31T00:00:00Z",
+            &[IncompleteGrant],
+        ),
+        ("users: ['corp:alice'], via: [chat], last_day: 2026-12-31, ticket: ' '", &[BadValue]),
+        ("users: ['corp:alice'], people: [ads], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], services: [night], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], except: [infra], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], also_in: infra, via: [chat], ENDS", &[IncompleteGrant]),
+        ("people: [ads], via: [chat], ticket: SEC-1", &[IncompleteGrant]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00:00+01:00", &[]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00Z", &[]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00:00", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-12-01", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-12-01 18:00:00Z", &[BadValue]),
+        ("people: [ads], via: [chat], until: '2026-12-01T18:00:00Z[UTC]'", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-13-01T18:00:00Z", &[BadValue]),
+    ];
+    for (keys, expected) in cases {
+        let keys = keys.replace("ENDS", ends);
+        let to = format!("g: {{ {keys}, call: [look] }}");
+        let from = "people: { people: [ads], via: [chat], call: [look] }";
+        assert_eq!(server_with(from, &to), *expected, "{keys}");
     }
 }
 
@@ -330,7 +388,18 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
                 chat,
                 "chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [a] }",
             ),
-            &[NotSupportedYet],
+            &[],
+        ),
+        (
+            surfaces(chat, "chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [] }"),
+            &[BadValue],
+        ),
+        (
+            surfaces(
+                "night: { workloads: [spiffe://td/night]",
+                "night: { clients: [a], workloads: [spiffe://td/night]",
+            ),
+            &[UnknownKey],
         ),
     ];
     check(cases);
@@ -531,6 +600,9 @@ fn a_group_that_no_issuer_can_claim_is_found() {
     assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:g2"]);
     assert_eq!(set.unclaimable(&[("corp", ""), ("crop", "")]), Vec::<String>::new());
     assert_eq!(set.unclaimable(&[("corp", "c:"), ("crop", "d:")]), ["ads"]);
+    let ban = "bans: { b: { users: ['corp:eve', 'crop:eve'], call: [look] } }\ngrants:";
+    let set = load(directory("servers/presto.yaml", &SERVER.replace("grants:", ban))).unwrap();
+    assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:eve"]);
 }
 
 #[test]

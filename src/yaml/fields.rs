@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Kind, Node, Plain};
@@ -263,6 +264,21 @@ impl<'p> Reader<'p> {
             } else {
                 Err("write year-month-day")
             }
+        })
+    }
+
+    /// The node as an instant with an offset.
+    pub fn instant(&mut self, node: &Node) -> Option<Spanned<Timestamp>> {
+        self.parsed(node, "an instant like 2026-03-02T18:00:00Z", |text| {
+            // jiff reads more than people agree on: other separators, weeks, zones in brackets.
+            let shape: String =
+                text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+            let (time, offset) = shape.split_at_checked(16).unwrap_or((&shape, ""));
+            let offset = offset.strip_prefix(":00").unwrap_or(offset);
+            if time != "0000-00-00T00:00" || !matches!(offset, "Z" | "+00:00" | "-00:00") {
+                return Err("write date, `T`, time and offset");
+            }
+            text.parse::<Timestamp>().map_err(|_| "no such instant")
         })
     }
 

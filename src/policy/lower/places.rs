@@ -72,7 +72,10 @@ impl Lowering<'_> {
                 PlaceKind::Service
             } else {
                 let verified = place.workloads.is_some();
-                PlaceKind::Surface { channels: self.channels(place), verified }
+                let clients = place.clients.as_ref();
+                let clients =
+                    clients.map(|list| list.iter().map(|text| text.value.into()).collect());
+                PlaceKind::Surface { channels: self.channels(place), verified, clients }
             };
             let patterns = place.workloads.iter().flatten();
             let workloads = patterns.map(|pattern| pattern.value.clone()).collect();

@@ -53,6 +53,63 @@ impl Lowering<'_> {
         self.report(Diagnostic::error(Code::IncompleteGrant, place, message).help(help.to_owned()));
     }
 
+    /// ⚠ A grant says who, and for people also from where.
+    fn grant_who(&mut self, raw: &RawGrant<'_>) -> Option<GrantWho> {
+        let named = [
+            raw.people.as_ref().map(|list| list.place),
+            raw.users.as_ref().map(|list| list.place),
+            raw.services.as_ref().map(|list| list.place),
+        ];
+        let mut named = named.into_iter().flatten();
+        match (named.next(), named.next()) {
+            (None, _) => {
+                let help = "add `people`, `users` or `services`";
+                self.incomplete(raw.name.place, "a grant says who", help);
+            }
+            (Some(_), None) => {}
+            (Some(_), Some(second)) => {
+                let message = "a grant is for people, for named users or for services";
+                self.incomplete(second, message, "write two grants");
+                return None;
+            }
+        }
+        for narrower in [&raw.also_in, &raw.except].into_iter().flatten() {
+            if raw.people.is_none() {
+                let message = "`also_in` and `except` narrow `people`";
+                self.incomplete(narrower.place, message, "remove it, or grant to `people`");
+            }
+        }
+        if let (Some(ticket), None) = (raw.ticket, &raw.users) {
+            self.incomplete(ticket, "`ticket` stands beside `users`", "remove it");
+        }
+        if let Some(services) = &raw.services {
+            if let Some(via) = &raw.via {
+                let help = "remove `via`: a service is where it is";
+                self.incomplete(via.place, "a service has no surface", help);
+            }
+            let ids = services.iter().filter_map(|name| self.service(*name)).collect();
+            return Some(GrantWho::Services(ids));
+        }
+        let via = raw.via.as_ref().map(|via| self.via(via));
+        if via.is_none() && (raw.people.is_some() || raw.users.is_some()) {
+            let help = "add `via`: surfaces, or `[any-surface]`";
+            self.incomplete(raw.name.place, "a grant for people says where they come from", help);
+        }
+        if let Some(people) = &raw.people {
+            let people = self.people(people);
+            let also_in = raw.also_in.as_ref().map(|names| self.group_set(names));
+            let except = raw.except.as_ref().map(|names| self.group_set(names));
+            return Some(GrantWho::People { people, also_in, except, via: via? });
+        }
+        let users = raw.users.as_ref()?;
+        // ⚠ Nobody reviews a list of names again, so it ends, and says who asked for it.
+        if raw.last_day.is_none() || raw.ticket.is_none() {
+            let help = "add `last_day` and `ticket`, or grant to a group";
+            self.incomplete(users.place, "named users need an end and a ticket", help);
+        }
+        Some(GrantWho::Users(users.value.clone(), via?))
+    }
+
     pub(super) fn grant(
         &mut self,
         raw: &RawGrant<'_>,
@@ -60,42 +117,7 @@ impl Lowering<'_> {
         named: &Named<'_>,
     ) -> Option<Grant> {
         let rule = self.rule(raw.name);
-        let who = match (&raw.people, &raw.services) {
-            (Some(people), None) => {
-                let people = self.people(people);
-                let via = raw.via.as_ref().map(|via| self.via(via));
-                if via.is_none() {
-                    self.incomplete(
-                        raw.name.place,
-                        "a grant for people says where they come from",
-                        "add `via`: surfaces, or `[any-surface]`",
-                    );
-                }
-                Some(GrantWho::People(people, via?))
-            }
-            (None, Some(services)) => {
-                if let Some(via) = &raw.via {
-                    self.incomplete(
-                        via.place,
-                        "a service has no surface",
-                        "remove `via`: a service is where it is",
-                    );
-                }
-                let ids = services.iter().filter_map(|name| self.service(*name)).collect();
-                Some(GrantWho::Services(ids))
-            }
-            (Some(_), Some(services)) => {
-                let (message, help) =
-                    ("a grant is for people or for services, not both", "write two grants");
-                self.incomplete(services.place, message, help);
-                None
-            }
-            (None, None) => {
-                let (message, help) = ("a grant says who", "add `people` or `services`");
-                self.incomplete(raw.name.place, message, help);
-                None
-            }
-        };
+        let who = self.grant_who(raw);
         let environments = if let Some(names) = &raw.environments {
             self.rule_environments(server, names)
         } else {
@@ -129,7 +151,8 @@ impl Lowering<'_> {
             }
         }
         let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
-        Some(Grant { rule, who, environments, items, limits, last_day: raw.last_day })
+        let (last_day, until) = (raw.last_day, raw.until);
+        Some(Grant { rule, who, environments, items, limits, last_day, until })
     }
 
     /// ⚠ Without a person there is nobody to ask: services read, and nothing delicate.
@@ -238,7 +261,9 @@ impl Lowering<'_> {
                     .help("write two bans, or leave `via` out"),
             );
         }
-        let who = (people.is_some() || services.is_some()).then_some(BanWho { people, services });
+        let users = raw.users.clone();
+        let somebody = people.is_some() || !users.is_empty() || services.is_some();
+        let who = somebody.then_some(BanWho { people, users, services });
         let via = raw.via.as_ref().map(|via| self.via(via));
         let environments = raw.environments.as_ref().map(|names| match server {
             Some((server, _)) => self.rule_environments(server, names),
@@ -267,6 +292,6 @@ impl Lowering<'_> {
             ));
             return None;
         }
-        Some(Ban { rule, who, via, environments, servers, what })
+        Some(Ban { rule, who, via, environments, servers, what, until: raw.until })
     }
 }

@@ -111,6 +111,8 @@ pub enum PlaceKind {
         channels: Vec<Channel>,
         /// Whether its callers prove a workload identity.
         verified: bool,
+        /// The OAuth clients that tokens from there are issued to; `None` for any.
+        clients: Option<Vec<Box<str>>>,
     },
     /// A workload that acts without a person.
     Service,

@@ -1,9 +1,10 @@
 //! Grants and bans: who, from where, in which environment, what.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{ChannelId, Effect, EnvironmentId, Items, PlaceId, RuleId, Trait};
-use crate::identity::GroupSet;
+use crate::identity::{GroupSet, UserName};
 use crate::policy::limits::Limit;
 
 /// People, by group.
@@ -48,13 +49,26 @@ pub struct Grant {
     pub limits: Vec<Limit>,
     /// The last UTC day on which it holds.
     pub last_day: Option<Date>,
+    /// The instant from which it no longer holds.
+    pub until: Option<Timestamp>,
 }
 
 /// Whom a grant is for.
 #[derive(Clone, Debug)]
 pub enum GrantWho {
-    /// People, and where they come from.
-    People(People, Via),
+    /// People by group, and where they come from.
+    People {
+        /// Who: members of any of these.
+        people: People,
+        /// And only if they are also in one of these.
+        also_in: Option<GroupSet>,
+        /// And only if they are in none of these.
+        except: Option<GroupSet>,
+        /// Where they come from.
+        via: Via,
+    },
+    /// People by name, and where they come from.
+    Users(Vec<UserName>, Via),
     /// Services, without a person.
     Services(Vec<PlaceId>),
 }
@@ -74,13 +88,17 @@ pub struct Ban {
     pub servers: Option<Vec<Box<str>>>,
     /// What.
     pub what: BanWhat,
+    /// The instant from which it no longer holds.
+    pub until: Option<Timestamp>,
 }
 
-/// From whom a ban takes away. The two add up.
+/// From whom a ban takes away. All of these add up.
 #[derive(Clone, Debug)]
 pub struct BanWho {
     /// People.
     pub people: Option<People>,
+    /// People by name.
+    pub users: Vec<UserName>,
     /// Services.
     pub services: Option<BannedServices>,
 }

@@ -8,6 +8,7 @@ mod rules;
 mod server;
 mod shared;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use url::Url;
 
@@ -16,7 +17,7 @@ use super::limits::Limit;
 use super::model::{Effect, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
-use crate::identity::{Workload, WorkloadPattern};
+use crate::identity::{UserName, Workload, WorkloadPattern};
 use crate::yaml::{Fields, Kind, Node, Reader, Spanned};
 
 pub(super) use self::places::surfaces;
@@ -72,12 +73,18 @@ pub(super) enum RawApprover<'n> {
 pub(super) struct RawGrant<'n> {
     pub(super) name: Text<'n>,
     pub(super) people: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) also_in: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) except: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) users: Option<Spanned<Vec<UserName>>>,
+    /// Where the ticket behind named users stands.
+    pub(super) ticket: Option<Place>,
     pub(super) services: Option<Spanned<Vec<Text<'n>>>>,
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) verbs: RawVerbs<'n>,
     pub(super) limits: Vec<Spanned<Limit>>,
     pub(super) last_day: Option<Date>,
+    pub(super) until: Option<Timestamp>,
 }
 
 /// What a rule names, by verb.
@@ -106,6 +113,7 @@ pub(super) enum RawVia<'n> {
 pub(super) struct RawBan<'n> {
     pub(super) name: Text<'n>,
     pub(super) people: Option<Vec<Text<'n>>>,
+    pub(super) users: Vec<UserName>,
     pub(super) services: Option<RawBannedServices<'n>>,
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
@@ -114,6 +122,7 @@ pub(super) struct RawBan<'n> {
     pub(super) verbs: RawVerbs<'n>,
     pub(super) effects: Vec<Effect>,
     pub(super) traits: Vec<Trait>,
+    pub(super) until: Option<Timestamp>,
 }
 
 pub(super) enum RawBannedServices<'n> {
@@ -128,6 +137,7 @@ pub(super) struct RawPlace<'n> {
     pub(super) workloads: Option<Vec<Spanned<WorkloadPattern>>>,
     pub(super) reaches: Vec<Text<'n>>,
     pub(super) channels: Vec<(Text<'n>, Vec<Text<'n>>)>,
+    pub(super) clients: Option<Vec<Text<'n>>>,
 }
 
 pub(super) struct RawGroup<'n> {
