@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Format::Text => print(explain::text(&explanation)),
         Format::Json => print(format_args!("{:#}\n", explain::json(&policies, &explanation))),
     }
-    match explanation.decision.verdict {
+    match explanation.decision.enforced {
         Verdict::Allow => Exit::Success,
         Verdict::Deny | Verdict::NeedsApproval => Exit::No,
     }

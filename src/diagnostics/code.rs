@@ -88,6 +88,8 @@ codes! {
     Conflict = "TG041",
     /// A limit on an argument that the tool does not accept.
     LimitOutside = "TG042",
+    /// An approval that is weaker than the guardrails ask for, or that nobody could give.
+    WeakApproval = "TG043",
     /// A value of the sidecar's configuration that breaks a rule.
     Config = "TG900",
 }

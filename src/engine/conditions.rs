@@ -159,6 +159,17 @@ impl<'q> Circumstances<'q> {
         misses
     }
 
+    /// What keeps a grant from letting its surfaces open a connection before anybody signs in.
+    pub(super) fn opening_misses(&self, grant: &Grant, environment: EnvironmentId) -> GrantMisses {
+        let misses = self.grant_misses(grant, environment, None);
+        match grant.who {
+            GrantWho::People { .. } | GrantWho::Users(..) => {
+                GrantMisses { who: false, also_in: false, except: false, ..misses }
+            }
+            GrantWho::Services(_) => misses,
+        }
+    }
+
     pub(super) fn ban_misses(
         &self,
         ban: &Ban,
@@ -166,7 +177,7 @@ impl<'q> Circumstances<'q> {
         environment: EnvironmentId,
         target: Option<Target<'_>>,
     ) -> BanMisses {
-        let Ban { rule: _, who, via, environments, servers, what, until } = ban;
+        let Ban { rule: _, who, via, environments, servers, what, until, trial_until: _ } = ban;
         let who = who.as_ref().is_some_and(|who| {
             let BanWho { people, users, services } = who;
             let people = people.as_ref().is_some_and(|people| self.bans_people(people));

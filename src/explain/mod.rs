@@ -101,6 +101,7 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
     let words = words::Words { set, query: &query, trace: &trace };
     let mut grants = words.grants(decision);
     grants.extend(words.tool_limit());
+    grants.extend(words.shadow(decision));
     if decision.verdict == Verdict::NeedsApproval {
         grants.extend(words.approval());
     }

@@ -14,11 +14,13 @@ use crate::policy::PolicySet;
 pub fn text(explanation: &Explanation) -> String {
     let Explanation { server, environment, at, decision, steps, grants, .. } = explanation;
     let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC");
-    let answer = match decision.verdict {
-        Verdict::Allow => "ALLOWED".to_owned(),
-        Verdict::Deny | Verdict::NeedsApproval => {
-            format!("REFUSED  {}", decision.reason.map_or("", Reason::as_str))
+    let reason = decision.reason.map_or("", Reason::as_str);
+    let answer = match (decision.enforced, decision.verdict) {
+        (Verdict::Allow, Verdict::Allow) => "ALLOWED".to_owned(),
+        (Verdict::Allow, Verdict::Deny | Verdict::NeedsApproval) => {
+            format!("ALLOWED  in spite of {reason}")
         }
+        (Verdict::Deny | Verdict::NeedsApproval, _) => format!("REFUSED  {reason}"),
     };
     let what = format!("{server}@{environment}{}", item(explanation));
     let mut text = format!("{answer:<30}{what}, {at}\n");
@@ -98,11 +100,8 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
     });
     let place = decision.place.and_then(|place| set.place(place));
     object!({
-        "verdict": match decision.verdict {
-            Verdict::Allow => "allow",
-            Verdict::Deny => "deny",
-            Verdict::NeedsApproval => "needs_approval",
-        },
+        "verdict": verdict(decision.verdict),
+        "enforced": verdict(decision.enforced),
         "reason": decision.reason.map(Reason::as_str),
         "scope": match decision.scope {
             Scope::Server => "server",
@@ -128,6 +127,14 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
             object!({ "grant": name, "missing": missing })
         }),
     })
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Deny => "deny",
+        Verdict::NeedsApproval => "needs_approval",
+    }
 }
 
 fn row(step: &Step) -> Value {

@@ -3,7 +3,8 @@
 use super::{Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
-    Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
+    BanMisses, Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState,
+    Verdict,
 };
 use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
@@ -216,6 +217,29 @@ impl Words<'_> {
                 Some(step(outcome, &self.rule_name(*rule), detail, self.origin(*rule)))
             })
             .collect()
+    }
+
+    /// Why a refusal is not enforced.
+    pub(super) fn shadow(&self, decision: Decision) -> Vec<Step> {
+        if decision.enforced == decision.verdict {
+            return Vec::new();
+        }
+        let server = self.server();
+        let environment = self.set.environment(self.query.environment);
+        let here = server.zip(environment).and_then(|(server, id)| server.environment(id));
+        let shadow = here.and_then(|here| here.shadow_until).map(|until| {
+            let detail = format!("refusals are only recorded, until {until}");
+            step(Outcome::Ok, "shadow", detail, None)
+        });
+        let bans = self.set.guardrails().iter().chain(server.map_or(&[][..], Server::bans));
+        let trials = bans.filter_map(|ban| {
+            let applied =
+                |(rule, misses): &(RuleId, BanMisses)| *rule == ban.rule && misses.is_empty();
+            let until = ban.trial_until.filter(|_| self.trace.bans.iter().any(applied))?;
+            let detail = format!("is on trial, and only recorded, until {until}");
+            Some(step(Outcome::Ok, &self.rule_name(ban.rule), detail, self.origin(ban.rule)))
+        });
+        trials.chain(shadow.filter(|_| decision.reason != Some(Reason::Banned))).collect()
     }
 
     fn breach_of(&self, grant: Option<RuleId>) -> Option<Breach> {

@@ -205,6 +205,129 @@ fn a_grant_says_whom_it_is_for_or_does_not_load() {
 }
 
 #[test]
+fn guardrails_set_the_least_approval() {
+    use Code::*;
+    let with = |floors: &str, drop: &str| {
+        let server = SERVER.replace("drop: { effect: destructive, traits: [sensitive]", drop);
+        assert!(server.contains(drop));
+        let mut files = directory("servers/presto.yaml", &server);
+        let guardrails = format!("{GUARDRAILS}approval: {{ {floors} }}\n");
+        files.files.retain(|file| file.path != "guardrails.yaml");
+        files.files.push(PolicyFile {
+            path: "guardrails.yaml".to_owned(),
+            bytes: guardrails.into_bytes(),
+        });
+        load(files)
+    };
+    let drop = |approval: &str| {
+        let approval =
+            if approval.is_empty() { String::new() } else { format!(", approval: {approval}") };
+        format!("drop: {{ effect: destructive, traits: [sensitive]{approval}")
+    };
+    // The floors, what the tool says, and what comes out; `-` for none, `!` for a problem.
+    for (floors, said, expected) in [
+        ("write: caller", "", "-"),
+        ("destructive: caller", "", "caller"),
+        ("destructive: caller", "caller", "caller"),
+        ("destructive: caller", "another-person", "another"),
+        ("destructive: caller", "[ads]", "ads"),
+        ("destructive: another-person", "", "another"),
+        ("destructive: another-person", "caller", "!"),
+        ("destructive: another-person", "another-person", "another"),
+        ("destructive: another-person", "[ads]", "ads"),
+        ("sensitive: [ads, infra]", "", "ads infra"),
+        ("sensitive: [ads, infra]", "caller", "!"),
+        ("sensitive: [ads, infra]", "another-person", "!"),
+        ("sensitive: [ads, infra]", "[ads]", "ads"),
+        ("sensitive: [ads, infra]", "[ads, infra]", "ads infra"),
+        ("sensitive: [ads]", "[ads, infra]", "!"),
+        ("sensitive: [ads]", "[infra]", "!"),
+        ("external: [ads]", "caller", "caller"),
+        // All floors hold.
+        ("destructive: another-person, sensitive: caller", "", "another"),
+        ("destructive: caller, sensitive: another-person", "", "another"),
+        ("destructive: [ads, infra], sensitive: another-person", "", "ads infra"),
+        ("destructive: [ads, infra], sensitive: [ads]", "", "ads"),
+        ("destructive: [infra], sensitive: [ads]", "", "!"),
+        ("destructive: [ads], sensitive: [ads, infra]", "[infra]", "!"),
+    ] {
+        let found = match with(floors, &drop(said)) {
+            Err(problems) => {
+                assert_eq!(codes(Err(problems)), [WeakApproval], "{floors} {said}");
+                "!".to_owned()
+            }
+            Ok(set) => {
+                use super::model::Approver;
+                match &set.server("presto").unwrap().tool("drop").unwrap().1.approval {
+                    None => "-".to_owned(),
+                    Some(Approver::Caller) => "caller".to_owned(),
+                    Some(Approver::AnotherPerson) => "another".to_owned(),
+                    Some(Approver::Groups(groups)) => {
+                        let names = groups.iter().map(|id| set.group_name(id).to_owned());
+                        names.collect::<Vec<_>>().join(" ")
+                    }
+                }
+            }
+        };
+        assert_eq!(found, expected, "{floors} / {said}");
+    }
+    for (floors, expected) in [
+        ("destroying: caller", &[BadValue][..]),
+        ("destructive: nobody", &[BadValue]),
+        ("destructive: [adds]", &[UnknownGroup]),
+        ("destructive: []", &[BadValue]),
+    ] {
+        assert_eq!(codes(with(floors, &drop(""))), expected, "{floors}");
+    }
+    // A service is granted nothing that somebody has to agree to.
+    let read = codes(with("read: caller", &drop("")));
+    assert_eq!(read, []);
+    let service = "people: { people: [ads], via: [chat], call: [look] }";
+    let nightly = SERVER.replace(service, "n: { services: [night], call: [look] }");
+    let mut files = directory("servers/presto.yaml", &nightly);
+    files.files.retain(|file| file.path != "guardrails.yaml");
+    let guardrails = format!("{GUARDRAILS}approval: {{ read: caller }}\n").into_bytes();
+    files.files.push(PolicyFile { path: "guardrails.yaml".to_owned(), bytes: guardrails });
+    assert_eq!(codes(load(files)), [ServiceReach]);
+}
+
+#[test]
+fn shadow_trial_and_opening_say_what_they_mean_or_do_not_load() {
+    use Code::*;
+    let upstream = "upstream: 'http://127.0.0.1:7001/mcp'";
+    let cases: &[(&str, &str, &[Code])] = &[
+        (upstream, "UP, mode: { shadow_until: 2026-12-01T00:00:00Z }", &[]),
+        // ⚠ A shadow without an end.
+        (upstream, "UP, mode: {}", &[MissingKey]),
+        (upstream, "UP, mode: shadow", &[WrongType]),
+        (upstream, "UP, mode: { shadow_until: 2026-12-01 }", &[BadValue]),
+        (upstream, "UP, mode: { shadow_until: never }", &[BadValue]),
+        (upstream, "UP, mode: { shadow_until: 2026-12-01T00:00:00Z, bans: true }", &[UnknownKey]),
+        ("grants:", "discovery: { without_user: [chat, bot] }\ngrants:", &[]),
+        ("grants:", "discovery: {}\ngrants:", &[MissingKey]),
+        ("grants:", "discovery: { without_user: [] }\ngrants:", &[BadValue]),
+        ("grants:", "discovery: { without_user: [any-surface] }\ngrants:", &[BadValue]),
+        ("grants:", "discovery: { without_user: [chaat] }\ngrants:", &[UnknownPlace]),
+        ("grants:", "discovery: { without_user: [night] }\ngrants:", &[UnknownPlace]),
+        ("grants:", "discovery: { without_user: [bot/help] }\ngrants:", &[BadValue]),
+        (
+            "grants:",
+            "bans: { b: { call: [look], trial_until: 2026-12-01T00:00:00Z } }\ngrants:",
+            &[],
+        ),
+        ("grants:", "bans: { b: { call: [look], trial_until: 2026-12-01 } }\ngrants:", &[BadValue]),
+        ("grants:", "bans: { b: { call: [look], trial_until: null } }\ngrants:", &[WrongType]),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(server_with(from, &to.replace("UP", upstream)), *expected, "{to}");
+    }
+    // Guardrails only take away.
+    let guardrails =
+        GUARDRAILS.replace("dev: {", "dev: { mode: { shadow_until: 2026-12-01T00:00:00Z },");
+    assert_eq!(codes(load(directory("guardrails.yaml", &guardrails))), [UnknownKey]);
+}
+
+#[test]
 fn sets_resources_and_prompts_say_what_they_mean_or_do_not_load() {
     use Code::*;
     let offered = "tools:
@@ -429,13 +552,6 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
                 &format!("{GUARDRAILS}bans: {{ b: {{ servers: [presto] }} }}\n"),
             ),
             &[IncompleteBan],
-        ),
-        (
-            directory(
-                "guardrails.yaml",
-                &format!("{GUARDRAILS}approval: {{ destructive: caller }}\n"),
-            ),
-            &[NotSupportedYet],
         ),
         (
             directory("groups.yaml", "toolgate: 1\ngroups: { ads: { claims: [x] }, infra: {} }\n"),

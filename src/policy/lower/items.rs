@@ -3,10 +3,8 @@
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic, did_you_mean};
 use crate::policy::limits::Limit;
-use crate::policy::model::{
-    Approver, Items, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId,
-};
-use crate::policy::raw::{RawApprover, RawItem, RawServer, RawTool, RawVerbs, Text};
+use crate::policy::model::{Items, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId};
+use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
 use crate::policy::uri::UriPattern;
 use crate::yaml::Spanned;
 
@@ -92,18 +90,10 @@ impl Lowering<'_> {
             name: name.value.into(),
             effect: *effect,
             traits: traits.clone(),
-            approval: approval.as_ref().map(|approval| self.approver(approval)),
+            approval: self.approval(*name, *effect, traits, approval.as_ref()),
             minutes_saved: *minutes_saved,
             limits: limits.iter().map(|limit| limit.value.clone()).collect(),
             accepts: accepts.as_ref().map(boxed),
-        }
-    }
-
-    pub(super) fn approver(&mut self, raw: &RawApprover<'_>) -> Approver {
-        match raw {
-            RawApprover::Caller => Approver::Caller,
-            RawApprover::AnotherPerson => Approver::AnotherPerson,
-            RawApprover::Groups(names) => Approver::Groups(self.group_set(names)),
         }
     }
 

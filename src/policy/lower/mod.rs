@@ -1,6 +1,7 @@
 //! From files to the model: what the files say about each other. Every problem of every file is
 //! reported in one run; a set is made only if there is none.
 
+mod approval;
 mod items;
 mod places;
 mod rules;
@@ -8,6 +9,7 @@ mod servers;
 
 use std::collections::HashMap;
 
+use self::approval::Floor;
 use super::digest::Digest;
 use super::files::{FileKind, PolicyFiles};
 use super::model::{Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule};
@@ -64,6 +66,8 @@ struct Lowering<'s> {
     /// Per review: the digest it covers, by server.
     covers: Vec<HashMap<Box<str>, Digest>>,
     places: Vec<super::model::Place>,
+    /// The least approval, by effect or trait.
+    floors: Vec<Floor>,
     rules: Vec<Rule>,
     /// Whose upstream each `host:port` is.
     upstreams: HashMap<String, (FilePlace, String)>,
@@ -142,6 +146,7 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
         reviews: Vec::new(),
         covers: Vec::new(),
         places: Vec::new(),
+        floors: Vec::new(),
         rules: Vec::new(),
         upstreams: HashMap::new(),
     };
@@ -151,6 +156,7 @@ pub(super) fn lower(mut files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
     lowering.environments(guardrails.map_or(&[], |guardrails| &guardrails.environments));
     lowering.reviews(&raw.reviews, &server_names);
     let workloads = lowering.places(&raw.places);
+    lowering.floors(guardrails.map_or(&[], |guardrails| &guardrails.approval));
     let bans = guardrails.map_or(&[][..], |guardrails| &guardrails.bans);
     for ban in bans {
         lowering.check_reach(ban, &raw.servers);

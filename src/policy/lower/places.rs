@@ -182,6 +182,16 @@ impl Lowering<'_> {
         None
     }
 
+    /// A whole surface.
+    pub(super) fn surface(&mut self, name: Text<'_>) -> Option<PlaceId> {
+        let ViaPlace { surface, channel } = self.via_place(name)?;
+        if channel.is_some() {
+            let message = "a channel is named where a whole surface is meant";
+            self.report(Diagnostic::error(Code::BadValue, name.place, message));
+        }
+        Some(surface)
+    }
+
     fn surface_names(&self) -> Vec<String> {
         let mut names = vec!["any-surface".to_owned()];
         for place in &self.places {

@@ -292,6 +292,15 @@ impl Lowering<'_> {
             ));
             return None;
         }
-        Some(Ban { rule, who, via, environments, servers, what, until: raw.until })
+        Some(Ban {
+            rule,
+            who,
+            via,
+            environments,
+            servers,
+            what,
+            until: raw.until,
+            trial_until: raw.trial_until,
+        })
     }
 }

@@ -19,6 +19,7 @@ impl Lowering<'_> {
         let RawServer {
             name,
             environments,
+            without_user,
             tools: _,
             resources: _,
             prompts: _,
@@ -42,6 +43,7 @@ impl Lowering<'_> {
             prompts: Vec::new(),
             grants: Vec::new(),
             bans: Vec::new(),
+            without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
         let bare = bare_path(environments);
         for environment in environments {
@@ -97,7 +99,8 @@ impl Lowering<'_> {
         let url = upstream.to_string();
         let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
         let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
-        Some(ServerEnvironment { id, upstream, path: path.into(), route: route.into(), reviews })
+        let (path, route, shadow_until) = (path.into(), route.into(), raw.shadow_until);
+        Some(ServerEnvironment { id, upstream, path, route, reviews, shadow_until })
     }
 
     fn upstream(

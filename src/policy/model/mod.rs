@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::digest::Digest;
@@ -153,6 +154,7 @@ pub struct Server {
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
+    pub(crate) without_user: Vec<PlaceId>,
 }
 
 /// A server in one environment.
@@ -168,6 +170,8 @@ pub struct ServerEnvironment {
     pub route: Box<str>,
     /// Every kind of review that the environment needs, with the listed reviews of that kind.
     pub reviews: Vec<NeededReview>,
+    /// The instant from which refusals are enforced; until then some are only recorded.
+    pub shadow_until: Option<Timestamp>,
 }
 
 /// A kind of review that an environment needs.
@@ -300,6 +304,12 @@ impl Server {
     #[must_use]
     pub fn prompts(&self) -> &[Prompt] {
         &self.prompts
+    }
+
+    /// The surfaces that may open a connection before anybody signs in.
+    #[must_use]
+    pub fn without_user(&self) -> &[PlaceId] {
+        &self.without_user
     }
 
     /// The grants, in the order of the file.

@@ -90,6 +90,8 @@ pub struct Ban {
     pub what: BanWhat,
     /// The instant from which it no longer holds.
     pub until: Option<Timestamp>,
+    /// The instant from which it is enforced; until then it is recorded, within narrow bounds.
+    pub trial_until: Option<Timestamp>,
 }
 
 /// From whom a ban takes away. All of these add up.

@@ -32,6 +32,8 @@ type NameCheck = fn(&str) -> Result<(), names::NameError>;
 pub(super) struct RawServer<'n> {
     pub(super) name: Text<'n>,
     pub(super) environments: Vec<RawServerEnvironment<'n>>,
+    /// Surfaces that may open a connection before anybody signs in.
+    pub(super) without_user: Vec<Text<'n>>,
     pub(super) tools: Vec<RawTool<'n>>,
     pub(super) resources: Vec<RawItem<'n>>,
     pub(super) prompts: Vec<RawItem<'n>>,
@@ -45,6 +47,7 @@ pub(super) struct RawServerEnvironment<'n> {
     pub(super) upstream: Spanned<Url>,
     pub(super) upstream_identity: Option<Spanned<Workload>>,
     pub(super) reviews: Vec<Text<'n>>,
+    pub(super) shadow_until: Option<Timestamp>,
 }
 
 /// A resource or prompt, and what a tool has in common with them.
@@ -123,6 +126,7 @@ pub(super) struct RawBan<'n> {
     pub(super) effects: Vec<Effect>,
     pub(super) traits: Vec<Trait>,
     pub(super) until: Option<Timestamp>,
+    pub(super) trial_until: Option<Timestamp>,
 }
 
 pub(super) enum RawBannedServices<'n> {
@@ -160,8 +164,24 @@ pub(super) struct RawEnvironment<'n> {
     pub(super) upstreams: Vec<Text<'n>>,
 }
 
+/// The least approval that whatever has an effect or trait needs.
+pub(super) struct RawFloor<'n> {
+    pub(super) of: FloorOf,
+    pub(super) approver: RawApprover<'n>,
+    pub(super) place: Place,
+}
+
+/// What a floor is for.
+#[derive(Clone, Copy)]
+pub(super) enum FloorOf {
+    Effect(Effect),
+    Trait(Trait),
+}
+
 pub(super) struct RawGuardrails<'n> {
     pub(super) environments: Vec<RawEnvironment<'n>>,
+    /// The least approval, by effect or trait.
+    pub(super) approval: Vec<RawFloor<'n>>,
     pub(super) bans: Vec<RawBan<'n>>,
 }
 

@@ -40,8 +40,8 @@ fn users(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Spanned<Vec<User
 }
 
 /// The instant that ends a rule. A bad one is a problem, and nothing is loaded.
-fn until(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Timestamp> {
-    fields.get("until").and_then(|node| reader.instant(node)).map(|instant| instant.value)
+fn until(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<Timestamp> {
+    fields.get(key).and_then(|node| reader.instant(node)).map(|instant| instant.value)
 }
 
 fn ticket(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Place> {
@@ -86,7 +86,7 @@ pub(super) fn grant<'n>(
         limits: limits(reader, fields),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
-        until: until(reader, fields),
+        until: until(reader, fields, "until"),
     })
 }
 
@@ -104,8 +104,9 @@ pub(super) const SERVER_BAN: Keys = Keys {
         "traits",
         "everything",
         "until",
+        "trial_until",
     ],
-    later: &["trial_until"],
+    later: &[],
 };
 
 pub(super) const GUARDRAIL_BAN: Keys = Keys {
@@ -123,8 +124,9 @@ pub(super) const GUARDRAIL_BAN: Keys = Keys {
         "traits",
         "everything",
         "until",
+        "trial_until",
     ],
-    later: &["trial_until"],
+    later: &[],
 };
 
 pub(super) fn ban<'n>(
@@ -161,6 +163,7 @@ pub(super) fn ban<'n>(
         verbs: verbs(reader, fields),
         effects: words(reader, fields.get("effects"), &Effect::ALL),
         traits: words(reader, fields.get("traits"), &Trait::ALL),
-        until: until(reader, fields),
+        until: until(reader, fields, "until"),
+        trial_until: until(reader, fields, "trial_until"),
     })
 }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::items::{item, tool};
 use super::rules::{SERVER_BAN, ban, grant};
-use super::{RawServer, RawServerEnvironment, Text, entries, named, texts, version};
+use super::{RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts, version};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
 use crate::policy::digest;
@@ -21,6 +21,7 @@ pub(in crate::policy) fn server<'n>(
             "server",
             "about",
             "environments",
+            "discovery",
             "tools",
             "resources",
             "prompts",
@@ -28,7 +29,6 @@ pub(in crate::policy) fn server<'n>(
             "bans",
         ],
         later: &[
-            "discovery",
             "lists",
             "refusal",
             "forward_token",
@@ -58,6 +58,12 @@ pub(in crate::policy) fn server<'n>(
     }
     let environments =
         entries(reader, environments, ("an environment's name", names::plain), server_environment);
+    let without_user = fields.get("discovery").and_then(|node| {
+        const KEYS: Keys = Keys { known: &["without_user"], later: &[] };
+        let fields = reader.fields(node, KEYS)?;
+        let cure = "list the surfaces that may connect before anybody signs in";
+        reader.required(fields, "without_user", cure).and_then(|node| not_empty(reader, node))
+    });
     let tools = reader.required(fields, "tools", "list what the reviews covered");
     let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
     let tools_digest = digest::of_tools(tools, resources, prompts);
@@ -74,6 +80,7 @@ pub(in crate::policy) fn server<'n>(
     Some(RawServer {
         name: name?,
         environments,
+        without_user: without_user.unwrap_or_default(),
         tools,
         resources,
         prompts,
@@ -108,7 +115,7 @@ fn server_environment<'n>(
     node: &'n Node,
 ) -> Option<RawServerEnvironment<'n>> {
     const KEYS: Keys =
-        Keys { known: &["upstream", "upstream_identity", "reviews"], later: &["mode"] };
+        Keys { known: &["upstream", "upstream_identity", "reviews", "mode"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
     let upstream = reader
         .required(fields, "upstream", "give the URL of the server's MCP endpoint")
@@ -117,5 +124,13 @@ fn server_environment<'n>(
         .get("upstream_identity")
         .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
     let reviews = texts(reader, fields.get("reviews"));
-    Some(RawServerEnvironment { name, upstream: upstream?, upstream_identity, reviews })
+    let shadow_until = fields.get("mode").and_then(|node| {
+        const KEYS: Keys = Keys { known: &["shadow_until"], later: &[] };
+        let fields = reader.fields(node, KEYS)?;
+        // ⚠ A shadow without an end would be a gate that is never closed.
+        let until = reader.required(fields, "shadow_until", "say when the shadow ends");
+        until.and_then(|node| reader.instant(node)).map(|until| until.value)
+    });
+    let upstream = upstream?;
+    Some(RawServerEnvironment { name, upstream, upstream_identity, reviews, shadow_until })
 }
