@@ -10,8 +10,8 @@
 //! | [`diagnostics`] | problems as data, and their renderers | nothing |
 //! | [`identity`] | WHO: users, groups, workloads | nothing |
 //! | [`mcp`] | WHAT: one MCP message, strictly, as an action | [`json`] |
-//! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`yaml`] |
-//! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`identity`], [`mcp`] |
+//! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`json`], [`yaml`] |
+//! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`policy::limits`], [`identity`], [`json`], [`mcp`] |
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
 //! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |

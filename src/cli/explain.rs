@@ -16,6 +16,12 @@ use crate::explain::{self, Question};
 pub(super) struct Args {
     /// `SERVER/TOOL`, `SERVER@ENVIRONMENT/TOOL`, or `SERVER` for looking around
     what: String,
+    /// Read this resource of the server
+    #[arg(long, value_name = "URI", conflicts_with = "prompt")]
+    read: Option<String>,
+    /// Get this prompt of the server
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
     /// The policy directory
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
@@ -23,7 +29,8 @@ pub(super) struct Args {
     /// `workloads: none`, where callers without a workload identity are]
     #[arg(long, value_name = "SURFACE")]
     via: Option<String>,
-    /// Who asks; without this and `--groups`, nobody is signed in
+    /// Who asks, as `ISSUER:SUBJECT` or by any name; without this and `--groups`, nobody is
+    /// signed in
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The person's groups, by their names in groups.yaml
@@ -32,6 +39,9 @@ pub(super) struct Args {
     /// The token does not say which groups the person is in
     #[arg(long, conflicts_with = "groups")]
     groups_unknown: bool,
+    /// The OAuth client of the person's token [default: the surface's first]
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
     /// A service asks, without a person
     #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown"])]
     service: Option<String>,
@@ -64,6 +74,8 @@ pub(super) fn run(args: &Args) -> Exit {
     let groups = args.groups.as_ref();
     let question = Question {
         what: &args.what,
+        read: args.read.as_deref(),
+        prompt: args.prompt.as_deref(),
         via: args.via.as_deref(),
         service: args.service.as_deref(),
         user: args.user.as_deref(),
@@ -71,6 +83,7 @@ pub(super) fn run(args: &Args) -> Exit {
             names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
         }),
         groups_unknown: args.groups_unknown,
+        client: args.client.as_deref(),
         args: &args.arguments,
         at: args.at.unwrap_or_else(Timestamp::now),
     };
@@ -82,7 +95,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Format::Text => print(explain::text(&explanation)),
         Format::Json => print(format_args!("{:#}\n", explain::json(&policies, &explanation))),
     }
-    match explanation.decision.verdict {
+    match explanation.decision.enforced {
         Verdict::Allow => Exit::Success,
         Verdict::Deny | Verdict::NeedsApproval => Exit::No,
     }

@@ -27,8 +27,11 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
         return Ok((config, files, policies));
     }
     let names = unclaimable.join("`, `");
-    let exit = fail(format_args!("groups.yaml: no configured issuer can claim `{names}`"));
-    hint("a ban on such a group would ban nobody; correct the issuer's name or its `group_prefix`");
+    let exit = fail(format_args!("no configured issuer can claim `{names}`"));
+    hint(
+        "a ban on such a group or user would ban nobody; correct the issuer's name, or its \
+         `group_prefix`",
+    );
     Err(exit)
 }
 

@@ -3,13 +3,14 @@
 //! All conditions of a rule are looked at, so that a trace can name every one that is missing;
 //! each is a few comparisons and none allocates.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Query;
-use crate::identity::{Groups, User};
+use crate::identity::{GroupSet, Groups, User, UserName};
 use crate::policy::model::{
-    Ban, BannedServices, ChannelId, EnvironmentId, Grant, GrantWho, People, Place, PlaceId,
-    PlaceKind, PolicySet, Server, Tool, ToolId, Via, ViaPlace,
+    Ban, BanWho, BannedServices, ChannelId, EnvironmentId, Grant, GrantWho, People, Place, PlaceId,
+    PlaceKind, PolicySet, Server, Target, Via, ViaPlace,
 };
 
 /// What is known about the channel that a request came from.
@@ -31,6 +32,7 @@ pub(super) struct Circumstances<'q> {
     pub(super) place_id: Option<PlaceId>,
     pub(super) place: Option<&'q Place>,
     pub(super) channel: ChannelState,
+    pub(super) now: Timestamp,
     pub(super) today: Date,
 }
 
@@ -65,11 +67,15 @@ misses! {
     GrantMisses {
         /// It is for other people or services.
         who,
+        /// It is for people who are also in another group.
+        also_in,
+        /// It leaves out a group that the caller is in, or could be in.
+        except,
         /// It is for people elsewhere.
         via,
         /// It is for another environment.
         environment,
-        /// It does not call the tool.
+        /// It does not name the tool, resource or prompt.
         call,
         /// It has ended.
         ended,
@@ -87,8 +93,10 @@ misses! {
         environment,
         /// It is about another server.
         server,
-        /// It is about other tools.
+        /// It is about other tools, resources and prompts.
         what,
+        /// It has ended.
+        ended,
     }
 }
 
@@ -97,7 +105,7 @@ impl Grant {
     pub(super) fn is_for_service(&self, place: PlaceId) -> bool {
         match &self.who {
             GrantWho::Services(services) => services.contains(&place),
-            GrantWho::People(..) => false,
+            GrantWho::People { .. } | GrantWho::Users(..) => false,
         }
     }
 }
@@ -110,6 +118,7 @@ impl<'q> Circumstances<'q> {
             place_id,
             place,
             channel: channel(place, query.channel),
+            now: query.now,
             today: super::utc_day(query.now),
         }
     }
@@ -118,26 +127,46 @@ impl<'q> Circumstances<'q> {
         &self,
         grant: &Grant,
         environment: EnvironmentId,
-        target: Option<(ToolId, &Tool)>,
+        target: Option<Target<'_>>,
     ) -> GrantMisses {
-        let Grant { rule: _, who, environments, call, last_day } = grant;
-        let (who, via) = match who {
-            GrantWho::People(people, via) => (!self.grants_people(people), !self.grants_via(via)),
+        // Limits are looked at once a grant matches: they have a reason of their own.
+        let Grant { rule: _, who, environments, items, limits: _, last_day, until } = grant;
+        let mut misses = GrantMisses::default();
+        match who {
+            GrantWho::People { people, also_in, except, via } => {
+                misses.who = !self.grants_people(people);
+                misses.also_in = also_in.as_ref().is_some_and(|groups| !self.is_in(groups));
+                misses.except = except.as_ref().is_some_and(|groups| self.may_be_in(groups));
+                misses.via = !self.grants_via(via);
+            }
+            GrantWho::Users(users, via) => {
+                misses.who = !self.is_named(users);
+                misses.via = !self.grants_via(via);
+            }
             // A service's grant matches only a request without any user, and only plain reads:
             // the loader refuses others, and this holds even if it did not.
             GrantWho::Services(services) => {
                 let alone = self.user.is_none();
                 let named = self.place_id.is_some_and(|place| services.contains(&place));
-                let plain = target.is_none_or(|(_, tool)| tool.is_plain_read());
-                (!(alone && named && plain), false)
+                let plain = target.is_none_or(|target| target.is_plain_read());
+                misses.who = !(alone && named && plain);
             }
-        };
-        GrantMisses {
-            who,
-            via,
-            environment: !environments.contains(&environment),
-            call: target.is_some_and(|(id, _)| call.binary_search(&id).is_err()),
-            ended: last_day.is_some_and(|last_day| last_day < self.today),
+        }
+        misses.environment = !environments.contains(&environment);
+        misses.call = target.is_some_and(|target| !items.contains(target.id));
+        misses.ended = last_day.is_some_and(|last_day| last_day < self.today)
+            || until.is_some_and(|until| until <= self.now);
+        misses
+    }
+
+    /// What keeps a grant from letting its surfaces open a connection before anybody signs in.
+    pub(super) fn opening_misses(&self, grant: &Grant, environment: EnvironmentId) -> GrantMisses {
+        let misses = self.grant_misses(grant, environment, None);
+        match grant.who {
+            GrantWho::People { .. } | GrantWho::Users(..) => {
+                GrantMisses { who: false, also_in: false, except: false, ..misses }
+            }
+            GrantWho::Services(_) => misses,
         }
     }
 
@@ -146,19 +175,20 @@ impl<'q> Circumstances<'q> {
         ban: &Ban,
         server: &Server,
         environment: EnvironmentId,
-        target: Option<(ToolId, &Tool)>,
+        target: Option<Target<'_>>,
     ) -> BanMisses {
-        let Ban { rule: _, who, via, environments, servers, what } = ban;
+        let Ban { rule: _, who, via, environments, servers, what, until, trial_until: _ } = ban;
         let who = who.as_ref().is_some_and(|who| {
-            let people = who.people.as_ref().is_some_and(|people| self.bans_people(people));
-            let services = who.services.as_ref().is_some_and(|list| self.bans_service(list));
-            !people && !services
+            let BanWho { people, users, services } = who;
+            let people = people.as_ref().is_some_and(|people| self.bans_people(people));
+            let services = services.as_ref().is_some_and(|list| self.bans_service(list));
+            !people && !self.is_named(users) && !services
         });
         let what = !what.everything
-            && target.is_none_or(|(id, tool)| {
-                what.call.binary_search(&id).is_err()
-                    && !what.effects.contains(&tool.effect)
-                    && !what.traits.iter().any(|banned| tool.traits.contains(banned))
+            && target.is_none_or(|target| {
+                !what.items.contains(target.id)
+                    && !what.effects.contains(&target.effect)
+                    && !what.traits.iter().any(|banned| target.traits.contains(banned))
             });
         BanMisses {
             who,
@@ -166,22 +196,43 @@ impl<'q> Circumstances<'q> {
             environment: environments.as_ref().is_some_and(|list| !list.contains(&environment)),
             server: servers.as_ref().is_some_and(|list| !list.contains(&server.name)),
             what,
+            ended: until.is_some_and(|until| until <= self.now),
+        }
+    }
+
+    /// Whether the user is one of these. Who has no token is nobody.
+    fn is_named(&self, users: &[UserName]) -> bool {
+        self.user.is_some_and(|user| users.iter().any(|name| name.is(user)))
+    }
+
+    /// Whether the user is known to be in one of these.
+    fn is_in(&self, groups: &GroupSet) -> bool {
+        match self.user.map(|user| &user.groups) {
+            Some(Groups::Known(known)) => groups.intersects(known),
+            Some(Groups::Unknown) | None => false,
+        }
+    }
+
+    /// Whether the user is in one of these, as far as anybody knows.
+    fn may_be_in(&self, groups: &GroupSet) -> bool {
+        match self.user.map(|user| &user.groups) {
+            Some(Groups::Known(known)) => groups.intersects(known),
+            Some(Groups::Unknown) => true,
+            None => false,
         }
     }
 
     fn grants_people(&self, people: &People) -> bool {
-        match (people, self.user.map(|user| &user.groups)) {
-            (People::AnyoneSignedIn, Some(_)) => true,
-            (People::Groups(groups), Some(Groups::Known(known))) => groups.intersects(known),
-            (People::Groups(_), Some(Groups::Unknown)) | (_, None) => false,
+        match people {
+            People::AnyoneSignedIn => self.user.is_some(),
+            People::Groups(groups) => self.is_in(groups),
         }
     }
 
     fn bans_people(&self, people: &People) -> bool {
-        match (people, self.user.map(|user| &user.groups)) {
-            (_, None) => false,
-            (People::AnyoneSignedIn, Some(_)) | (People::Groups(_), Some(Groups::Unknown)) => true,
-            (People::Groups(groups), Some(Groups::Known(known))) => groups.intersects(known),
+        match people {
+            People::AnyoneSignedIn => self.user.is_some(),
+            People::Groups(groups) => self.may_be_in(groups),
         }
     }
 
@@ -192,6 +243,17 @@ impl<'q> Circumstances<'q> {
             }
             BannedServices::Only(list) => self.place_id.is_some_and(|place| list.contains(&place)),
         }
+    }
+
+    /// Whether the user's token was issued to a client that the place takes tokens from.
+    pub(super) fn client_is_accepted(&self) -> bool {
+        let Some(PlaceKind::Surface { clients: Some(clients), .. }) =
+            self.place.map(|place| &place.kind)
+        else {
+            return true;
+        };
+        self.user
+            .is_none_or(|user| user.client.as_ref().is_some_and(|client| clients.contains(client)))
     }
 
     fn grants_via(&self, via: &Via) -> bool {
@@ -226,7 +288,8 @@ impl<'q> Circumstances<'q> {
 }
 
 fn channel(place: Option<&Place>, claimed: Option<&str>) -> ChannelState {
-    let Some(PlaceKind::Surface { channels, verified: true }) = place.map(|place| &place.kind)
+    let Some(PlaceKind::Surface { channels, verified: true, clients: _ }) =
+        place.map(|place| &place.kind)
     else {
         return ChannelState::NotUsed;
     };

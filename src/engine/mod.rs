@@ -5,7 +5,9 @@
 //! is off.
 
 mod conditions;
+mod limits;
 mod reason;
+mod shadow;
 mod trace;
 
 #[cfg(test)]
@@ -16,15 +18,17 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::conditions::{BanMisses, ChannelState, GrantMisses};
+pub use self::limits::Breach;
 pub use self::reason::Reason;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
 
 use self::conditions::Circumstances;
 use crate::identity::Caller;
-use crate::mcp::Action;
+use crate::json::Object;
+use crate::mcp::{Action, Discovery};
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    ChannelId, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Tool, ToolId,
+    Ban, ChannelId, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target, Tool,
 };
 
 /// What is asked.
@@ -68,9 +72,12 @@ pub enum Scope {
 /// A decision, and what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// The answer.
+    /// What the policy says.
     pub verdict: Verdict,
-    /// Why not, unless it is allowed.
+    /// What is done: the verdict, except in shadow and under bans on trial, where a refusal is
+    /// recorded and the request let through.
+    pub enforced: Verdict,
+    /// Why not, unless the verdict allows it.
     pub reason: Option<Reason>,
     /// How much a refusal is about.
     pub scope: Scope,
@@ -87,70 +94,127 @@ pub struct Decision {
 /// Why a query is refused, and the rule that says so.
 type Refusal = (Reason, Option<RuleId>);
 
+const NOT_LISTED: Refusal = (Reason::NotListed, None);
+
+/// What is asked for, found in the policies, by somebody who may ask there.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    set: &'a PolicySet,
+    server: &'a Server,
+    environment: &'a ServerEnvironment,
+    /// What is used; `None` for looking around.
+    item: Option<Target<'a>>,
+    /// The tool and its arguments, if it is one.
+    call: Option<(&'a Tool, &'a Object<'a>)>,
+    /// Whether nobody has to be signed in for this.
+    without_user: bool,
+}
+
 /// Decides a query.
 pub fn decide<T: Trace>(set: &PolicySet, query: &Query<'_>, trace: &mut T) -> Decision {
     let place = set.place_of(query.caller.workload.as_ref());
-    let circumstances = Circumstances::new(set, query, place);
-    let outcome = evaluate(set, query, &circumstances, trace);
+    let c = Circumstances::new(set, query, place);
+    let asked = asked(set, query, &c, trace);
+    let outcome = asked.and_then(|asked| asked.bans_and_grants(&c, trace));
     let mut decision = Decision {
         verdict: Verdict::Deny,
+        enforced: Verdict::Deny,
         reason: None,
         scope: Scope::Server,
         rule: None,
         place,
-        channel: match circumstances.channel {
+        channel: match c.channel {
             ChannelState::Known(channel) => Some(channel),
             ChannelState::NotUsed | ChannelState::Unknown | ChannelState::Other => None,
         },
         policy: set.digest(),
     };
-    match outcome {
+    let refusal = match outcome {
         Ok(rule) => {
             decision.verdict = Verdict::Allow;
+            decision.enforced = Verdict::Allow;
             decision.rule = Some(rule);
+            return decision;
         }
-        Err((reason, rule)) => {
-            if reason == Reason::ApprovalRequired {
-                decision.verdict = Verdict::NeedsApproval;
-            }
-            decision.reason = Some(reason);
-            decision.rule = rule;
-            decision.scope = scope(set, query, &circumstances, reason);
-        }
+        Err(refusal) => refusal,
+    };
+    let relaxed = asked.ok().and_then(|asked| shadow::enforced(&asked, &c, refusal));
+    let (reason, rule) = match relaxed {
+        Some(Err(other)) => other,
+        Some(Ok(())) | None => refusal,
+    };
+    if reason == Reason::ApprovalRequired {
+        decision.verdict = Verdict::NeedsApproval;
     }
+    decision.enforced = match relaxed {
+        Some(Ok(())) => Verdict::Allow,
+        Some(Err(_)) | None => decision.verdict,
+    };
+    decision.reason = Some(reason);
+    decision.rule = rule;
+    decision.scope = scope(set, query, &c, reason);
     decision
 }
 
-/// The checks, in the order of the reasons: the first that applies is reported.
-fn evaluate<T: Trace>(
-    set: &PolicySet,
-    query: &Query<'_>,
-    c: &Circumstances<'_>,
+/// Everything that is settled before rules are looked at, in the order of the reasons.
+fn asked<'a, T: Trace>(
+    set: &'a PolicySet,
+    query: &Query<'a>,
+    c: &Circumstances<'a>,
     trace: &mut T,
-) -> Result<RuleId, Refusal> {
+) -> Result<Asked<'a>, Refusal> {
     let server = set.server(query.server);
     let speaks_alone = server.is_some_and(|server| has_service_grant(server, c.place_id));
-    if query.caller.user.is_none() && !speaks_alone {
+    let nobody = query.caller.user.is_none() && !speaks_alone;
+    let without_user = nobody && server.is_some_and(|server| opens_without_user(server, query, c));
+    if nobody && !without_user {
         return Err((Reason::Unauthenticated, None));
     }
     let found = server.and_then(|server| Some((server, environment(set, server, query)?)));
     let (server, environment) = found.ok_or((Reason::ServerUnknown, None))?;
     reviews(set, environment, c.today, trace)?;
     surface(environment, c, trace)?;
-    match query.action {
-        Action::Unknown => Err((Reason::MethodUnknown, None)),
-        Action::Discover(_) => discovery(set, server, environment, c, trace),
-        Action::CallTool { name, arguments: _ } => {
-            let target = server.tool(name).ok_or((Reason::NotListed, None))?;
-            bans(set, server, environment, c, Some(target), trace)?;
-            let rule = grants(server, environment, c, Some(target), trace)?;
-            let (_, tool) = target;
-            match tool.approval {
-                None => Ok(rule),
-                Some(_) => Err((Reason::ApprovalRequired, Some(rule))),
-            }
+    let (item, call) = match query.action {
+        Action::Unknown => return Err((Reason::MethodUnknown, None)),
+        Action::Discover(_) => (None, None),
+        Action::CallTool { name, arguments } => {
+            let found = server.tool(name).ok_or(NOT_LISTED)?;
+            (Some(Target::tool(found)), Some((found.1, arguments)))
         }
-    }
+        Action::Resource { op: _, uri } => {
+            (Some(Target::resource(server.resource(uri).ok_or(NOT_LISTED)?)), None)
+        }
+        Action::Prompt { op: _, name } => {
+            (Some(Target::prompt(server.prompt(name).ok_or(NOT_LISTED)?)), None)
+        }
+    };
+    Ok(Asked { set, server, environment, item, call, without_user })
+}
+
+/// Whether the server lets this surface open a connection before anybody signs in. Lists, calls
+/// and streams are not part of that.
+fn opens_without_user(server: &Server, query: &Query<'_>, c: &Circumstances<'_>) -> bool {
+    let opens = match query.action {
+        Action::Discover(
+            Discovery::Initialize
+            | Discovery::Ping
+            | Discovery::ServerDiscover
+            | Discovery::Notification,
+        ) => true,
+        Action::Discover(
+            Discovery::ListTools
+            | Discovery::ListResources
+            | Discovery::ListResourceTemplates
+            | Discovery::ListPrompts
+            | Discovery::OpenStream
+            | Discovery::EndSession,
+        )
+        | Action::CallTool { .. }
+        | Action::Resource { .. }
+        | Action::Prompt { .. }
+        | Action::Unknown => false,
+    };
+    opens && c.place_id.is_some_and(|place| server.without_user.contains(&place))
 }
 
 fn environment<'s>(
@@ -188,7 +252,8 @@ fn reviews<T: Trace>(
     if missing { Err((Reason::Review, None)) } else { Ok(()) }
 }
 
-/// The caller must speak from a declared place that reaches the environment.
+/// The caller must speak from a declared place that reaches the environment, with a token that
+/// was issued to be used there.
 fn surface<T: Trace>(
     environment: &ServerEnvironment,
     c: &Circumstances<'_>,
@@ -201,64 +266,92 @@ fn surface<T: Trace>(
         channel: c.channel,
         reaches,
     });
-    if reaches { Ok(()) } else { Err((Reason::Surface, None)) }
+    let client = c.client_is_accepted();
+    trace.record(Step::Client { accepted: client });
+    if reaches && client { Ok(()) } else { Err((Reason::Surface, None)) }
 }
 
-/// Opening a session and looking around: no ban on everything, and one live grant.
-fn discovery<T: Trace>(
-    set: &PolicySet,
-    server: &Server,
-    environment: &ServerEnvironment,
-    c: &Circumstances<'_>,
-    trace: &mut T,
-) -> Result<RuleId, Refusal> {
-    bans(set, server, environment, c, None, trace)?;
-    grants(server, environment, c, None, trace)
-}
+impl<'a> Asked<'a> {
+    /// Every ban that could be about the server.
+    fn bans(&self) -> impl Iterator<Item = &'a Ban> + use<'a> {
+        self.set.guardrails().iter().chain(self.server.bans())
+    }
 
-/// Fails with the first ban that matches; `target` is `None` for discovery.
-fn bans<T: Trace>(
-    set: &PolicySet,
-    server: &Server,
-    environment: &ServerEnvironment,
-    c: &Circumstances<'_>,
-    target: Option<(ToolId, &Tool)>,
-    trace: &mut T,
-) -> Result<(), Refusal> {
-    let mut banned = None;
-    for ban in set.guardrails().iter().chain(server.bans()) {
-        let misses = c.ban_misses(ban, server, environment.id, target);
-        trace.record(Step::Ban { rule: ban.rule, misses });
-        if misses.is_empty() && banned.is_none() {
-            banned = Some(ban.rule);
-            if !T::ON {
-                break;
+    fn bans_and_grants<T: Trace>(
+        &self,
+        c: &Circumstances<'_>,
+        trace: &mut T,
+    ) -> Result<RuleId, Refusal> {
+        let mut banned = None;
+        for ban in self.bans() {
+            let misses = c.ban_misses(ban, self.server, self.environment.id, self.item);
+            trace.record(Step::Ban { rule: ban.rule, misses });
+            if misses.is_empty() && banned.is_none() {
+                banned = Some(ban.rule);
+                if !T::ON {
+                    break;
+                }
             }
         }
-    }
-    banned.map_or(Ok(()), |rule| Err((Reason::Banned, Some(rule))))
-}
-
-/// The first grant that matches; `target` is `None` for discovery, which ignores verbs.
-fn grants<T: Trace>(
-    server: &Server,
-    environment: &ServerEnvironment,
-    c: &Circumstances<'_>,
-    target: Option<(ToolId, &Tool)>,
-    trace: &mut T,
-) -> Result<RuleId, Refusal> {
-    let mut granted = None;
-    for grant in server.grants() {
-        let misses = c.grant_misses(grant, environment.id, target);
-        trace.record(Step::Grant { rule: grant.rule, misses });
-        if misses.is_empty() && granted.is_none() {
-            granted = Some(grant.rule);
-            if !T::ON {
-                break;
-            }
+        match banned {
+            Some(rule) => Err((Reason::Banned, Some(rule))),
+            None => self.without_bans(c, trace),
         }
     }
-    granted.ok_or((Reason::NoGrant, None))
+
+    /// What holds if no ban does: grants, limits, approval.
+    fn without_bans<T: Trace>(
+        &self,
+        c: &Circumstances<'_>,
+        trace: &mut T,
+    ) -> Result<RuleId, Refusal> {
+        let rule = self.grants(c, trace)?;
+        let Some((tool, arguments)) = self.call else {
+            return Ok(rule);
+        };
+        // What the tool asks of every call, whichever grant let it in.
+        if let Some(breach) = limits::of_tool(tool, arguments) {
+            trace.record(Step::Breach { grant: None, breach });
+            return Err((Reason::Limit, Some(rule)));
+        }
+        match tool.approval {
+            None => Ok(rule),
+            Some(_) => Err((Reason::ApprovalRequired, Some(rule))),
+        }
+    }
+
+    /// The first grant that matches and whose own limits hold. Looking around ignores verbs and
+    /// limits.
+    fn grants<T: Trace>(&self, c: &Circumstances<'_>, trace: &mut T) -> Result<RuleId, Refusal> {
+        let mut granted = None;
+        let mut limited = None;
+        for grant in self.server.grants() {
+            let misses = if self.without_user {
+                c.opening_misses(grant, self.environment.id)
+            } else {
+                c.grant_misses(grant, self.environment.id, self.item)
+            };
+            trace.record(Step::Grant { rule: grant.rule, misses });
+            if !misses.is_empty() || granted.is_some() {
+                continue;
+            }
+            let breach = self.call.and_then(|(_, args)| limits::first(&grant.limits, args));
+            if let Some(breach) = breach {
+                trace.record(Step::Breach { grant: Some(grant.rule), breach });
+                limited = limited.or(Some(grant.rule));
+            } else {
+                granted = Some(grant.rule);
+                if !T::ON {
+                    break;
+                }
+            }
+        }
+        match (granted, limited) {
+            (Some(rule), _) => Ok(rule),
+            (None, Some(rule)) => Err((Reason::Limit, Some(rule))),
+            (None, None) => Err((Reason::NoGrant, None)),
+        }
+    }
 }
 
 /// A caller who may not even look around is refused at the door; one who may is refused this one
@@ -267,15 +360,18 @@ fn scope(set: &PolicySet, query: &Query<'_>, c: &Circumstances<'_>, reason: Reas
     if reason < Reason::MethodUnknown {
         return Scope::Server;
     }
-    let Some(server) = set.server(query.server) else {
+    let around = Query { action: Action::Discover(Discovery::ListTools), ..*query };
+    let Ok(asked) = asked(set, &around, c, &mut NoTrace) else {
         return Scope::Server;
     };
-    let Some(environment) = environment(set, server, query) else {
-        return Scope::Server;
-    };
-    match discovery(set, server, environment, c, &mut NoTrace) {
-        Ok(_) => Scope::Item,
-        Err(_) => Scope::Server,
+    let outcome = asked.bans_and_grants(c, &mut NoTrace).map(|_| ());
+    let enforced = outcome.or_else(|refusal| match shadow::enforced(&asked, c, refusal) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) | None => Err(()),
+    });
+    match enforced {
+        Ok(()) => Scope::Item,
+        Err(()) => Scope::Server,
     }
 }
 

@@ -51,7 +51,7 @@ reasons! {
     /// A method that nobody lets through.
     MethodUnknown = "method_unknown", "the method is not available";
     /// The server does not offer it.
-    NotListed = "not_listed", "no such tool";
+    NotListed = "not_listed", "the server does not offer this";
     /// A ban matches.
     Banned = "banned", "this is not allowed";
     /// No grant matches.

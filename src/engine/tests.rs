@@ -1,13 +1,14 @@
 use super::*;
 use crate::identity::{GroupSet, Groups, User, Workload};
 use crate::json::Object;
-use crate::mcp::Discovery;
+use crate::mcp::{Discovery, PromptOp, ResourceOp};
 use crate::policy::{self, PolicyFile, PolicyFiles};
 
 const FILES: &[(&str, &str)] = &[
     ("surfaces.yaml", "toolgate: 1
 surfaces:
   chat: { workloads: [spiffe://td/chat], reaches: [prod] }
+  web: { workloads: [spiffe://td/web], reaches: [prod], clients: [web-app, alice-app] }
   ide: { workloads: [spiffe://td/ide/*], reaches: [prod, dev] }
   bot: { workloads: [spiffe://td/bot], reaches: [prod], channels: { help: [C1, C2], other: [C3] } }
   laptop: { workloads: none, reaches: [dev] }
@@ -27,8 +28,8 @@ bans:
 "),
     ("reviews.yaml", "toolgate: 1
 reviews:
-  SEC: { kind: security, approved: 2026-03-01, last_day: 2026-12-31, covers: { presto: TOOLS, killed: TOOLS } }
-  LEG: { kind: legal, approved: 2026-03-02, last_day: 2026-12-30, covers: { presto: TOOLS, killed: TOOLS } }
+  SEC: { kind: security, approved: 2026-03-01, last_day: 2026-12-31, covers: { presto: TOOLS, killed: KILLED } }
+  LEG: { kind: legal, approved: 2026-03-02, last_day: 2026-12-30, covers: { presto: TOOLS, killed: KILLED } }
   OLD: { kind: legal, approved: 2026-01-01, last_day: 2026-01-31, covers: { presto: TOOLS } }
   DIFFERENT: { kind: legal, approved: 2026-01-01, last_day: 2027-01-31, covers: { half: \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\" } }
 "),
@@ -43,7 +44,23 @@ tools:
   drop: { effect: destructive, approval: [stewards] }
   wipe: { effect: destructive }
   spare: { effect: read }
+  browse-1: { effect: read, sets: [browse] }
+  browse-2: { effect: read, sets: [browse, more] }
+resources:
+  'db://w/tables/*': { effect: read }
+  'db://w/secret/*': { effect: read, traits: [sensitive], sets: [browse] }
+  'db://w/one': { effect: destructive }
+prompts:
+  ask: { effect: read }
+  tell: { effect: read, traits: [sensitive] }
 grants:
+  narrowed: { people: [ads], also_in: [infra, stewards], except: [contractors], via: [web], in: [prod], call: [look] }
+  nearly-all: { people: [anyone-signed-in], except: [contractors], via: [web], in: [prod], call: [spare] }
+  by-name: { users: ['corp:alice', 'other:bob'], via: [web], in: [prod], call: [wipe], last_day: 2026-12-31, ticket: T-1 }
+  until-noon: { people: [stewards], via: [bot], in: [prod], call: [look], until: 2026-11-20T13:00:00+01:00 }
+  browsers: { people: [infra], via: [ide], in: [prod], call: [browse] }
+  readers: { people: [ads, contractors, infra], via: [chat], in: [prod], read: ['db://w/tables/*', 'db://w/one', browse], prompt: [ask, tell] }
+  nightly-reads: { services: [night], in: [prod], read: ['db://w/tables/*'], prompt: [ask] }
   lookers: { people: [ads, infra], via: [chat, ide], in: [prod], call: [look] }
   secrets: { people: [ads, contractors], via: [chat, bot/help], in: [prod], call: [secret] }
   droppers: { people: [infra, contractors], via: [chat], in: [prod], call: [drop, wipe], last_day: 2026-11-30 }
@@ -52,6 +69,9 @@ grants:
 bans:
   contractors-secret: { people: [contractors], call: [secret] }
   not-from-other: { via: [bot/other], call: [secret] }
+  not-eve: { users: ['corp:eve', 'corp:alice'], people: [contractors], call: [browse-1] }
+  before-noon: { people: [stewards], call: [browse-2], until: 2026-11-20T12:00:00Z }
+  ads-tell: { people: [ads], prompt: [tell] }
 "),
     ("servers/killed.yaml", "toolgate: 1
 server: killed
@@ -75,36 +95,44 @@ grants:
 ];
 
 fn set() -> PolicySet {
-    let files = |digest: &str| PolicyFiles {
+    let files = |digest: &str, killed: &str| PolicyFiles {
         files: FILES
             .iter()
             .map(|(path, text)| PolicyFile {
                 path: (*path).to_owned(),
-                bytes: text.replace("TOOLS", &format!("\"{digest}\"")).into_bytes().into(),
+                bytes: text
+                    .replace("TOOLS", &format!("\"{digest}\""))
+                    .replace("KILLED", &format!("\"{killed}\""))
+                    .into_bytes()
+                    .into(),
             })
             .collect(),
         ..PolicyFiles::default()
     };
-    let digests = policy::tools_digests(&files(""));
-    let presto = digests.iter().find(|(name, _)| name == "presto").unwrap().1;
-    policy::load(files(&presto.to_string())).unwrap_or_else(|problems| panic!("{problems}"))
+    let digests = policy::tools_digests(&files("", ""));
+    let of = |server| digests.iter().find(|(name, _)| name == server).unwrap().1.to_string();
+    policy::load(files(&of("presto"), &of("killed")))
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Who asks, in short: `ads,infra@chat`, `?@chat` (groups unknown), `@chat` (no groups),
-/// `-@night` (no user), `ads@bot/C1` (with a channel).
+/// `-@night` (no user), `ads@bot/C1` (with a channel), `bob:ads@chat` (not alice), `app/ads@web`
+/// (with another client than `web-app`).
 fn caller<'w>(set: &PolicySet, who: &'w str) -> (Caller, Option<&'w str>) {
     let (groups, place) = who.split_once('@').unwrap();
+    let (client, groups) = groups.split_once('/').unwrap_or(("web-app", groups));
+    let (name, groups) = groups.split_once(':').unwrap_or(("alice", groups));
     let (place, channel) = match place.split_once('/') {
         Some((place, channel)) => (place, Some(channel)),
         None => (place, None),
     };
     let user = |groups| User {
         issuer: "corp".into(),
-        subject: "alice".into(),
+        subject: name.into(),
         groups,
         email: None,
         preferred_username: None,
-        client: None,
+        client: (!client.is_empty()).then(|| client.into()),
     };
     let user = match groups {
         "-" => None,
@@ -129,6 +157,10 @@ fn ask(set: &PolicySet, who: &str, what: &str, now: &str) -> Decision {
     let action = match tool {
         "*" => Action::Discover(Discovery::ListTools),
         "?" => Action::Unknown,
+        uri if uri.contains("://") => Action::Resource { op: ResourceOp::Read, uri },
+        prompt if prompt.starts_with("prompt:") => {
+            Action::Prompt { op: PromptOp::Get, name: prompt.split_once(':').unwrap().1 }
+        }
         name => Action::CallTool { name, arguments: &Object::EMPTY },
     };
     let now = now.parse().unwrap();
@@ -182,6 +214,60 @@ fn decides_as_the_language_says() {
         ("ads@bot/C9", "presto/secret", Some((NoGrant, Server))),
         // A channel from a place without channels is not believed.
         ("ads@chat/C3", "presto/secret", None),
+        // `also_in` and `except` narrow; unknown groups are in none and perhaps in all.
+        ("ads,infra@web", "presto/look", None),
+        ("ads,stewards@web", "presto/look", None),
+        ("ads@web", "presto/look", Some((NoGrant, Item))),
+        ("infra@web", "presto/look", Some((NoGrant, Item))),
+        ("ads,infra,contractors@web", "presto/look", Some((NoGrant, Item))),
+        ("?@web", "presto/look", Some((NoGrant, Item))),
+        ("@web", "presto/spare", None),
+        ("contractors@web", "presto/spare", Some((NoGrant, Item))),
+        ("?@web", "presto/spare", Some((NoGrant, Item))),
+        // Named users: issuer and subject, whatever their groups.
+        ("@web", "presto/wipe", None),
+        ("?@web", "presto/wipe", Some((Banned, Item))),
+        ("contractors@web", "presto/wipe", Some((Banned, Item))),
+        ("bob:@web", "presto/wipe", Some((NoGrant, Item))),
+        ("@chat", "presto/wipe", Some((NoGrant, Server))),
+        ("infra@ide", "presto/browse-1", Some((Banned, Item))),
+        ("bob:infra@ide", "presto/browse-1", None),
+        ("bob:infra,contractors@ide", "presto/browse-1", Some((Banned, Item))),
+        ("bob:?@ide", "presto/browse-1", Some((Banned, Server))),
+        ("-@night", "presto/browse-1", Some((NoGrant, Item))),
+        // `clients`: a token for another one, or for none, is from elsewhere.
+        ("evil-app/@web", "presto/spare", Some((Surface, Server))),
+        ("/@web", "presto/spare", Some((Surface, Server))),
+        ("alice-app/@web", "presto/spare", None),
+        ("evil-app/ads@chat", "presto/look", None),
+        // A set is the tools that carry it; a verb names its own kind only.
+        ("bob:infra@ide", "presto/browse-1", None),
+        ("infra@ide", "presto/browse-2", None),
+        ("infra@ide", "presto/browse", Some((NotListed, Item))),
+        ("infra@ide", "presto/db://w/secret/a", Some((NoGrant, Item))),
+        ("bob:infra@chat", "presto/browse-1", Some((NoGrant, Item))),
+        ("infra@chat", "presto/db://w/secret/a", None),
+        // Resources and prompts: their own verbs, the same bans, services and places.
+        ("ads@chat", "presto/db://w/tables/a", None),
+        ("ads@ide", "presto/db://w/tables/a", Some((NoGrant, Item))),
+        ("stewards@chat", "presto/db://w/tables/a", Some((NoGrant, Server))),
+        ("ads@chat", "presto/db://w/other", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://w/tables/../secret/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://w/tables/%2e%2e/secret/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/DB://w/tables/a", Some((NotListed, Item))),
+        ("ads@chat", "presto/db://u@w/tables/a", Some((NotListed, Item))),
+        ("infra@chat", "presto/db://w/one", None),
+        ("infra,contractors@chat", "presto/db://w/one", Some((Banned, Item))),
+        ("?@chat", "presto/db://w/one", Some((Banned, Server))),
+        ("ads@chat", "presto/prompt:ask", None),
+        ("ads@chat", "presto/prompt:tell", Some((Banned, Item))),
+        ("infra@chat", "presto/prompt:tell", None),
+        ("ads@chat", "presto/prompt:none", Some((NotListed, Item))),
+        ("-@night", "presto/db://w/tables/a", None),
+        ("-@night", "presto/prompt:ask", None),
+        ("-@night", "presto/prompt:tell", Some((Banned, Item))),
+        ("-@night", "presto/db://w/secret/a", Some((Banned, Item))),
+        ("ads@chat", "killed/db://w/tables/a", Some((NotListed, Server))),
         // Places.
         ("ads@nowhere", "presto/look", Some((Surface, Server))),
         ("ads@chat", "presto@dev/look", Some((Surface, Server))),
@@ -250,6 +336,13 @@ fn time_is_whole_utc_days() {
     // A grant ends after its last day.
     assert_eq!(reason("presto/wipe", "2026-11-30T23:59:59Z"), None);
     assert_eq!(reason("presto/wipe", "2026-12-01T00:00:00Z"), Some(Reason::NoGrant));
+    // `until` is an instant, and not part of it.
+    let bot = |now: &str| ask(&set, "stewards@bot/C1", "presto/look", now).reason;
+    assert_eq!(bot("2026-11-20T11:59:59.999999999Z"), None);
+    assert_eq!(bot("2026-11-20T12:00:00Z"), Some(Reason::NoGrant));
+    let banned = |now: &str| ask(&set, "infra,stewards@ide", "presto/browse-2", now).reason;
+    assert_eq!(banned("2026-11-20T11:59:59.999999999Z"), Some(Reason::Banned));
+    assert_eq!(banned("2026-11-20T12:00:00Z"), None);
 }
 
 #[test]
@@ -257,7 +350,7 @@ fn a_decision_names_what_it_rests_on() {
     let set = set();
     let decision = ask(&set, "ads@bot/C2", "presto/secret", NOW);
     let rule = set.rule(decision.rule.unwrap()).unwrap();
-    assert_eq!((&*rule.name, rule.line), ("secrets", 14));
+    assert_eq!((&*rule.name, rule.line), ("secrets", 30));
     let place = set.place(decision.place.unwrap()).unwrap();
     assert_eq!(&*place.name, "bot");
     assert_eq!(&*place.channel(decision.channel.unwrap()).unwrap().name, "help");

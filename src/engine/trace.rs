@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::conditions::{BanMisses, ChannelState, GrantMisses};
+use super::limits::Breach;
 use crate::policy::model::{
     Coverage, EnvironmentId, ListedReview, NeededReview, PlaceId, PolicySet, ReviewId, RuleId,
 };
@@ -37,6 +38,11 @@ pub enum Step<'s> {
         /// Whether the environment can be reached from there.
         reaches: bool,
     },
+    /// Whether the place takes tokens of the user's client.
+    Client {
+        /// It does, or takes any, or there is no token.
+        accepted: bool,
+    },
     /// A ban that was looked at.
     Ban {
         /// The ban.
@@ -50,6 +56,13 @@ pub enum Step<'s> {
         rule: RuleId,
         /// What keeps it from matching.
         misses: GrantMisses,
+    },
+    /// Arguments outside their limits.
+    Breach {
+        /// The matching grant whose limits they are; `None` if they are the tool's.
+        grant: Option<RuleId>,
+        /// What is outside.
+        breach: Breach,
     },
 }
 
@@ -79,10 +92,14 @@ pub struct Recorder {
     pub reviews: Vec<(NeededReview, Option<ReviewId>)>,
     /// Where the caller speaks from, and whether that reaches the environment.
     pub place: Option<(Option<PlaceId>, EnvironmentId, ChannelState, bool)>,
+    /// Whether the place takes tokens of the user's client.
+    pub client: Option<bool>,
     /// The bans that were looked at.
     pub bans: Vec<(RuleId, BanMisses)>,
     /// The grants that were looked at.
     pub grants: Vec<(RuleId, GrantMisses)>,
+    /// The limits that do not hold: of a matching grant, or of the tool.
+    pub breaches: Vec<(Option<RuleId>, Breach)>,
 }
 
 impl Trace for NoTrace {
@@ -100,8 +117,10 @@ impl Trace for Recorder {
             Step::Place { place, environment, channel, reaches } => {
                 self.place = Some((place, environment, channel, reaches));
             }
+            Step::Client { accepted } => self.client = Some(accepted),
             Step::Ban { rule, misses } => self.bans.push((rule, misses)),
             Step::Grant { rule, misses } => self.grants.push((rule, misses)),
+            Step::Breach { grant, breach } => self.breaches.push((grant, breach)),
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::engine::{self, Decision, Query, Recorder, Verdict};
 use crate::json::Object;
-use crate::mcp::{Action, Discovery};
+use crate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use crate::policy::PolicySet;
 
 pub use self::question::{Question, QuestionError};
@@ -25,6 +25,10 @@ pub struct Explanation {
     pub environment: String,
     /// The tool's name; `None` for looking around.
     pub tool: Option<String>,
+    /// The URI of a resource.
+    pub resource: Option<String>,
+    /// The name of a prompt.
+    pub prompt: Option<String>,
     /// The time it was asked for.
     pub at: Timestamp,
     /// The answer.
@@ -85,12 +89,17 @@ pub enum Outcome {
 pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, QuestionError> {
     let (server, environment) = question.target(set)?;
     let caller = question.caller(set)?;
+    if question.tool().is_some() && (question.read.is_some() || question.prompt.is_some()) {
+        return Err(QuestionError::Several);
+    }
     let arguments = question.arguments()?;
     let empty = Object::EMPTY;
     let arguments = arguments.as_ref().unwrap_or(&empty);
-    let action = match question.tool() {
-        Some(name) => Action::CallTool { name, arguments },
-        None => Action::Discover(Discovery::ListTools),
+    let action = match (question.tool(), question.read, question.prompt) {
+        (Some(name), _, _) => Action::CallTool { name, arguments },
+        (None, Some(uri), _) => Action::Resource { op: ResourceOp::Read, uri },
+        (None, None, Some(name)) => Action::Prompt { op: PromptOp::Get, name },
+        (None, None, None) => Action::Discover(Discovery::ListTools),
     };
     let query = Query {
         server: &server,
@@ -104,6 +113,8 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
     let decision = engine::decide(set, &query, &mut trace);
     let words = words::Words { set, query: &query, trace: &trace };
     let mut grants = words.grants(decision);
+    grants.extend(words.tool_limit());
+    grants.extend(words.shadow(decision));
     if decision.verdict == Verdict::NeedsApproval {
         grants.extend(words.approval());
     }
@@ -117,6 +128,8 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
         other_grants: words.other_grants(),
         nearest: words.nearest(decision),
         tool: question.tool().map(str::to_owned),
+        resource: question.read.map(str::to_owned),
+        prompt: question.prompt.map(str::to_owned),
         at: question.at,
         server,
         environment,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::diagnostics::did_you_mean;
-use crate::identity::{Caller, GroupSet, Groups, User, WorkloadPattern};
+use crate::identity::{Caller, GroupSet, Groups, User, UserName, WorkloadPattern};
 use crate::json::{self, JsonError, Limits, Object, Value};
 use crate::policy::PolicySet;
 use crate::policy::model::{Place, PlaceKind};
@@ -14,16 +14,22 @@ use crate::policy::model::{Place, PlaceKind};
 pub struct Question<'q> {
     /// `presto/run_query`, `presto@staging/run_query`, or `presto` for looking around.
     pub what: &'q str,
+    /// The URI of a resource to read there, instead of a tool.
+    pub read: Option<&'q str>,
+    /// The name of a prompt to get there, instead of a tool.
+    pub prompt: Option<&'q str>,
     /// A surface, or `surface/channel`.
     pub via: Option<&'q str>,
     /// A service, instead of a surface.
     pub service: Option<&'q str>,
-    /// The person's name; decides nothing yet.
+    /// The person's name: `issuer:subject`, or a name that no rule may depend on.
     pub user: Option<&'q str>,
     /// The person's groups; `None` if no person asks.
     pub groups: Option<Vec<&'q str>>,
     /// Whether the person's groups are unknown.
     pub groups_unknown: bool,
+    /// The OAuth client of the person's token; without it, the surface's first.
+    pub client: Option<&'q str>,
     /// The arguments, as JSON.
     pub args: &'q str,
     /// When.
@@ -75,6 +81,17 @@ pub enum QuestionError {
         /// Its environments.
         environments: String,
     },
+    /// A rule names a user, and the question does not say whether it is that one.
+    #[error("which issuer's `{name}`? a rule names `{like}`")]
+    Issuer {
+        /// The name without an issuer.
+        name: String,
+        /// The user that a rule names.
+        like: String,
+    },
+    /// Two things are asked for.
+    #[error("ask for one tool, resource or prompt")]
+    Several,
     /// The arguments are not a JSON object.
     #[error("`--args` {problem}; give one JSON object, such as {{\"sql\": \"select 1\"}}")]
     Arguments {
@@ -145,7 +162,7 @@ impl<'q> Question<'q> {
     }
 
     pub(super) fn caller(&self, set: &PolicySet) -> Result<Asker, QuestionError> {
-        let user = self.person(set)?;
+        let mut user = self.person(set)?;
         let (workload, channel) = match (self.service, self.via) {
             (Some(service), _) => (workload_of(place(set, "service", service)?), None),
             (None, Some(via)) => {
@@ -155,6 +172,9 @@ impl<'q> Question<'q> {
                 };
                 let place = place(set, "surface", surface)?;
                 let channel = channel.map(|name| channel_id(place, name)).transpose()?;
+                if let Some(user) = &mut user {
+                    user.client = self.client.map(Into::into).or_else(|| first_client(place));
+                }
                 (workload_of(place), channel)
             }
             (None, None) => (None, None),
@@ -171,9 +191,15 @@ impl<'q> Question<'q> {
             let group = set.group(name).ok_or_else(|| unknown("group", name, set.group_names()))?;
             groups.insert(group);
         }
+        let name = self.user.unwrap_or("somebody");
+        let (issuer, subject) = name.split_once(':').unwrap_or(("-", name));
+        let named = |user: &&UserName| user.subject() == subject;
+        if let ("-", Some(user)) = (issuer, set.named_users().find(named)) {
+            return Err(QuestionError::Issuer { name: name.to_owned(), like: user.to_string() });
+        }
         Ok(Some(User {
-            issuer: "-".into(),
-            subject: self.user.unwrap_or("somebody").into(),
+            issuer: issuer.into(),
+            subject: subject.into(),
             groups: if self.groups_unknown { Groups::Unknown } else { Groups::Known(groups) },
             email: None,
             preferred_username: None,
@@ -228,6 +254,13 @@ fn place<'s>(
             };
             Err(unknown(what, name, set.place_names().filter(alike)))
         }
+    }
+}
+
+fn first_client(place: &Place) -> Option<Box<str>> {
+    match &place.kind {
+        PlaceKind::Surface { clients, .. } => clients.as_ref()?.first().cloned(),
+        PlaceKind::Service => None,
     }
 }
 

@@ -12,18 +12,17 @@ use crate::policy::PolicySet;
 /// Text: the answer, what it rests on, and what is missing.
 #[must_use]
 pub fn text(explanation: &Explanation) -> String {
-    let Explanation { server, environment, tool, at, decision, steps, grants, .. } = explanation;
+    let Explanation { server, environment, at, decision, steps, grants, .. } = explanation;
     let at = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC");
-    let answer = match decision.verdict {
-        Verdict::Allow => "ALLOWED".to_owned(),
-        Verdict::Deny | Verdict::NeedsApproval => {
-            format!("REFUSED  {}", decision.reason.map_or("", Reason::as_str))
+    let reason = decision.reason.map_or("", Reason::as_str);
+    let answer = match (decision.enforced, decision.verdict) {
+        (Verdict::Allow, Verdict::Allow) => "ALLOWED".to_owned(),
+        (Verdict::Allow, Verdict::Deny | Verdict::NeedsApproval) => {
+            format!("ALLOWED  in spite of {reason}")
         }
+        (Verdict::Deny | Verdict::NeedsApproval, _) => format!("REFUSED  {reason}"),
     };
-    let what = match tool {
-        Some(tool) => format!("{server}@{environment}/{tool}"),
-        None => format!("{server}@{environment}"),
-    };
+    let what = format!("{server}@{environment}{}", item(explanation));
     let mut text = format!("{answer:<30}{what}, {at}\n");
     let rows: Vec<&Step> = steps.iter().chain(grants).collect();
     let width = |of: fn(&Step) -> usize| rows.iter().map(|step| of(step)).max().unwrap_or(0);
@@ -43,15 +42,32 @@ pub fn text(explanation: &Explanation) -> String {
     text
 }
 
+/// What is asked for on the server.
+fn item(explanation: &Explanation) -> String {
+    let Explanation { tool, resource, prompt, .. } = explanation;
+    match (tool, resource, prompt) {
+        (Some(tool), _, _) => format!("/{tool}"),
+        (None, Some(uri), _) => format!(" {uri}"),
+        (None, None, Some(prompt)) => format!(" prompt {prompt}"),
+        (None, None, None) => String::new(),
+    }
+}
+
 fn closing(explanation: &Explanation) -> Option<String> {
-    let Explanation { other_grants, nearest, tool, decision, .. } = explanation;
+    let Explanation { other_grants, nearest, tool, resource, prompt, decision, .. } = explanation;
     if decision.reason != Some(Reason::NoGrant) {
         return None;
     }
-    let others = match (tool, other_grants) {
+    let verb = match (tool, resource, prompt) {
+        (Some(_), _, _) => Some("call this tool"),
+        (None, Some(_), _) => Some("read this resource"),
+        (None, None, Some(_)) => Some("name this prompt"),
+        (None, None, None) => None,
+    };
+    let others = match (verb, other_grants) {
         (None, _) | (_, 0) => String::new(),
-        (Some(_), 1) => "1 other grant does not call this tool. ".to_owned(),
-        (Some(_), count) => format!("{count} other grants do not call this tool. "),
+        (Some(verb), 1) => format!("1 other grant does not {verb}. "),
+        (Some(verb), count) => format!("{count} other grants do not {verb}. "),
     };
     let nearest = match nearest {
         None => String::new(),
@@ -69,6 +85,8 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         server,
         environment,
         tool,
+        resource,
+        prompt,
         at,
         decision,
         steps,
@@ -82,11 +100,8 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
     });
     let place = decision.place.and_then(|place| set.place(place));
     object!({
-        "verdict": match decision.verdict {
-            Verdict::Allow => "allow",
-            Verdict::Deny => "deny",
-            Verdict::NeedsApproval => "needs_approval",
-        },
+        "verdict": verdict(decision.verdict),
+        "enforced": verdict(decision.enforced),
         "reason": decision.reason.map(Reason::as_str),
         "scope": match decision.scope {
             Scope::Server => "server",
@@ -95,6 +110,8 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         "server": server,
         "environment": environment,
         "tool": tool,
+        "resource": resource,
+        "prompt": prompt,
         "at": at.to_string(),
         "surface": place.map(|place| &place.name),
         "channel": place
@@ -110,6 +127,14 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
             object!({ "grant": name, "missing": missing })
         }),
     })
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Deny => "deny",
+        Verdict::NeedsApproval => "needs_approval",
+    }
 }
 
 fn row(step: &Step) -> Value {

@@ -3,14 +3,16 @@
 use super::{Origin, Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
-    ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState, Verdict,
+    BanMisses, Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState,
+    Verdict,
 };
 use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
 use crate::policy::PolicySet;
+use crate::policy::limits::Limit;
 use crate::policy::model::{
-    Approver, ChannelId, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, ReviewId,
-    RuleId, Server, Via,
+    Approver, ChannelId, EnvironmentId, Grant, GrantWho, NeededReview, People, Place, PlaceKind,
+    ReviewId, RuleId, Server, Via,
 };
 
 pub(super) struct Words<'w> {
@@ -85,6 +87,7 @@ impl Words<'_> {
         let outcome = if reaches { Outcome::Ok } else { Outcome::Miss };
         let detail = format!("{} {verb} {environment}", place.name);
         let mut steps = vec![step(outcome, "surface", detail, self.origin(place.origin))];
+        steps.extend(self.client(place));
         let (outcome, detail) = match channel {
             ChannelState::NotUsed => return steps,
             ChannelState::Unknown => {
@@ -95,6 +98,17 @@ impl Words<'_> {
         };
         steps.push(step(outcome, "channel", detail, None));
         steps
+    }
+
+    fn client(&self, place: &Place) -> Option<Step> {
+        let PlaceKind::Surface { clients: Some(clients), .. } = &place.kind else { return None };
+        let refused = self.trace.client == Some(false);
+        refused.then(|| {
+            let user = self.query.caller.user.as_ref();
+            let client = user.and_then(|user| user.client.as_deref()).unwrap_or("none");
+            let detail = format!("takes tokens of {}, has {client}", clients.join(" or "));
+            step(Outcome::Miss, "client", detail, self.origin(place.origin))
+        })
     }
 
     fn reviews(&self) -> Vec<Step> {
@@ -150,15 +164,28 @@ impl Words<'_> {
     }
 
     fn tool(&self) -> Option<Step> {
-        let Action::CallTool { name, .. } = self.query.action else { return None };
         let server = self.server()?;
-        if server.tool(name).is_some() {
-            return None;
-        }
-        let near = did_you_mean(name, server.tools().iter().map(|tool| &*tool.name));
+        let (what, name, near) = match self.query.action {
+            Action::CallTool { name, .. } if server.tool(name).is_none() => {
+                let names = server.tools().iter().map(|tool| &*tool.name);
+                ("tool", name, did_you_mean(name, names))
+            }
+            Action::Resource { uri, .. } if server.resource(uri).is_none() => {
+                ("resource", uri, None)
+            }
+            Action::Prompt { name, .. } if server.prompt(name).is_none() => {
+                let names = server.prompts().iter().map(|prompt| &*prompt.name);
+                ("prompt", name, did_you_mean(name, names))
+            }
+            Action::CallTool { .. }
+            | Action::Resource { .. }
+            | Action::Prompt { .. }
+            | Action::Discover(_)
+            | Action::Unknown => return None,
+        };
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         let detail = format!("{} does not list {name}{hint}", server.name);
-        Some(step(Outcome::Miss, "tool", detail, None))
+        Some(step(Outcome::Miss, what, detail, None))
     }
 
     fn bans(&self) -> Vec<Step> {
@@ -196,14 +223,59 @@ impl Words<'_> {
         about
             .filter_map(|(rule, misses)| {
                 let grant = server.grants().iter().find(|grant| grant.rule == *rule)?;
-                let (outcome, detail) = if misses.is_empty() {
-                    (Outcome::Ok, "grants it".to_owned())
-                } else {
-                    (Outcome::Miss, self.grant_misses(grant, *misses).join("; "))
+                let breach = self.breach_of(Some(*rule));
+                let (outcome, detail) = match (misses.is_empty(), breach) {
+                    (true, None) => (Outcome::Ok, "grants it".to_owned()),
+                    (true, Some(breach)) => (Outcome::Miss, limit(&grant.limits, breach)),
+                    (false, _) => (Outcome::Miss, self.grant_misses(grant, *misses).join("; ")),
                 };
                 Some(step(outcome, &self.rule_name(*rule), detail, self.origin(*rule)))
             })
             .collect()
+    }
+
+    /// Why a refusal is not enforced.
+    pub(super) fn shadow(&self, decision: Decision) -> Vec<Step> {
+        if decision.enforced == decision.verdict {
+            return Vec::new();
+        }
+        let server = self.server();
+        let environment = self.set.environment(self.query.environment);
+        let here = server.zip(environment).and_then(|(server, id)| server.environment(id));
+        let shadow = here.and_then(|here| here.shadow_until).map(|until| {
+            let detail = format!("refusals are only recorded, until {until}");
+            step(Outcome::Ok, "shadow", detail, None)
+        });
+        let bans = self.set.guardrails().iter().chain(server.map_or(&[][..], Server::bans));
+        let trials = bans.filter_map(|ban| {
+            let applied =
+                |(rule, misses): &(RuleId, BanMisses)| *rule == ban.rule && misses.is_empty();
+            let until = ban.trial_until.filter(|_| self.trace.bans.iter().any(applied))?;
+            let detail = format!("is on trial, and only recorded, until {until}");
+            Some(step(Outcome::Ok, &self.rule_name(ban.rule), detail, self.origin(ban.rule)))
+        });
+        trials.chain(shadow.filter(|_| decision.reason != Some(Reason::Banned))).collect()
+    }
+
+    fn breach_of(&self, grant: Option<RuleId>) -> Option<Breach> {
+        let found = self.trace.breaches.iter().find(|(rule, _)| *rule == grant);
+        found.map(|(_, breach)| *breach)
+    }
+
+    /// The tool's own limit that does not hold.
+    pub(super) fn tool_limit(&self) -> Option<Step> {
+        let breach = self.breach_of(None)?;
+        let Action::CallTool { name, arguments } = self.query.action else { return None };
+        let (_, tool) = self.server()?.tool(name)?;
+        let detail = match (breach, &tool.accepts) {
+            (Breach::NotAccepted, Some(accepts)) => {
+                let other = |name: &&str| !accepts.iter().any(|accepted| **accepted == **name);
+                let names: Vec<_> = arguments.iter().map(|(name, _)| name).filter(other).collect();
+                format!("{name} does not accept {}", names.join(", "))
+            }
+            (Breach::NotAccepted | Breach::Limit(_), _) => limit(&tool.limits, breach),
+        };
+        Some(step(Outcome::Miss, "limit", detail, None))
     }
 
     pub(super) fn other_grants(&self) -> usize {
@@ -234,12 +306,26 @@ impl Words<'_> {
     }
 
     fn grant_misses(&self, grant: &Grant, misses: GrantMisses) -> Vec<String> {
-        let GrantMisses { who, via, environment, call: _, ended } = misses;
+        let GrantMisses { who, also_in, except, via, environment, call: _, ended } = misses;
         let mut words = Vec::new();
         if who {
             words.push(self.who(&grant.who));
         }
-        if let (true, GrantWho::People(_, needed)) = (via, &grant.who) {
+        if let GrantWho::People { also_in: Some(groups), .. } = &grant.who
+            && also_in
+        {
+            let needed = self.group_list(groups, " or ");
+            words.push(format!("also_in: needs {needed}, {}", self.has()));
+        }
+        if let GrantWho::People { except: Some(groups), .. } = &grant.who
+            && except
+        {
+            let left_out = self.group_list(groups, " and ");
+            words.push(format!("except: leaves out {left_out}, {}", self.has()));
+        }
+        if let (true, GrantWho::People { via: needed, .. } | GrantWho::Users(_, needed)) =
+            (via, &grant.who)
+        {
             words.push(format!("via: needs {}, has {}", self.via(needed), self.whereabouts()));
         }
         if environment {
@@ -247,8 +333,11 @@ impl Words<'_> {
             let has = self.query.environment;
             words.push(format!("in: needs {}, has {has}", names.join(" or ")));
         }
-        if let (true, Some(last_day)) = (ended, grant.last_day) {
-            words.push(format!("ended {last_day}"));
+        if ended {
+            let last_day = grant.last_day.map(|day| day.to_string());
+            let until = grant.until.map(|until| until.to_string());
+            let ends: Vec<_> = last_day.into_iter().chain(until).collect();
+            words.push(format!("ended {}", ends.join(" or ")));
         }
         words
     }
@@ -257,16 +346,26 @@ impl Words<'_> {
         self.set.environment_name(id)
     }
 
-    fn who(&self, who: &GrantWho) -> String {
-        let has = match self.query.caller.user.as_ref().map(|user| &user.groups) {
+    /// What is known about the user's groups.
+    fn has(&self) -> String {
+        match self.query.caller.user.as_ref().map(|user| &user.groups) {
             None => "nobody is signed in".to_owned(),
             Some(Groups::Unknown) => "groups are unknown".to_owned(),
             Some(Groups::Known(groups)) => format!("has {}", self.group_list(groups, ", ")),
-        };
+        }
+    }
+
+    fn who(&self, who: &GrantWho) -> String {
         match who {
-            GrantWho::People(People::AnyoneSignedIn, _) => "people: nobody is signed in".to_owned(),
-            GrantWho::People(People::Groups(needed), _) => {
-                format!("people: needs {}, {has}", self.group_list(needed, " or "))
+            GrantWho::People { people: People::AnyoneSignedIn, .. } => {
+                "people: nobody is signed in".to_owned()
+            }
+            GrantWho::People { people: People::Groups(needed), .. } => {
+                format!("people: needs {}, {}", self.group_list(needed, " or "), self.has())
+            }
+            GrantWho::Users(users, _) => {
+                let names: Vec<_> = users.iter().map(ToString::to_string).collect();
+                format!("users: needs {}", names.join(" or "))
             }
             GrantWho::Services(services) => {
                 let names: Vec<_> =
@@ -319,6 +418,16 @@ impl Words<'_> {
 
 fn channel_name(place: &Place, id: ChannelId) -> String {
     place.channel(id).map(|channel| channel.name.to_string()).unwrap_or_default()
+}
+
+/// A limit that does not hold, as what it asks for.
+fn limit(limits: &[Limit], breach: Breach) -> String {
+    match breach {
+        Breach::NotAccepted => "an argument that is not accepted".to_owned(),
+        Breach::Limit(index) => {
+            limits.get(index).map(|limit| format!("needs: {limit}")).unwrap_or_default()
+        }
+    }
 }
 
 fn name_of(place: &Place) -> &str {

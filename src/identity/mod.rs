@@ -5,9 +5,11 @@
 //! verified. A caller whose credential was presented and refused is not a caller at all.
 
 mod groups;
+mod user_name;
 mod workload;
 
 pub use self::groups::{GroupId, GroupSet, Groups};
+pub use self::user_name::{UserName, UserNameError};
 pub use self::workload::{Workload, WorkloadPattern, WorkloadPatternError};
 
 /// Who asks. An invalid credential never becomes a `Caller`.

@@ -8,6 +8,7 @@
 //! rounded; strings keep their raw form, so that an id can be echoed byte for byte.
 
 mod canonical;
+mod decimal;
 mod fold;
 mod parse;
 
@@ -16,6 +17,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+pub use self::decimal::{Decimal, DecimalError};
 pub use self::fold::folds_to;
 pub use self::parse::{JsonError, JsonErrorKind, Limits, parse};
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Action, Malformed, Message};
+use super::{Action, Malformed, Message, PromptOp, ResourceOp};
 use crate::json::Value;
 
 /// The revision that mirrors requests into headers.
@@ -87,10 +87,19 @@ impl MirrorHeaders<'_> {
             _ => return mismatch("`Mcp-Method` and the body's method do not agree"),
         }
         let name = match action {
-            Action::CallTool { name, .. } => Some(*name),
+            Action::CallTool { name, .. } | Action::Prompt { op: PromptOp::Get, name } => {
+                Some(*name)
+            }
+            Action::Resource { op: ResourceOp::Read, uri } => Some(*uri),
             // Methods that nobody lets through are refused for that, whatever they mirror.
-            Action::Unknown => return Ok(Era::Modern),
-            Action::Discover(_) => None,
+            Action::Unknown
+            | Action::Resource { op: ResourceOp::Subscribe | ResourceOp::Unsubscribe, .. } => {
+                return Ok(Era::Modern);
+            }
+            // What is mirrored is the name or URI in `params` itself.
+            Action::Discover(_)
+            | Action::Resource { op: ResourceOp::Complete, .. }
+            | Action::Prompt { op: PromptOp::Complete, .. } => None,
         };
         match (self.name, name) {
             (Mirror::Absent, None) => Ok(Era::Modern),

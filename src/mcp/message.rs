@@ -1,6 +1,6 @@
 //! One JSON-RPC 2.0 message: a request, a notification or a response, and never a mixture.
 
-use super::{Action, Discovery, Malformed};
+use super::{Action, Discovery, Malformed, PromptOp, ResourceOp};
 use crate::json::{self, Limits, Object, Text, Value, folds_to};
 
 /// The keys that Toolgate or an MCP server acts on. Spelled with other case they would be a
@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "_meta",
     "cursor",
     "ref",
+    "type",
     "taskId",
     "task",
     "requestId",
@@ -126,6 +127,33 @@ pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
     }
 }
 
+fn name<'m>(object: &'m Object<'_>) -> Result<&'m str, Malformed> {
+    let name = object.get("name").and_then(Value::as_str);
+    name.ok_or(Malformed::NotAMessage("the name is not a string"))
+}
+
+fn uri<'m>(object: &'m Object<'_>) -> Result<&'m str, Malformed> {
+    let uri = object.get("uri").and_then(Value::as_str);
+    uri.ok_or(Malformed::NotAMessage("the URI is not a string"))
+}
+
+/// A completion is about a prompt or a resource, and needs what using that needs. A reference
+/// that could be read as both is none.
+fn completion<'m>(params: &'m Object<'_>) -> Result<Action<'m>, Malformed> {
+    let reference = params.get("ref").and_then(Value::as_object);
+    let reference = reference.ok_or(Malformed::NotAMessage("`params.ref` is not an object"))?;
+    no_variants(reference)?;
+    match reference.get("type").and_then(Value::as_str) {
+        Some("ref/prompt") if !reference.contains("uri") => {
+            Ok(Action::Prompt { op: PromptOp::Complete, name: name(reference)? })
+        }
+        Some("ref/resource") if !reference.contains("name") => {
+            Ok(Action::Resource { op: ResourceOp::Complete, uri: uri(reference)? })
+        }
+        _ => Err(Malformed::NotAMessage("`params.ref` names neither a prompt nor a resource")),
+    }
+}
+
 /// Refuses keys that a reader that folds case would take for one that is acted on.
 fn no_variants(object: &Object<'_>) -> Result<(), Malformed> {
     let variant = |key: &str| !KEYS.contains(&key) && KEYS.iter().any(|known| folds_to(key, known));
@@ -193,11 +221,20 @@ impl Message<'_> {
             "ping" => Action::Discover(Discovery::Ping),
             "server/discover" => Action::Discover(Discovery::ServerDiscover),
             "tools/list" => Action::Discover(Discovery::ListTools),
+            "resources/list" => Action::Discover(Discovery::ListResources),
+            "resources/templates/list" => Action::Discover(Discovery::ListResourceTemplates),
+            "prompts/list" => Action::Discover(Discovery::ListPrompts),
+            "resources/read" => Action::Resource { op: ResourceOp::Read, uri: uri(params)? },
+            "resources/subscribe" => {
+                Action::Resource { op: ResourceOp::Subscribe, uri: uri(params)? }
+            }
+            "resources/unsubscribe" => {
+                Action::Resource { op: ResourceOp::Unsubscribe, uri: uri(params)? }
+            }
+            "prompts/get" => Action::Prompt { op: PromptOp::Get, name: name(params)? },
+            "completion/complete" => completion(params)?,
             "tools/call" => {
-                let name = params
-                    .get("name")
-                    .and_then(Value::as_str)
-                    .ok_or(Malformed::NotAMessage("`params.name` is not a string"))?;
+                let name = name(params)?;
                 let arguments = match params.get("arguments") {
                     None => &NO_ARGUMENTS,
                     Some(Value::Object(arguments)) => arguments,

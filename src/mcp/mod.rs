@@ -26,10 +26,46 @@ pub enum Action<'m> {
         /// Its arguments; empty if the message has none.
         arguments: &'m Object<'m>,
     },
+    /// Use a resource.
+    Resource {
+        /// What is done with it.
+        op: ResourceOp,
+        /// Its URI.
+        uri: &'m str,
+    },
+    /// Use a prompt.
+    Prompt {
+        /// What is done with it.
+        op: PromptOp,
+        /// Its name.
+        name: &'m str,
+    },
     /// Open a session, look around, keep the connection going.
     Discover(Discovery),
     /// A well-formed message whose method nobody lets through.
     Unknown,
+}
+
+/// What is done with a resource. All of it needs what reading it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceOp {
+    /// `resources/read`
+    Read,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
+    /// `completion/complete`, about a resource
+    Complete,
+}
+
+/// What is done with a prompt. All of it needs what getting it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptOp {
+    /// `prompts/get`
+    Get,
+    /// `completion/complete`, about a prompt
+    Complete,
 }
 
 /// What needs no more than one live grant on the server.
@@ -43,6 +79,12 @@ pub enum Discovery {
     ServerDiscover,
     /// `tools/list`
     ListTools,
+    /// `resources/list`
+    ListResources,
+    /// `resources/templates/list`
+    ListResourceTemplates,
+    /// `prompts/list`
+    ListPrompts,
     /// A notification of the closed list.
     Notification,
     /// GET: the server's event stream.
@@ -80,8 +122,8 @@ impl From<JsonError> for Malformed {
 }
 
 impl Action<'_> {
-    /// The action under the rules of an era: revision 2026-07-28 has no handshake, no `ping` and
-    /// no notifications from clients.
+    /// The action under the rules of an era: revision 2026-07-28 has no handshake, no `ping`, no
+    /// subscriptions to one resource and no notifications from clients.
     #[must_use]
     pub fn of_era(self, era: Era) -> Self {
         match (era, self) {
@@ -93,7 +135,8 @@ impl Action<'_> {
                     | Discovery::Notification
                     | Discovery::OpenStream
                     | Discovery::EndSession,
-                ),
+                )
+                | Self::Resource { op: ResourceOp::Subscribe | ResourceOp::Unsubscribe, .. },
             ) => Self::Unknown,
             (Era::Modern | Era::Older, action) => action,
         }
@@ -109,6 +152,9 @@ impl Discovery {
             Self::Ping => "ping",
             Self::ServerDiscover => "server/discover",
             Self::ListTools => "tools/list",
+            Self::ListResources => "resources/list",
+            Self::ListResourceTemplates => "resources/templates/list",
+            Self::ListPrompts => "prompts/list",
             Self::Notification => "notification",
             Self::OpenStream => "GET",
             Self::EndSession => "DELETE",

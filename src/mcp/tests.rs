@@ -35,6 +35,18 @@ fn a_message_is_exactly_one_of_request_notification_and_response() {
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[]}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":1}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":["a"]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a","URI":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a","Name":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/tool","name":"p"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p","uri":"a"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","name":"p","uri":"a"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","Type":"ref/resource","name":"p"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"Type":"ref/resource","type":"ref/prompt","name":"p"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt"}}}"#,
         // Keys that a reader that folds case would act on.
         r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call","method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","ID":2}"#,
@@ -67,7 +79,32 @@ fn the_action_is_what_the_body_says() {
         (r#"{"jsonrpc":"2.0","method":"notifications/other"}"#, "Unknown"),
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "Unknown"),
         (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, "Unknown"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a"}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, "Discover(ListResources)"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/templates/list"}"#,
+            "Discover(ListResourceTemplates)",
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#, "Discover(ListPrompts)"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"a"}}"#, "Read a"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"a"}}"#,
+            "Subscribe a",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"resources/unsubscribe","params":{"uri":"a"}}"#,
+            "Unsubscribe a",
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"p"}}"#, "Get p"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"}}}"#,
+            "Complete p",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"a"}}}"#,
+            "Complete a",
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"a"}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#, "Unknown"),
         (r#"{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"a"}}"#, "Unknown"),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\u0061b"}}"#,
@@ -82,6 +119,8 @@ fn the_action_is_what_the_body_says() {
         let message = parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"));
         let action = match message.action().unwrap() {
             Action::CallTool { name, arguments } => format!("CallTool {name} {}", arguments.len()),
+            Action::Resource { op, uri } => format!("{op:?} {uri}"),
+            Action::Prompt { op, name } => format!("{op:?} {name}"),
             Action::Discover(discovery) => format!("Discover({discovery:?})"),
             Action::Unknown => "Unknown".to_owned(),
         };
@@ -168,6 +207,32 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
             "{version:?} {method:?} {name:?} {body}: {result:?}"
         );
     }
+    // Resources and prompts are mirrored too, and completions are not.
+    let modern = |method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params},{META}}}}}"#)
+    };
+    let read = modern("resources/read", r#""uri":"db://w/a""#);
+    let get = modern("prompts/get", r#""name":"p""#);
+    let complete = modern("completion/complete", r#""ref":{"type":"ref/prompt","name":"p"}"#);
+    let subscribe = modern("resources/subscribe", r#""uri":"db://w/a""#);
+    for (method, name, body, agree) in [
+        ("resources/read", Once("db://w/a"), &read, true),
+        ("resources/read", Once("db://w/b"), &read, false),
+        ("resources/read", Absent, &read, false),
+        ("prompts/get", Once("p"), &get, true),
+        ("prompts/get", Once("q"), &get, false),
+        ("prompts/get", Absent, &get, false),
+        ("completion/complete", Absent, &complete, true),
+        ("completion/complete", Once("p"), &complete, false),
+    ] {
+        assert_eq!(era(v, Once(method), name, body).is_ok(), agree, "{method} {name:?}");
+    }
+    // That revision has no subscription to one resource: whatever it mirrors, it is unknown.
+    assert_eq!(era(v, Once("resources/subscribe"), Absent, &subscribe), Ok(Era::Modern));
+    let message = parse(subscribe.as_bytes()).unwrap();
+    let action = message.action().unwrap();
+    assert!(matches!(action.of_era(Era::Modern), Action::Unknown));
+    assert!(matches!(action.of_era(Era::Older), Action::Resource { .. }));
     for version in ["2099-01-01", "junk", "", "2026-07-28 ", "2025-06-19"] {
         let result = era(Once(version), m, Once("echo"), &call);
         assert!(result.is_err(), "{version:?}");

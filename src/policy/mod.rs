@@ -6,11 +6,13 @@
 
 pub mod digest;
 mod files;
+pub mod limits;
 mod lower;
 pub mod model;
 mod names;
 mod raw;
 pub mod stamp;
+pub mod uri;
 
 #[cfg(test)]
 mod tests;

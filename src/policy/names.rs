@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::uri::{UriError, UriPattern};
+
 /// The longest name of a server, surface, channel, service, environment, grant or ban.
 const MAX_NAME: usize = 63;
 
@@ -32,6 +34,8 @@ pub(super) enum NameError {
     Tool,
     #[error("an ID is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks")]
     ChannelId,
+    #[error(transparent)]
+    Uri(UriError),
 }
 
 fn check(
@@ -70,6 +74,11 @@ pub(super) fn group(text: &str) -> Result<(), NameError> {
 /// A tool.
 pub(super) fn tool(text: &str) -> Result<(), NameError> {
     check(text, MAX_LONG_NAME, NameError::Tool, |c| c.is_ascii_graphic())
+}
+
+/// A resource's URI or pattern.
+pub(super) fn uri(text: &str) -> Result<(), NameError> {
+    text.parse::<UriPattern>().map(|_| ()).map_err(NameError::Uri)
 }
 
 /// The identifier of a channel in its chat system.

@@ -75,10 +75,10 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         ("toolgate: 1", "toolgate: 2", &[Version]),
         ("toolgate: 1\n", "", &[Version]),
         ("grants:", "grant:", &[UnknownKey]),
-        ("grants:", "resources: {}\ngrants:", &[NotSupportedYet]),
+        ("grants:", "resources: {}\ngrants:", &[]),
         (look, "look: { effect: reed }", &[BadValue]),
         (look, "look: {}", &[MissingKey]),
-        (look, "look: { effect: read, limits: {} }", &[NotSupportedYet]),
+        (look, "look: { effect: read, pin: x }", &[NotSupportedYet]),
         (look, "look: { effect: read, effect: write }", &[DuplicateKey]),
         (look, "look: { effect: read, approval: nobody }", &[BadValue]),
         (look, "look: { effect: read, approval: [] }", &[BadValue]),
@@ -135,11 +135,7 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
             "g: { people: [ads], via: [chat], call: [look], last_day: '2026-02-20T10:00' }",
             &[BadValue],
         ),
-        (
-            grant,
-            "g: { people: [ads], via: [chat], call: [look], also_in: infra }",
-            &[NotSupportedYet],
-        ),
+        (grant, "g: { people: [ads], via: [chat], call: [look], scopes: [a] }", &[NotSupportedYet]),
         (grant, "g: { people: [ads], services: [night], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], via: [chat], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], call: [drop] }", &[ServiceReach]),
@@ -153,15 +149,363 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         (upstream, "'ftp://127.0.0.1:7001/mcp'", &[Upstream]),
         (upstream, "'127.0.0.1:7001'", &[BadValue]),
         ("  prod: {", "  qa: {", &[UnknownEnvironment]),
-        ("grants:", "bans:\n  b: { people: [ads] }\ngrants:", &[IncompleteBan]),
-        ("grants:", "bans:\n  b: { people: [adds], call: [look] }\ngrants:", &[UnknownGroup]),
-        ("grants:", "bans:\n  b: { everything: false, call: [look] }\ngrants:", &[BadValue]),
-        ("grants:", "bans:\n  b: { call: [look], limits: {} }\ngrants:", &[UnknownKey]),
-        ("grants:", "bans:\n  b: { users: ['corp:x'], call: [look] }\ngrants:", &[NotSupportedYet]),
     ];
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
     }
+}
+
+#[test]
+fn a_ban_of_a_server_says_what_it_bans_or_does_not_load() {
+    use Code::*;
+    let cases: &[(&str, &str, &[Code])] = &[
+        ("grants:", "bans:\n  b: { people: [ads] }\ngrants:", &[IncompleteBan]),
+        ("grants:", "bans:\n  b: { people: [adds], call: [look] }\ngrants:", &[UnknownGroup]),
+        ("grants:", "bans:\n  b: { everything: false, call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { call: [look], limits: {} }\ngrants:", &[UnknownKey]),
+        ("grants:", "bans:\n  b: { users: ['corp:x'], call: [look] }\ngrants:", &[]),
+        ("grants:", "bans:\n  b: { users: ['x'], call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { users: [], call: [look] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { users: ['corp:x'] }\ngrants:", &[IncompleteBan]),
+        (
+            "grants:",
+            "bans:\n  b: { people: [ads], except: [infra], call: [look] }\ngrants:",
+            &[UnknownKey],
+        ),
+        ("grants:", "bans:\n  b: { call: [look], until: 2026-12-01T00:00:00Z }\ngrants:", &[]),
+        ("grants:", "bans:\n  b: { call: [look], until: 2026-12-01 }\ngrants:", &[BadValue]),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(server_with(from, to), *expected, "{to}");
+    }
+}
+
+#[test]
+fn a_grant_says_whom_it_is_for_or_does_not_load() {
+    use Code::*;
+    let ends = "last_day: 2026-12-31, ticket: SEC-1";
+    let cases: &[(&str, &[Code])] = &[
+        ("people: [ads], also_in: infra, via: [chat]", &[]),
+        ("people: [ads], also_in: [infra, ads], via: [chat]", &[]),
+        ("people: [ads], except: [infra], via: [chat]", &[]),
+        ("people: [anyone-signed-in], except: [infra], via: [chat]", &[]),
+        ("people: [ads], also_in: [], via: [chat]", &[BadValue]),
+        ("people: [ads], also_in: infar, via: [chat]", &[UnknownGroup]),
+        // ⚠ A typo would leave nobody out.
+        ("people: [ads], except: [infar], via: [chat]", &[UnknownGroup]),
+        ("people: [ads], except: [], via: [chat]", &[BadValue]),
+        ("people: [ads], except: infra, via: [chat]", &[WrongType]),
+        ("services: [night], except: [infra]", &[IncompleteGrant]),
+        ("services: [night], also_in: infra", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], ENDS", &[]),
+        ("users: ['corp:alice'], via: [any-surface], ENDS", &[]),
+        ("users: [alice], via: [chat], ENDS", &[BadValue]),
+        ("users: ['corp:alice', 'corp:alice'], via: [chat], ENDS", &[Repeated]),
+        ("users: ['corp:alice'], ENDS", &[IncompleteGrant]),
+        // ⚠ Named users end, and say why they are named.
+        ("users: ['corp:alice'], via: [chat]", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], last_day: 2026-12-31", &[IncompleteGrant]),
+        ("users: ['corp:alice'], via: [chat], ticket: SEC-1", &[IncompleteGrant]),
+        (
+            "users: ['corp:alice'], via: [chat], ticket: SEC-1, until: 2026-12-31T00:00:00Z",
+            &[IncompleteGrant],
+        ),
+        ("users: ['corp:alice'], via: [chat], last_day: 2026-12-31, ticket: ' '", &[BadValue]),
+        ("users: ['corp:alice'], people: [ads], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], services: [night], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], except: [infra], via: [chat], ENDS", &[IncompleteGrant]),
+        ("users: ['corp:alice'], also_in: infra, via: [chat], ENDS", &[IncompleteGrant]),
+        ("people: [ads], via: [chat], ticket: SEC-1", &[IncompleteGrant]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00:00+01:00", &[]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00Z", &[]),
+        ("people: [ads], via: [chat], until: 2026-12-01T18:00:00", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-12-01", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-12-01 18:00:00Z", &[BadValue]),
+        ("people: [ads], via: [chat], until: '2026-12-01T18:00:00Z[UTC]'", &[BadValue]),
+        ("people: [ads], via: [chat], until: 2026-13-01T18:00:00Z", &[BadValue]),
+    ];
+    for (keys, expected) in cases {
+        let keys = keys.replace("ENDS", ends);
+        let to = format!("g: {{ {keys}, call: [look] }}");
+        let from = "people: { people: [ads], via: [chat], call: [look] }";
+        assert_eq!(server_with(from, &to), *expected, "{keys}");
+    }
+}
+
+#[test]
+fn guardrails_set_the_least_approval() {
+    use Code::*;
+    let with = |floors: &str, drop: &str| {
+        let server = SERVER.replace("drop: { effect: destructive, traits: [sensitive]", drop);
+        assert!(server.contains(drop));
+        let mut files = directory("servers/presto.yaml", &server);
+        let guardrails = format!("{GUARDRAILS}approval: {{ {floors} }}\n");
+        files.files.retain(|file| file.path != "guardrails.yaml");
+        files.files.push(PolicyFile {
+            path: "guardrails.yaml".to_owned(),
+            bytes: guardrails.into_bytes().into(),
+        });
+        load(files)
+    };
+    let drop = |approval: &str| {
+        let approval =
+            if approval.is_empty() { String::new() } else { format!(", approval: {approval}") };
+        format!("drop: {{ effect: destructive, traits: [sensitive]{approval}")
+    };
+    // The floors, what the tool says, and what comes out; `-` for none, `!` for a problem.
+    for (floors, said, expected) in [
+        ("write: caller", "", "-"),
+        ("destructive: caller", "", "caller"),
+        ("destructive: caller", "caller", "caller"),
+        ("destructive: caller", "another-person", "another"),
+        ("destructive: caller", "[ads]", "ads"),
+        ("destructive: another-person", "", "another"),
+        ("destructive: another-person", "caller", "!"),
+        ("destructive: another-person", "another-person", "another"),
+        ("destructive: another-person", "[ads]", "ads"),
+        ("sensitive: [ads, infra]", "", "ads infra"),
+        ("sensitive: [ads, infra]", "caller", "!"),
+        ("sensitive: [ads, infra]", "another-person", "!"),
+        ("sensitive: [ads, infra]", "[ads]", "ads"),
+        ("sensitive: [ads, infra]", "[ads, infra]", "ads infra"),
+        ("sensitive: [ads]", "[ads, infra]", "!"),
+        ("sensitive: [ads]", "[infra]", "!"),
+        ("external: [ads]", "caller", "caller"),
+        // All floors hold.
+        ("destructive: another-person, sensitive: caller", "", "another"),
+        ("destructive: caller, sensitive: another-person", "", "another"),
+        ("destructive: [ads, infra], sensitive: another-person", "", "ads infra"),
+        ("destructive: [ads, infra], sensitive: [ads]", "", "ads"),
+        ("destructive: [infra], sensitive: [ads]", "", "!"),
+        ("destructive: [ads], sensitive: [ads, infra]", "[infra]", "!"),
+    ] {
+        let found = match with(floors, &drop(said)) {
+            Err(problems) => {
+                assert_eq!(codes(Err(problems)), [WeakApproval], "{floors} {said}");
+                "!".to_owned()
+            }
+            Ok(set) => {
+                use super::model::Approver;
+                match &set.server("presto").unwrap().tool("drop").unwrap().1.approval {
+                    None => "-".to_owned(),
+                    Some(Approver::Caller) => "caller".to_owned(),
+                    Some(Approver::AnotherPerson) => "another".to_owned(),
+                    Some(Approver::Groups(groups)) => {
+                        let names = groups.iter().map(|id| set.group_name(id).to_owned());
+                        names.collect::<Vec<_>>().join(" ")
+                    }
+                }
+            }
+        };
+        assert_eq!(found, expected, "{floors} / {said}");
+    }
+    for (floors, expected) in [
+        ("destroying: caller", &[BadValue][..]),
+        ("destructive: nobody", &[BadValue]),
+        ("destructive: [adds]", &[UnknownGroup]),
+        ("destructive: []", &[BadValue]),
+    ] {
+        assert_eq!(codes(with(floors, &drop(""))), expected, "{floors}");
+    }
+    // A service is granted nothing that somebody has to agree to.
+    let read = codes(with("read: caller", &drop("")));
+    assert_eq!(read, []);
+    let service = "people: { people: [ads], via: [chat], call: [look] }";
+    let nightly = SERVER.replace(service, "n: { services: [night], call: [look] }");
+    let mut files = directory("servers/presto.yaml", &nightly);
+    files.files.retain(|file| file.path != "guardrails.yaml");
+    let guardrails = format!("{GUARDRAILS}approval: {{ read: caller }}\n").into_bytes();
+    files.files.push(PolicyFile { path: "guardrails.yaml".to_owned(), bytes: guardrails.into() });
+    assert_eq!(codes(load(files)), [ServiceReach]);
+}
+
+#[test]
+fn shadow_trial_and_opening_say_what_they_mean_or_do_not_load() {
+    use Code::*;
+    let upstream = "upstream: 'http://127.0.0.1:7001/mcp'";
+    let cases: &[(&str, &str, &[Code])] = &[
+        (upstream, "UP, mode: { shadow_until: 2026-12-01T00:00:00Z }", &[]),
+        // ⚠ A shadow without an end.
+        (upstream, "UP, mode: {}", &[MissingKey]),
+        (upstream, "UP, mode: shadow", &[WrongType]),
+        (upstream, "UP, mode: { shadow_until: 2026-12-01 }", &[BadValue]),
+        (upstream, "UP, mode: { shadow_until: never }", &[BadValue]),
+        (upstream, "UP, mode: { shadow_until: 2026-12-01T00:00:00Z, bans: true }", &[UnknownKey]),
+        ("grants:", "discovery: { without_user: [chat, bot] }\ngrants:", &[]),
+        ("grants:", "discovery: {}\ngrants:", &[MissingKey]),
+        ("grants:", "discovery: { without_user: [] }\ngrants:", &[BadValue]),
+        ("grants:", "discovery: { without_user: [any-surface] }\ngrants:", &[BadValue]),
+        ("grants:", "discovery: { without_user: [chaat] }\ngrants:", &[UnknownPlace]),
+        ("grants:", "discovery: { without_user: [night] }\ngrants:", &[UnknownPlace]),
+        ("grants:", "discovery: { without_user: [bot/help] }\ngrants:", &[BadValue]),
+        (
+            "grants:",
+            "bans: { b: { call: [look], trial_until: 2026-12-01T00:00:00Z } }\ngrants:",
+            &[],
+        ),
+        ("grants:", "bans: { b: { call: [look], trial_until: 2026-12-01 } }\ngrants:", &[BadValue]),
+        ("grants:", "bans: { b: { call: [look], trial_until: null } }\ngrants:", &[WrongType]),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(server_with(from, &to.replace("UP", upstream)), *expected, "{to}");
+    }
+    // Guardrails only take away.
+    let guardrails =
+        GUARDRAILS.replace("dev: {", "dev: { mode: { shadow_until: 2026-12-01T00:00:00Z },");
+    assert_eq!(codes(load(directory("guardrails.yaml", &guardrails))), [UnknownKey]);
+}
+
+#[test]
+fn sets_resources_and_prompts_say_what_they_mean_or_do_not_load() {
+    use Code::*;
+    let offered = "tools:
+  look: { effect: read, sets: [browse] }
+  drop: { effect: destructive, traits: [sensitive] }
+resources:
+  'db://w/a/*': { effect: read }
+  'db://w/b': { effect: read, traits: [sensitive], sets: [deep] }
+prompts:
+  ask: { effect: read, sets: [deep] }
+";
+    let start = SERVER.split_once("tools:").unwrap().0;
+    let with = |offered: &str, rules: &str| {
+        codes(load(directory("servers/presto.yaml", &format!("{start}{offered}{rules}"))))
+    };
+    let grant = |what: &str| {
+        with(offered, &format!("grants: {{ g: {{ people: [ads], via: [chat], {what} }} }}\n"))
+    };
+    let service =
+        |what: &str| with(offered, &format!("grants: {{ g: {{ services: [night], {what} }} }}\n"));
+    let ban = |what: &str| with(offered, &format!("bans: {{ b: {{ {what} }} }}\n"));
+    let cases: &[(Vec<Code>, &[Code])] = &[
+        (grant("call: [browse]"), &[]),
+        (grant("call: [browse, look]"), &[]),
+        (grant("read: ['db://w/a/*', 'db://w/b'], prompt: [ask]"), &[]),
+        (grant("read: [deep], prompt: [deep]"), &[]),
+        // A verb names its own kind.
+        (grant("call: [deep]"), &[UnknownTool]),
+        (grant("call: [ask]"), &[UnknownTool]),
+        (grant("read: [browse]"), &[UnknownTool]),
+        (grant("prompt: [look]"), &[UnknownTool]),
+        // ⚠ No patterns: what is granted is what the server's file lists.
+        (grant("call: ['*']"), &[UnknownTool]),
+        (grant("call: [brows]"), &[UnknownTool]),
+        (grant("read: ['db://w/*']"), &[UnknownTool]),
+        (grant("read: ['db://w/a/b']"), &[UnknownTool]),
+        (grant("read: [], call: [look]"), &[BadValue]),
+        (grant("read: [deep], limits: { /a: { is: 1 } }"), &[IncompleteGrant]),
+        (service("call: [browse], read: ['db://w/a/*'], prompt: [ask]"), &[]),
+        (service("read: ['db://w/b']"), &[ServiceReach]),
+        (service("read: [deep]"), &[ServiceReach]),
+        (ban("read: [deep], prompt: [ask]"), &[]),
+        (ban("prompt: [asks]"), &[UnknownTool]),
+        (with(&offered.replace("[browse]", "[drop]"), ""), &[Conflict]),
+        (with(&offered.replace("[browse]", "[ask]"), ""), &[Conflict]),
+        (with(&offered.replace("[browse]", "[]"), ""), &[BadValue]),
+        (with(&offered.replace("[browse]", "[Browse]"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'db://w/a/b'"), ""), &[Conflict]),
+        (with(&offered.replace("'db://w/b'", "'db://w/*'"), ""), &[Conflict]),
+        (with(&offered.replace("'db://w/b'", "'db://w/../b'"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'db://w/b*'"), ""), &[BadValue]),
+        (with(&offered.replace("'db://w/b'", "'*'"), ""), &[BadValue]),
+        (
+            with(
+                &offered.replace("ask: { effect: read", "ask: { approval: caller, effect: read"),
+                "",
+            ),
+            &[UnknownKey],
+        ),
+        (with(&offered.replace("ask: { effect: read,", "ask: {"), ""), &[MissingKey]),
+    ];
+    for (index, (found, expected)) in cases.iter().enumerate() {
+        assert_eq!(found, expected, "case {index}");
+    }
+    let guardrail = |ban: &str| {
+        let text = format!("{GUARDRAILS}bans: {{ b: {{ {ban} }} }}\n");
+        codes(load(directory("guardrails.yaml", &text)))
+    };
+    assert_eq!(guardrail("servers: [presto], call: [look]"), []);
+    assert_eq!(guardrail("servers: [presto], call: [lock]"), [UnknownTool]);
+    assert_eq!(guardrail("call: [look]"), [IncompleteBan]);
+}
+
+#[test]
+fn a_limit_says_what_it_means_or_does_not_load() {
+    use Code::*;
+    let cases: &[(&str, &[Code])] = &[
+        ("limits: { /a: { is: 1 } }", &[]),
+        ("limits: { /a: { is: 'null' } }", &[]),
+        ("limits: { /a: { one_of: [a, 1, true] }, /b/*: { matches: '[a-z]+' } }", &[]),
+        ("limits: { /a: { between: [-1.5, 1.5], optional: true } }", &[]),
+        ("limits: { /a: { domain: [example.com, example.org] } }", &[]),
+        ("limits: { /a: { forbidden: true } }", &[]),
+        ("limits: { /a: { starts_with: x, max_length: 5 } }", &[]),
+        ("accepts: []", &[]),
+        ("accepts: [a, b], limits: { /a: { is: 1 }, /b/c: { is: 1 } }", &[]),
+        ("limits: {}", &[BadValue]),
+        ("limits: []", &[WrongType]),
+        ("limits: { /a: {} }", &[BadValue]),
+        ("limits: { /a: { optional: true } }", &[BadValue]),
+        ("limits: { /a: 5 }", &[WrongType]),
+        ("limits: { a: { is: 1 } }", &[BadValue]),
+        ("limits: { /*: { is: 1 } }", &[BadValue]),
+        ("limits: { /a: { iss: 1 } }", &[UnknownKey]),
+        ("limits: { /a: { is: null } }", &[WrongType]),
+        ("limits: { /a: { is: [1] } }", &[WrongType]),
+        ("limits: { /a: { is: 1e3 } }", &[BadValue]),
+        ("limits: { /a: { is: 0x10 } }", &[BadValue]),
+        ("limits: { /a: { is: .inf } }", &[BadValue]),
+        ("limits: { /a: { is: 12345678901234567 } }", &[BadValue]),
+        ("limits: { /a: { is: 1, optional: false } }", &[BadValue]),
+        ("limits: { /a: { forbidden: false } }", &[BadValue]),
+        ("limits: { /a: { forbidden: true, optional: true } }", &[BadValue]),
+        ("limits: { /a: { forbidden: true, is: 1 } }", &[BadValue]),
+        ("limits: { /a: { one_of: [] } }", &[BadValue]),
+        ("limits: { /a: { one_of: a } }", &[WrongType]),
+        ("limits: { /a: { one_of: [1, 1.0] } }", &[Repeated]),
+        ("limits: { /a: { one_of: [a, null] } }", &[WrongType]),
+        // ⚠ A missing end would be no limit.
+        ("limits: { /a: { between: [1] } }", &[BadValue]),
+        ("limits: { /a: { between: [1, null] } }", &[WrongType]),
+        ("limits: { /a: { between: [1, 2, 3] } }", &[BadValue]),
+        ("limits: { /a: { between: [10, 1] } }", &[BadValue]),
+        ("limits: { /a: { between: 10 } }", &[WrongType]),
+        ("limits: { /a: { between: ['1', '2'] } }", &[WrongType, WrongType]),
+        ("limits: { /a: { matches: '^a$' } }", &[BadValue]),
+        ("limits: { /a: { matches: '(?i)a' } }", &[BadValue]),
+        ("limits: { /a: { matches: '(' } }", &[BadValue]),
+        ("limits: { /a: { starts_with: '' } }", &[BadValue]),
+        ("limits: { /a: { domain: 127.0.0.1 } }", &[BadValue]),
+        ("limits: { /a: { domain: '*.example.com' } }", &[BadValue]),
+        ("limits: { /a: { domain: [] } }", &[BadValue]),
+        ("limits: { /a: { max_length: -1 } }", &[BadValue]),
+        ("limits: { /a: { max_items: 1.5 } }", &[WrongType]),
+        ("limits: { /a: { max_length: 5, between: [1, 2] } }", &[BadValue]),
+        ("limits: { /a: { is: 5, starts_with: a } }", &[BadValue]),
+        ("accepts: sql", &[WrongType]),
+        ("accepts: [a, a]", &[Repeated]),
+        // ⚠ The argument that was meant would have no limit.
+        ("accepts: [sql], limits: { /sqll: { is: a } }", &[LimitOutside]),
+        ("accepts: [], limits: { /a/b: { forbidden: true } }", &[LimitOutside]),
+    ];
+    for (keys, expected) in cases {
+        let to = format!("look: {{ effect: read, {keys} }}");
+        assert_eq!(server_with("look: { effect: read }", &to), *expected, "{keys}");
+    }
+    let look = "  look: { effect: read }";
+    let grant = "people: { people: [ads], via: [chat], call: [look] }";
+    let limited = "people: { people: [ads], via: [chat], call: [look], limits: { /a: { is: 1 } } }";
+    let with = |tool: &str| {
+        codes(load(directory(
+            "servers/presto.yaml",
+            &SERVER.replace(look, tool).replace(grant, limited),
+        )))
+    };
+    assert_eq!(with("  look: { effect: read, accepts: [a] }"), []);
+    assert_eq!(with("  look: { effect: read, accepts: [b] }"), [LimitOutside]);
+    // ⚠ Whoever adds an argument would lift the ban.
+    let ban = "bans:\n  b: { call: [look], limits: { /a: { is: 1 } } }\ngrants:";
+    assert_eq!(server_with("grants:", ban), [UnknownKey]);
 }
 
 #[test]
@@ -195,7 +539,18 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
                 chat,
                 "chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [a] }",
             ),
-            &[NotSupportedYet],
+            &[],
+        ),
+        (
+            surfaces(chat, "chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [] }"),
+            &[BadValue],
+        ),
+        (
+            surfaces(
+                "night: { workloads: [spiffe://td/night]",
+                "night: { clients: [a], workloads: [spiffe://td/night]",
+            ),
+            &[UnknownKey],
         ),
     ];
     check(cases);
@@ -232,13 +587,6 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
                 &format!("{GUARDRAILS}bans: {{ b: {{ servers: [presto] }} }}\n"),
             ),
             &[IncompleteBan],
-        ),
-        (
-            directory(
-                "guardrails.yaml",
-                &format!("{GUARDRAILS}approval: {{ destructive: caller }}\n"),
-            ),
-            &[NotSupportedYet],
         ),
         (
             directory("groups.yaml", "toolgate: 1\ngroups: { ads: { claims: [x] }, infra: {} }\n"),
@@ -406,6 +754,10 @@ fn a_review_covers_the_tools_and_not_what_they_save() {
         "{ a: { effect: read, traits: [costly] }, b: { effect: read } }",
         "{ a: { effect: read, traits: [costly] } }",
         "{ a: { effect: read, traits: [costly], approval: caller }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly], sets: [s] }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly], accepts: [] }, b: { effect: write } }",
+        "{ a: { effect: read, traits: [costly] }, b: { effect: write } }\nresources: { 'a:b': { effect: read } }",
+        "{ a: { effect: read, traits: [costly] }, b: { effect: write } }\nprompts: { p: { effect: read } }",
     ] {
         assert_ne!(digest(other), base, "{other}");
     }
@@ -449,6 +801,9 @@ fn a_group_that_no_issuer_can_claim_is_found() {
     assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:g2"]);
     assert_eq!(set.unclaimable(&[("corp", ""), ("crop", "")]), Vec::<String>::new());
     assert_eq!(set.unclaimable(&[("corp", "c:"), ("crop", "d:")]), ["ads"]);
+    let ban = "bans: { b: { users: ['corp:eve', 'crop:eve'], call: [look] } }\ngrants:";
+    let set = load(directory("servers/presto.yaml", &SERVER.replace("grants:", ban))).unwrap();
+    assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:eve"]);
 }
 
 #[test]

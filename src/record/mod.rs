@@ -63,6 +63,8 @@ pub fn object(decision: &Decision) -> Map<String, Value> {
         method,
         tool,
         arguments,
+        resource,
+        prompt,
         user,
         workload,
         surface,
@@ -85,6 +87,8 @@ pub fn object(decision: &Decision) -> Map<String, Value> {
     put("method", json!(method));
     put("tool", json!(tool));
     put("arguments", arguments.as_ref().map_or(Value::Null, arguments_json));
+    put("resource", json!(resource));
+    put("prompt", json!(prompt));
     put("user", user.as_ref().map_or(Value::Null, user_json));
     put("workload", json!(workload));
     put("surface", json!(surface));

@@ -27,6 +27,8 @@ fn full() -> Decision {
             digest: "cd".repeat(32),
             named: BTreeMap::from([("/quarter".to_owned(), "\"Q3\"".to_owned())]),
         }),
+        resource: "presto://prod/docs/*".to_owned(),
+        prompt: "explain-plan".to_owned(),
         user: Some(User {
             issuer: "corp".to_owned(),
             subject: "carl".to_owned(),

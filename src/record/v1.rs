@@ -46,6 +46,12 @@ pub struct Decision {
     /// The arguments of that call.
     #[prost(message, optional, tag = "14")]
     pub arguments: ::core::option::Option<Arguments>,
+    /// The resource that is read or subscribed to, as the policy lists it: a URI or a pattern.
+    #[prost(string, tag = "19")]
+    pub resource: ::prost::alloc::string::String,
+    /// The prompt that is got.
+    #[prost(string, tag = "20")]
+    pub prompt: ::prost::alloc::string::String,
     /// The person, if the request carried a valid token.
     #[prost(message, optional, tag = "15")]
     pub user: ::core::option::Option<User>,

@@ -112,7 +112,8 @@ impl Edge {
         };
         let decision = engine::decide(policy, &query, &mut NoTrace);
         facts.decided(policy, &query, &decision, &self.arguments_key, &self.config.policies);
-        if decision.verdict != Verdict::Allow {
+        // What is enforced, not the verdict: in shadow a refusal is recorded and let through.
+        if decision.enforced != Verdict::Allow {
             return Ok(Answer::Refuse(say.decision(policy, &query, &decision, message, era)));
         }
         let identity = Identity {

@@ -110,7 +110,13 @@ impl Facts {
             (Some(_), Action::Unknown) => OTHER.to_owned(),
             (Some(method), _) => text(method),
             (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
-            (None, Action::CallTool { .. } | Action::Unknown) => "response".to_owned(),
+            (
+                None,
+                Action::CallTool { .. }
+                | Action::Resource { .. }
+                | Action::Prompt { .. }
+                | Action::Unknown,
+            ) => "response".to_owned(),
         };
     }
 
@@ -153,16 +159,30 @@ impl Facts {
         let channel = place.zip(decision.channel);
         let channel = channel.and_then(|(place, channel)| place.channel(channel));
         self.record.channel = channel.map(|channel| text(&channel.name)).unwrap_or_default();
-        if let Action::CallTool { name, arguments } = query.action {
-            let listed = policy.server(query.server).and_then(|server| server.tool(name));
-            let name = listed.map_or(OTHER, |(_, tool)| &*tool.name);
-            name.clone_into(&mut self.record.tool);
-            self.record.arguments = Some(Arguments {
-                digest: key.digest(arguments),
-                named: std::collections::BTreeMap::new(),
-            });
-            let called = listed.filter(|_| decision.verdict == Verdict::Allow);
-            self.minutes_saved = called.map(|(_, tool)| tool.minutes_saved);
+        let server = policy.server(query.server);
+        match query.action {
+            Action::CallTool { name, arguments } => {
+                let listed = server.and_then(|server| server.tool(name));
+                let name = listed.map_or(OTHER, |(_, tool)| &*tool.name);
+                name.clone_into(&mut self.record.tool);
+                self.record.arguments = Some(Arguments {
+                    digest: key.digest(arguments),
+                    named: std::collections::BTreeMap::new(),
+                });
+                let called = listed.filter(|_| decision.enforced == Verdict::Allow);
+                self.minutes_saved = called.map(|(_, tool)| tool.minutes_saved);
+            }
+            Action::Resource { op: _, uri } => {
+                let listed = server.and_then(|server| server.resource(uri));
+                let pattern = listed.map(|(_, resource)| resource.pattern.to_string());
+                self.record.resource = pattern.unwrap_or_else(|| OTHER.to_owned());
+            }
+            Action::Prompt { op: _, name } => {
+                let listed = server.and_then(|server| server.prompt(name));
+                let name = listed.map_or(OTHER, |(_, prompt)| &*prompt.name);
+                name.clone_into(&mut self.record.prompt);
+            }
+            Action::Discover(_) | Action::Unknown => {}
         }
         let reason = decision.reason.map(Reason::as_str).unwrap_or_default();
         reason.clone_into(&mut self.record.reason);
@@ -254,6 +274,8 @@ fn metadata(record: &Decision) -> Metadata {
         method,
         tool,
         arguments: _,
+        resource,
+        prompt,
         user,
         workload,
         surface,
@@ -277,6 +299,8 @@ fn metadata(record: &Decision) -> Metadata {
         ("channel", channel),
         ("method", method),
         ("tool", tool),
+        ("resource", resource),
+        ("prompt", prompt),
         ("reason", reason),
         ("rule", rule.as_deref().unwrap_or_default()),
     ];

@@ -114,7 +114,10 @@ impl Say<'_> {
                 .server(query.server)
                 .and_then(|server| server.tool(name))
                 .map(|(_, tool)| &*tool.name),
-            Action::Discover(_) | Action::Unknown => None,
+            Action::Resource { .. }
+            | Action::Prompt { .. }
+            | Action::Discover(_)
+            | Action::Unknown => None,
         };
         let what = match tool {
             Some(tool) => format!("{}/{tool}", self.route.server),

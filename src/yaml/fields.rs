@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Kind, Node, Plain};
@@ -282,6 +283,21 @@ impl<'p> Reader<'p> {
         }
     }
 
+    /// The node as an instant with an offset.
+    pub fn instant(&mut self, node: &Node) -> Option<Spanned<Timestamp>> {
+        self.parsed(node, "an instant like 2026-03-02T18:00:00Z", |text| {
+            // jiff reads more than people agree on: other separators, weeks, zones in brackets.
+            let shape: String =
+                text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+            let (time, offset) = shape.split_at_checked(16).unwrap_or((&shape, ""));
+            let offset = offset.strip_prefix(":00").unwrap_or(offset);
+            if time != "0000-00-00T00:00" || !matches!(offset, "Z" | "+00:00" | "-00:00") {
+                return Err("write date, `T`, time and offset");
+            }
+            text.parse::<Timestamp>().map_err(|_| "no such instant")
+        })
+    }
+
     /// The value of a key that must be there.
     pub fn required<'n>(&mut self, fields: Fields<'n>, key: &str, cure: &str) -> Option<&'n Node> {
         let node = fields.get(key);
@@ -302,6 +318,18 @@ impl<'n> Fields<'n> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no keys.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Where a key stands.

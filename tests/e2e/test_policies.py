@@ -1,5 +1,7 @@
-"""Policies as Envoy's callers feel them: a review that has ended, and the kill switch."""
+"""Policies as Envoy's callers feel them: a review that has ended, the kill switch, a shadow, and a
+surface that opens a connection before anybody signs in."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,11 @@ def edit(work: Path) -> None:
     guardrails = work / "policies/guardrails.yaml"
     text = guardrails.read_text()
     guardrails.write_text(text.replace("  # incident-4711:", "  incident-4711:"))
+    spark = work / "policies/servers/spark.yaml"
+    text = spark.read_text()
+    shadow = "GENAI-55], mode: { shadow_until: 2999-01-01T00:00:00Z } }"
+    text = text.replace("GENAI-55] }", shadow)
+    spark.write_text(text.replace("\ntools:", "\ndiscovery: { without_user: [chat-bot] }\n\ntools:"))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,32 @@ def test_the_kill_switch_stops_a_server_everywhere(edited: Wire) -> None:
     for server, place in [("presto", "ai-chat"), ("presto@staging", "ide")]:
         answer = call(edited, server, "list_tables", "erin", place)
         assert (answer.status, answer.json()["error"]) == (403, "banned")
+
+
+def test_a_shadow_lets_through_what_nobody_granted(edited: Wire) -> None:
+    # `alice` may do this from the support channel only.
+    before = edited.stack.mark()
+    assert call(edited, "spark", "explain_failure", "alice", "ai-chat").status == 200
+    assert [record.server for record in edited.stack.records(before)] == ["spark"]
+    # Nothing that cannot be undone.
+    refused = call(edited, "spark", "kill_application", "alice", "ai-chat")
+    assert refused.json()["error"]["data"]["reason"] == "no_grant"
+
+
+def test_a_connection_opens_before_anybody_signs_in(edited: Wire) -> None:
+    def post(method: str, channel: str) -> int:
+        client = {"name": "test", "version": "1"}
+        params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        headers = [("x-toolgate-channel", channel)]
+        sent = edited.send(
+            "/spark/mcp", body.encode(), headers=headers, person=None, place="chat-bot"
+        )
+        return sent.status
+
+    assert post("initialize", "C07SPARK1") == 200
+    assert post("initialize", "C0ELSEWHERE") == 403
+    assert post("tools/list", "C07SPARK1") == 401
 
 
 def test_other_servers_do_not_notice(edited: Wire) -> None:

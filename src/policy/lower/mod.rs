@@ -1,6 +1,8 @@
 //! From files to the model: what the files say about each other. Every problem of every file is
 //! reported in one run; a set is made only if there is none.
 
+mod approval;
+mod items;
 mod places;
 mod rules;
 mod servers;
@@ -8,6 +10,7 @@ mod servers;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use self::approval::Floor;
 use super::Amended;
 use super::digest::Digest;
 use super::files::{FileKind, PolicyFile, PolicyFiles};
@@ -96,6 +99,8 @@ struct Lowering<'s> {
     /// Per review: the digest it covers, by server.
     covers: Vec<HashMap<Box<str>, Digest>>,
     places: Vec<super::model::Place>,
+    /// The least approval, by effect or trait.
+    floors: Vec<Floor>,
     rules: Vec<Rule>,
     /// Whose upstream each `host:port` is.
     upstreams: HashMap<String, (FilePlace, String)>,
@@ -203,6 +208,7 @@ pub(super) fn lower(
         reviews: Vec::new(),
         covers: Vec::new(),
         places: Vec::new(),
+        floors: Vec::new(),
         rules: Vec::new(),
         upstreams: HashMap::new(),
     };
@@ -212,22 +218,25 @@ pub(super) fn lower(
     lowering.environments(guardrails.map_or(&[], |guardrails| &guardrails.environments));
     lowering.reviews(&raw.reviews, &server_names);
     let workloads = lowering.places(&raw.places);
+    lowering.floors(guardrails.map_or(&[], |guardrails| &guardrails.approval));
     let bans = guardrails.map_or(&[][..], |guardrails| &guardrails.bans);
     for ban in bans {
         lowering.check_reach(ban, &raw.servers);
     }
     let mut guardrails: Vec<_> =
-        bans.iter().filter_map(|ban| lowering.ban(ban, None, &server_names)).collect();
+        bans.iter().flat_map(|ban| lowering.guardrail(ban, &raw.servers, &server_names)).collect();
     let own = guardrails.len();
     for ban in &more_bans {
         let before = lowering.problems.len();
-        lowering.check_reach(ban, &raw.servers);
-        let lowered = lowering.ban(ban, None, &server_names);
+        let lowered = lowering.guardrail(ban, &raw.servers, &server_names);
         let problems = lowering.problems.split_off(before);
         // Half a ban could be a wider one: with a group or server less it narrows less.
-        guardrails.extend(lowered.filter(|ban| {
-            problems.is_empty() && !guardrails.iter().any(|known| known.says_the_same(ban))
-        }));
+        let whole = lowered.into_iter().filter(|_| problems.is_empty());
+        for ban in whole {
+            if !guardrails.iter().any(|known| known.says_the_same(&ban)) {
+                guardrails.push(ban);
+            }
+        }
         left_out.extend(problems);
     }
     let added = guardrails.len() - own;

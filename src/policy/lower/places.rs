@@ -72,7 +72,10 @@ impl Lowering<'_> {
                 PlaceKind::Service
             } else {
                 let verified = place.workloads.is_some();
-                PlaceKind::Surface { channels: self.channels(place), verified }
+                let clients = place.clients.as_ref();
+                let clients =
+                    clients.map(|list| list.iter().map(|text| text.value.into()).collect());
+                PlaceKind::Surface { channels: self.channels(place), verified, clients }
             };
             let patterns = place.workloads.iter().flatten();
             let workloads = patterns.map(|pattern| pattern.value.clone()).collect();
@@ -177,6 +180,16 @@ impl Lowering<'_> {
         let (code, file) = (Code::UnknownPlace, "surfaces.yaml");
         self.unknown(code, name, "channel", file, &self.surface_names());
         None
+    }
+
+    /// A whole surface.
+    pub(super) fn surface(&mut self, name: Text<'_>) -> Option<PlaceId> {
+        let ViaPlace { surface, channel } = self.via_place(name)?;
+        if channel.is_some() {
+            let message = "a channel is named where a whole surface is meant";
+            self.report(Diagnostic::error(Code::BadValue, name.place, message));
+        }
+        Some(surface)
     }
 
     fn surface_names(&self) -> Vec<String> {

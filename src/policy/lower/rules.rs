@@ -1,11 +1,12 @@
 //! Grants and bans.
 
 use super::Lowering;
+use super::items::Named;
 use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
 use crate::identity::GroupSet;
 use crate::policy::model::{
-    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, People, Rule, RuleId,
-    Server, ToolId,
+    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, Items, People, PromptId,
+    ResourceId, Rule, RuleId, Server, Target, ToolId,
 };
 use crate::policy::names::{self, ANYONE};
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
@@ -43,28 +44,6 @@ impl Lowering<'_> {
             self.report(Diagnostic::error(Code::UnknownGroup, name.place, message).help(help));
         }
         People::Groups(self.group_set(&groups))
-    }
-
-    fn tools(&mut self, server: &Server, names: &[Text<'_>]) -> Vec<ToolId> {
-        let mut tools = Vec::new();
-        for name in names {
-            if let Some((id, _)) = server.tool(name.value) {
-                tools.push(id);
-            } else if name.value.contains('*') {
-                let message = format!("unknown tool `{}`", name.value);
-                self.report(
-                    Diagnostic::error(Code::UnknownTool, name.place, message)
-                        .help("there are no wildcards: name each tool"),
-                );
-            } else {
-                let candidates: Vec<_> =
-                    server.tools.iter().map(|tool| tool.name.to_string()).collect();
-                let file = "the server's `tools`";
-                self.unknown(Code::UnknownTool, *name, "tool", file, &candidates);
-            }
-        }
-        tools.sort_unstable();
-        tools
     }
 
     /// The environments of a rule: each one of the server's own.
@@ -108,43 +87,71 @@ impl Lowering<'_> {
         self.report(Diagnostic::error(Code::IncompleteGrant, place, message).help(help.to_owned()));
     }
 
-    pub(super) fn grant(&mut self, raw: &RawGrant<'_>, server: &Server) -> Option<Grant> {
+    /// ⚠ A grant says who, and for people also from where.
+    fn grant_who(&mut self, raw: &RawGrant<'_>) -> Option<GrantWho> {
+        let named = [
+            raw.people.as_ref().map(|list| list.place),
+            raw.users.as_ref().map(|list| list.place),
+            raw.services.as_ref().map(|list| list.place),
+        ];
+        let mut named = named.into_iter().flatten();
+        match (named.next(), named.next()) {
+            (None, _) => {
+                let help = "add `people`, `users` or `services`";
+                self.lacks(raw, "a grant says who", help);
+            }
+            (Some(_), None) => {}
+            (Some(_), Some(second)) => {
+                let message = "a grant is for people, for named users or for services";
+                self.incomplete(second, message, "write two grants");
+                return None;
+            }
+        }
+        for narrower in [&raw.also_in, &raw.except].into_iter().flatten() {
+            if raw.people.is_none() {
+                let message = "`also_in` and `except` narrow `people`";
+                self.incomplete(narrower.place, message, "remove it, or grant to `people`");
+            }
+        }
+        if let (Some(ticket), None) = (raw.ticket, &raw.users) {
+            self.incomplete(ticket, "`ticket` stands beside `users`", "remove it");
+        }
+        if let Some(services) = &raw.services {
+            if let Some(via) = &raw.via {
+                let help = "remove `via`: a service is where it is";
+                self.incomplete(via.place, "a service has no surface", help);
+            }
+            let ids = services.iter().filter_map(|name| self.service(*name)).collect();
+            return Some(GrantWho::Services(ids));
+        }
+        let via = raw.via.as_ref().map(|via| self.via(via));
+        if via.is_none() && (raw.people.is_some() || raw.users.is_some()) {
+            let help = "add `via`: surfaces, or `[any-surface]`";
+            self.lacks(raw, "a grant for people says where they come from", help);
+        }
+        if let Some(people) = &raw.people {
+            let people = self.people(people);
+            let also_in = raw.also_in.as_ref().map(|names| self.group_set(names));
+            let except = raw.except.as_ref().map(|names| self.group_set(names));
+            return Some(GrantWho::People { people, also_in, except, via: via? });
+        }
+        let users = raw.users.as_ref()?;
+        // ⚠ Nobody reviews a list of names again, so it ends, and says who asked for it.
+        if raw.last_day.is_none() || raw.ticket.is_none() {
+            let help = "add `last_day` and `ticket`, or grant to a group";
+            self.incomplete(users.place, "named users need an end and a ticket", help);
+        }
+        Some(GrantWho::Users(users.value.clone(), via?))
+    }
+
+    pub(super) fn grant(
+        &mut self,
+        raw: &RawGrant<'_>,
+        server: &Server,
+        named: &Named<'_>,
+    ) -> Option<Grant> {
         let rule = self.rule(raw.name);
-        let who = match (&raw.people, &raw.services) {
-            (Some(people), None) => {
-                let people = self.people(people);
-                let via = raw.via.as_ref().map(|via| self.via(via));
-                if via.is_none() {
-                    self.lacks(
-                        raw,
-                        "a grant for people says where they come from",
-                        "add `via`: surfaces, or `[any-surface]`",
-                    );
-                }
-                Some(GrantWho::People(people, via?))
-            }
-            (None, Some(services)) => {
-                if let Some(via) = &raw.via {
-                    self.incomplete(
-                        via.place,
-                        "a service has no surface",
-                        "remove `via`: a service is where it is",
-                    );
-                }
-                let ids = services.iter().filter_map(|name| self.service(*name)).collect();
-                Some(GrantWho::Services(ids))
-            }
-            (Some(_), Some(services)) => {
-                let (message, help) =
-                    ("a grant is for people or for services, not both", "write two grants");
-                self.incomplete(services.place, message, help);
-                None
-            }
-            (None, None) => {
-                self.lacks(raw, "a grant says who", "add `people` or `services`");
-                None
-            }
-        };
+        let who = self.grant_who(raw);
         let environments = if let Some(names) = &raw.environments {
             self.rule_environments(server, names)
         } else {
@@ -156,30 +163,60 @@ impl Lowering<'_> {
             }
             server.environments.iter().map(|environment| environment.id).collect()
         };
-        if raw.call.is_empty() {
-            self.lacks(raw, "a grant says what", "add `call`, with tools");
+        if raw.verbs.is_empty() {
+            let help = "add `call` with tools, `read` with resources, or `prompt` with prompts";
+            self.lacks(raw, "a grant says what", help);
         }
-        let call = self.tools(server, &raw.call);
+        let items = self.verbs(&raw.verbs, named);
         let who = who?;
         if matches!(who, GrantWho::Services(_)) {
-            self.service_reach(raw, server);
+            self.service_reach(raw, &items, server);
         }
-        Some(Grant { rule, who, environments, call, last_day: raw.last_day })
+        if let Some(limit) = raw.limits.first()
+            && !(raw.verbs.read.is_empty() && raw.verbs.prompt.is_empty())
+        {
+            let message = "limits hold for the arguments of tools, and this grant names more";
+            self.incomplete(limit.place, message, "write a grant for what else it names");
+        }
+        for tool in items.call.iter().filter_map(|id| server.tools.get(id.index())) {
+            if let Some(accepts) = &tool.accepts {
+                self.limits_within(&raw.limits, &tool.name, accepts.iter().map(|name| &**name));
+            }
+        }
+        let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
+        let (last_day, until) = (raw.last_day, raw.until);
+        Some(Grant { rule, who, environments, items, limits, last_day, until })
     }
 
     /// ⚠ Without a person there is nobody to ask: services read, and nothing delicate.
-    fn service_reach(&mut self, raw: &RawGrant<'_>, server: &Server) {
-        for name in &raw.call {
-            let Some((_, tool)) = server.tool(name.value) else {
+    fn service_reach(&mut self, raw: &RawGrant<'_>, items: &Items, server: &Server) {
+        let Items { call, read, prompt } = items;
+        let tool = |id: &ToolId| {
+            let tool = server.tools.get(id.index())?;
+            Some((Target::tool((*id, tool)), tool.name.to_string()))
+        };
+        let resource = |id: &ResourceId| {
+            let resource = server.resources.get(id.index())?;
+            Some((Target::resource((*id, resource)), resource.pattern.to_string()))
+        };
+        let named = |id: &PromptId| {
+            let prompt = server.prompts.get(id.index())?;
+            Some((Target::prompt((*id, prompt)), prompt.name.to_string()))
+        };
+        let tools = call.iter().filter_map(tool);
+        let resources = read.iter().filter_map(resource);
+        let all = tools.chain(resources).chain(prompt.iter().filter_map(named));
+        for (target, name) in all.collect::<Vec<_>>() {
+            if target.is_plain_read() && target.approval.is_none() {
                 continue;
-            };
-            if !tool.is_plain_read() || tool.approval.is_some() {
-                let message = format!("a service may not be granted `{}`", name.value);
-                self.report(Diagnostic::error(Code::ServiceReach, name.place, message).help(
-                    "services get reads that are neither sensitive nor external nor under approval"
-                        .to_owned(),
-                ));
             }
+            // The name itself, or the set that it came with.
+            let own = raw.verbs.names().find(|text| text.value == name);
+            let place = own.map_or(raw.name.place, |text| text.place);
+            let message = format!("a service may not be granted `{name}`");
+            self.report(Diagnostic::error(Code::ServiceReach, place, message).help(
+                "services get reads that are neither sensitive nor external nor under approval",
+            ));
         }
     }
 
@@ -202,11 +239,42 @@ impl Lowering<'_> {
         }
     }
 
+    /// A ban of the guardrails. One that names tools, resources or prompts is one ban a server,
+    /// since each has its own.
+    pub(super) fn guardrail(
+        &mut self,
+        raw: &RawBan<'_>,
+        servers: &[(RawServer<'_>, &str)],
+        server_names: &[&str],
+    ) -> Vec<Ban> {
+        let Some(ban) = self.ban(raw, None, server_names) else { return Vec::new() };
+        let (false, Some(names)) = (raw.verbs.is_empty(), &raw.servers) else {
+            if let Some(name) = raw.verbs.names().next() {
+                let message = "a guardrail that names tools, resources or prompts names servers";
+                self.report(
+                    Diagnostic::error(Code::IncompleteBan, name.place, message)
+                        .help("add `servers`: each has its own tools"),
+                );
+            }
+            return vec![ban];
+        };
+        let mut bans = Vec::new();
+        for name in names {
+            let found = servers.iter().find(|(server, _)| server.name.value == name.value);
+            let Some((server, _)) = found else { continue };
+            let mut one = ban.clone();
+            one.servers = Some(vec![name.value.into()]);
+            one.what.items = self.verbs(&raw.verbs, &Named::new(server));
+            bans.push(one);
+        }
+        bans
+    }
+
     /// A ban of a server's file, or of the guardrails (`server` is `None`).
     pub(super) fn ban(
         &mut self,
         raw: &RawBan<'_>,
-        server: Option<&Server>,
+        server: Option<(&Server, &Named<'_>)>,
         server_names: &[&str],
     ) -> Option<Ban> {
         let rule = self.rule(raw.name);
@@ -226,10 +294,12 @@ impl Lowering<'_> {
                     .help("write two bans, or leave `via` out"),
             );
         }
-        let who = (people.is_some() || services.is_some()).then_some(BanWho { people, services });
+        let users = raw.users.clone();
+        let somebody = people.is_some() || !users.is_empty() || services.is_some();
+        let who = somebody.then_some(BanWho { people, users, services });
         let via = raw.via.as_ref().map(|via| self.via(via));
         let environments = raw.environments.as_ref().map(|names| match server {
-            Some(server) => self.rule_environments(server, names),
+            Some((server, _)) => self.rule_environments(server, names),
             None => names.iter().filter_map(|name| self.environment(*name)).collect(),
         });
         for name in raw.servers.iter().flatten() {
@@ -240,39 +310,57 @@ impl Lowering<'_> {
         }
         let servers =
             raw.servers.as_ref().map(|names| names.iter().map(|name| name.value.into()).collect());
-        let call = server.map(|server| self.tools(server, &raw.call)).unwrap_or_default();
+        let items = server.map(|(_, named)| self.verbs(&raw.verbs, named)).unwrap_or_default();
         let what = BanWhat {
             everything: raw.everything,
-            call,
+            items,
             effects: raw.effects.clone(),
             traits: raw.traits.clone(),
         };
-        let BanWhat { everything, call: _, effects, traits } = &what;
-        if !everything && raw.call.is_empty() && effects.is_empty() && traits.is_empty() {
+        let BanWhat { everything, items: _, effects, traits } = &what;
+        if !everything && raw.verbs.is_empty() && effects.is_empty() && traits.is_empty() {
             if !raw.flawed {
                 let message = "a ban names what it bans";
-                self.report(
-                    Diagnostic::error(Code::IncompleteBan, raw.name.place, message)
-                        .help("add `call`, `effects` or `traits`, or `everything: true`"),
-                );
+                self.report(Diagnostic::error(Code::IncompleteBan, raw.name.place, message).help(
+                    "add `call`, `read`, `prompt`, `effects` or `traits`, or `everything: true`",
+                ));
             }
             return None;
         }
-        Some(Ban { rule, who, via, environments, servers, what })
+        Some(Ban {
+            rule,
+            who,
+            via,
+            environments,
+            servers,
+            what,
+            until: raw.until,
+            trial_until: raw.trial_until,
+        })
     }
 }
 
 /// The groups that a server's rules and the guardrails name.
 pub(super) fn named_groups(server: &Server, guardrails: &[Ban]) -> GroupSet {
-    let granted = server.grants.iter().filter_map(|grant| match &grant.who {
-        GrantWho::People(people, _) => Some(people),
-        GrantWho::Services(_) => None,
-    });
+    let mut named = GroupSet::default();
+    let mut add = |groups: &GroupSet| groups.iter().for_each(|group| named.insert(group));
+    for grant in &server.grants {
+        match &grant.who {
+            GrantWho::People { people, also_in, except, via: _ } => {
+                if let People::Groups(groups) = people {
+                    add(groups);
+                }
+                also_in.iter().chain(except).for_each(&mut add);
+            }
+            GrantWho::Users(..) | GrantWho::Services(_) => {}
+        }
+    }
     let banned = server.bans.iter().chain(guardrails);
     let banned = banned.filter_map(|ban| ban.who.as_ref()?.people.as_ref());
-    let sets = granted.chain(banned).filter_map(|people| match people {
-        People::Groups(groups) => Some(groups),
-        People::AnyoneSignedIn => None,
-    });
-    sets.flat_map(GroupSet::iter).collect()
+    for people in banned {
+        if let People::Groups(groups) = people {
+            add(groups);
+        }
+    }
+    named
 }

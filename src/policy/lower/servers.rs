@@ -1,34 +1,47 @@
-//! A server's environments and tools.
+//! A server and its environments.
 
 use std::net::IpAddr;
 
 use url::Host;
 
 use super::Lowering;
+use super::items::Named;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Approver, Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Tool,
-    ToolId, Upstream,
+    Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
 };
-use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, RawTool, Text};
+use crate::policy::raw::{RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
     pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
-        let RawServer { name, environments, tools, grants, bans, tools_digest, audit_required } =
-            raw;
+        let RawServer {
+            name,
+            environments,
+            without_user,
+            tools: _,
+            resources: _,
+            prompts: _,
+            grants,
+            bans,
+            tools_digest,
+            audit_required,
+        } = raw;
         self.problems.extend(misnamed(*name, file_name));
         let mut server = Server {
             name: name.value.into(),
             environments: Vec::new(),
             tools: Vec::new(),
             tools_by_name: std::collections::HashMap::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
             grants: Vec::new(),
             bans: Vec::new(),
             audit_required: *audit_required,
             named_groups: GroupSet::default(),
+            without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
         let bare = bare_path(environments);
         for environment in environments {
@@ -38,20 +51,14 @@ impl Lowering<'_> {
             }
             server.environments.extend(lowered);
         }
-        for tool in tools {
-            let Ok(index) = u32::try_from(server.tools.len()) else {
-                break;
-            };
-            let lowered = self.tool(tool);
-            server.tools_by_name.insert(lowered.name.clone(), ToolId(index));
-            server.tools.push(lowered);
-        }
+        self.items(raw, &mut server);
+        let named = Named::new(raw);
         for grant in grants {
-            let lowered = self.grant(grant, &server);
+            let lowered = self.grant(grant, &server, &named);
             server.grants.extend(lowered);
         }
         for ban in bans {
-            let lowered = self.ban(ban, Some(&server), &[]);
+            let lowered = self.ban(ban, Some((&server, &named)), &[]);
             server.bans.extend(lowered);
         }
         server
@@ -97,7 +104,8 @@ impl Lowering<'_> {
         let url = upstream.to_string();
         let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
         let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
-        Some(ServerEnvironment { id, upstream, path: path.into(), route: route.into(), reviews })
+        let (path, route, shadow_until) = (path.into(), route.into(), raw.shadow_until);
+        Some(ServerEnvironment { id, upstream, path, route, reviews, shadow_until })
     }
 
     fn upstream(
@@ -179,21 +187,6 @@ impl Lowering<'_> {
             port,
             path: url.path().into(),
         })
-    }
-
-    fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
-        let RawTool { name, effect, traits, approval, minutes_saved } = raw;
-        Tool {
-            name: name.value.into(),
-            effect: *effect,
-            traits: traits.clone(),
-            approval: approval.as_ref().map(|approval| match approval {
-                RawApprover::Caller => Approver::Caller,
-                RawApprover::AnotherPerson => Approver::AnotherPerson,
-                RawApprover::Groups(names) => Approver::Groups(self.group_set(names)),
-            }),
-            minutes_saved: *minutes_saved,
-        }
     }
 }
 

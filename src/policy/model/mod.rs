@@ -1,15 +1,24 @@
 //! What policies mean: valid by construction, ready to decide on.
 
+mod items;
+mod rules;
 mod set;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::digest::Digest;
+use super::uri;
 use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
+
+pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
+pub use self::rules::{
+    Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
+};
 
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {$(
@@ -36,6 +45,10 @@ ids! {
     ReviewId,
     /// A tool of one server.
     ToolId,
+    /// A resource, or pattern of resources, of one server.
+    ResourceId,
+    /// A prompt of one server.
+    PromptId,
     /// A grant, ban, surface or service; leads to its file and line.
     RuleId,
 }
@@ -99,6 +112,8 @@ pub enum PlaceKind {
         channels: Vec<Channel>,
         /// Whether its callers prove a workload identity.
         verified: bool,
+        /// The OAuth clients that tokens from there are issued to; `None` for any.
+        clients: Option<Vec<Box<str>>>,
     },
     /// A workload that acts without a person.
     Service,
@@ -135,12 +150,15 @@ pub struct Server {
     pub environments: Vec<ServerEnvironment>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) tools_by_name: HashMap<Box<str>, ToolId>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) prompts: Vec<Prompt>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
     /// Whether a request is refused rather than its record lost.
     pub audit_required: bool,
     /// The groups that the server's rules and the guardrails name.
     pub named_groups: GroupSet,
+    pub(crate) without_user: Vec<PlaceId>,
 }
 
 /// A server in one environment.
@@ -156,6 +174,8 @@ pub struct ServerEnvironment {
     pub route: Box<str>,
     /// Every kind of review that the environment needs, with the listed reviews of that kind.
     pub reviews: Vec<NeededReview>,
+    /// The instant from which refusals are enforced; until then some are only recorded.
+    pub shadow_until: Option<Timestamp>,
 }
 
 /// A kind of review that an environment needs.
@@ -198,153 +218,6 @@ pub struct Upstream {
     pub port: u16,
     /// The path of the MCP endpoint there.
     pub path: Box<str>,
-}
-
-/// A tool.
-#[derive(Clone, Debug)]
-pub struct Tool {
-    /// Its name.
-    pub name: Box<str>,
-    /// What calling it does.
-    pub effect: Effect,
-    /// What else the review found.
-    pub traits: Vec<Trait>,
-    /// Who must agree to each call.
-    pub approval: Option<Approver>,
-    /// Minutes that one call saves a person, by the owner's estimate.
-    pub minutes_saved: u32,
-}
-
-/// What calling a tool does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// Looks.
-    Read,
-    /// Changes something that can be changed back.
-    Write,
-    /// Changes something that cannot.
-    Destructive,
-}
-
-/// What else a review found about a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trait {
-    /// Touches data that not every colleague may see.
-    Sensitive,
-    /// Reaches beyond the company.
-    External,
-    /// Costs noticeable money.
-    Costly,
-}
-
-/// Who must agree to a call, weakest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Approver {
-    /// The caller confirms.
-    Caller,
-    /// Somebody else.
-    AnotherPerson,
-    /// Somebody else, from one of these groups.
-    Groups(GroupSet),
-}
-
-/// People, by group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum People {
-    /// Everyone with a valid token.
-    AnyoneSignedIn,
-    /// Members of any of these groups.
-    Groups(GroupSet),
-}
-
-/// Places that people come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// In a grant: every surface with a verified workload. In a ban: every surface.
-    AnySurface,
-    /// These.
-    Places(Vec<ViaPlace>),
-}
-
-/// A surface, or one channel of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ViaPlace {
-    /// The surface.
-    pub surface: PlaceId,
-    /// The channel; without one, the whole surface.
-    pub channel: Option<ChannelId>,
-}
-
-/// Lets somebody do something. Verbs add up; everything else narrows.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// Its name and place.
-    pub rule: RuleId,
-    /// Whom.
-    pub who: GrantWho,
-    /// In which environments.
-    pub environments: Vec<EnvironmentId>,
-    /// Which tools, sorted.
-    pub call: Vec<ToolId>,
-    /// The last UTC day on which it holds.
-    pub last_day: Option<Date>,
-}
-
-/// Whom a grant is for.
-#[derive(Clone, Debug)]
-pub enum GrantWho {
-    /// People, and where they come from.
-    People(People, Via),
-    /// Services, without a person.
-    Services(Vec<PlaceId>),
-}
-
-/// Takes something away, whatever grants say. What is unknown matches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ban {
-    /// Its name and place.
-    pub rule: RuleId,
-    /// From whom; without it, from everybody.
-    pub who: Option<BanWho>,
-    /// Where; without it, everywhere.
-    pub via: Option<Via>,
-    /// In which environments; without it, in all.
-    pub environments: Option<Vec<EnvironmentId>>,
-    /// On which servers; without it, on all that the ban is about.
-    pub servers: Option<Vec<Box<str>>>,
-    /// What.
-    pub what: BanWhat,
-}
-
-/// From whom a ban takes away. The two add up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BanWho {
-    /// People.
-    pub people: Option<People>,
-    /// Services.
-    pub services: Option<BannedServices>,
-}
-
-/// The services of a ban.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BannedServices {
-    /// Every service.
-    Any,
-    /// These.
-    Only(Vec<PlaceId>),
-}
-
-/// What a ban takes away. All of these add up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BanWhat {
-    /// Everything, discovery included.
-    pub everything: bool,
-    /// These tools.
-    pub call: Vec<ToolId>,
-    /// Tools of these effects.
-    pub effects: Vec<Effect>,
-    /// Tools with any of these traits.
-    pub traits: Vec<Trait>,
 }
 
 /// Where a rule, surface or service stands.
@@ -419,6 +292,41 @@ impl Server {
         &self.tools
     }
 
+    /// The resource, or pattern of resources, that a URI names. An odd URI names none.
+    #[must_use]
+    pub fn resource(&self, uri: &str) -> Option<(ResourceId, &Resource)> {
+        uri::check(uri).ok()?;
+        let named = self.resources.iter().position(|resource| resource.pattern.matches(uri));
+        let id = ResourceId(u32::try_from(named?).ok()?);
+        Some((id, self.resources.get(id.index())?))
+    }
+
+    /// The prompt of that name.
+    #[must_use]
+    pub fn prompt(&self, name: &str) -> Option<(PromptId, &Prompt)> {
+        let named = self.prompts.iter().position(|prompt| *prompt.name == *name);
+        let id = PromptId(u32::try_from(named?).ok()?);
+        Some((id, self.prompts.get(id.index())?))
+    }
+
+    /// The resources, in the order of the file.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The prompts, in the order of the file.
+    #[must_use]
+    pub fn prompts(&self) -> &[Prompt] {
+        &self.prompts
+    }
+
+    /// The surfaces that may open a connection before anybody signs in.
+    #[must_use]
+    pub fn without_user(&self) -> &[PlaceId] {
+        &self.without_user
+    }
+
     /// The grants, in the order of the file.
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
@@ -429,18 +337,6 @@ impl Server {
     #[must_use]
     pub fn bans(&self) -> &[Ban] {
         &self.bans
-    }
-}
-
-// === impl Tool ===
-
-impl Tool {
-    /// Whether a service may be granted it: a read that is neither sensitive nor external.
-    #[must_use]
-    pub fn is_plain_read(&self) -> bool {
-        self.effect == Effect::Read
-            && !self.traits.contains(&Trait::Sensitive)
-            && !self.traits.contains(&Trait::External)
     }
 }
 
@@ -461,18 +357,4 @@ impl fmt::Display for Upstream {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.path)
     }
-}
-
-// === impl Effect, Trait ===
-
-impl Effect {
-    /// Every effect, by its name in policies.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("read", Self::Read), ("write", Self::Write), ("destructive", Self::Destructive)];
-}
-
-impl Trait {
-    /// Every trait, by its name in policies.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("sensitive", Self::Sensitive), ("external", Self::External), ("costly", Self::Costly)];
 }

@@ -1,9 +1,9 @@
 //! What can be asked of a policy set.
 
 use super::{
-    Ban, EnvironmentId, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId, Server,
+    Ban, EnvironmentId, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId, Server,
 };
-use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
+use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
 
 impl PolicySet {
@@ -118,8 +118,8 @@ impl PolicySet {
         self.groups.names.iter().map(|name| &**name)
     }
 
-    /// The groups, or claim values of groups, that no token of these issuers (name and group
-    /// prefix) could ever claim. A ban on such a group would ban nobody.
+    /// The groups, claim values of groups, and users that no token of these issuers (name and
+    /// group prefix) could ever claim or name. A ban on one of them would ban nobody.
     #[must_use]
     pub fn unclaimable(&self, issuers: &[(&str, &str)]) -> Vec<String> {
         let known = |issuer: &str| issuers.iter().any(|(name, _)| *name == issuer);
@@ -134,8 +134,23 @@ impl PolicySet {
             .keys()
             .filter(|name| !issuers.iter().any(|(_, prefix)| name.starts_with(prefix)));
         let mut unclaimable: Vec<_> = values.chain(names).map(ToString::to_string).collect();
+        let users = self.named_users().filter(|user| !known(user.issuer()));
+        unclaimable.extend(users.map(ToString::to_string));
         unclaimable.sort_unstable();
+        unclaimable.dedup();
         unclaimable
+    }
+
+    /// Every user that a grant or ban names.
+    pub fn named_users(&self) -> impl Iterator<Item = &UserName> {
+        let grants = self.servers.values().flat_map(|server| &server.grants);
+        let granted = grants.filter_map(|grant| match &grant.who {
+            GrantWho::Users(users, _) => Some(users),
+            GrantWho::People { .. } | GrantWho::Services(_) => None,
+        });
+        let bans = self.servers.values().flat_map(|server| &server.bans).chain(&self.guardrails);
+        let banned = bans.filter_map(|ban| ban.who.as_ref()).map(|who| &who.users);
+        granted.chain(banned).flatten()
     }
 
     /// The policy groups behind the group claims of a token. A value that `groups.yaml` lists

@@ -1,19 +1,23 @@
 //! Policy files as they are written: one struct per mapping, every value with its place. Nothing
 //! here looks at another file.
 
+mod items;
+mod limits;
 mod places;
 mod rules;
 mod server;
 mod shared;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use url::Url;
 
 use super::digest::Digest;
+use super::limits::Limit;
 use super::model::{Effect, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
-use crate::identity::{Workload, WorkloadPattern};
+use crate::identity::{UserName, Workload, WorkloadPattern};
 use crate::yaml::{Fields, Kind, Node, Reader, Spanned};
 
 pub(super) use self::places::surfaces;
@@ -28,7 +32,11 @@ type NameCheck = fn(&str) -> Result<(), names::NameError>;
 pub(super) struct RawServer<'n> {
     pub(super) name: Text<'n>,
     pub(super) environments: Vec<RawServerEnvironment<'n>>,
+    /// Surfaces that may open a connection before anybody signs in.
+    pub(super) without_user: Vec<Text<'n>>,
     pub(super) tools: Vec<RawTool<'n>>,
+    pub(super) resources: Vec<RawItem<'n>>,
+    pub(super) prompts: Vec<RawItem<'n>>,
     pub(super) grants: Vec<RawGrant<'n>>,
     pub(super) bans: Vec<RawBan<'n>>,
     pub(super) tools_digest: Digest,
@@ -40,14 +48,24 @@ pub(super) struct RawServerEnvironment<'n> {
     pub(super) upstream: Spanned<Url>,
     pub(super) upstream_identity: Option<Spanned<Workload>>,
     pub(super) reviews: Vec<Text<'n>>,
+    pub(super) shadow_until: Option<Timestamp>,
 }
 
-pub(super) struct RawTool<'n> {
+/// A resource or prompt, and what a tool has in common with them.
+pub(super) struct RawItem<'n> {
     pub(super) name: Text<'n>,
     pub(super) effect: Effect,
     pub(super) traits: Vec<Trait>,
+    pub(super) sets: Vec<Text<'n>>,
+}
+
+pub(super) struct RawTool<'n> {
+    pub(super) item: RawItem<'n>,
     pub(super) approval: Option<RawApprover<'n>>,
     pub(super) minutes_saved: u32,
+    pub(super) limits: Vec<Spanned<Limit>>,
+    /// The only arguments it takes; `None` if any are taken.
+    pub(super) accepts: Option<Vec<Text<'n>>>,
 }
 
 pub(super) enum RawApprover<'n> {
@@ -59,13 +77,38 @@ pub(super) enum RawApprover<'n> {
 pub(super) struct RawGrant<'n> {
     pub(super) name: Text<'n>,
     pub(super) people: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) also_in: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) except: Option<Spanned<Vec<Text<'n>>>>,
+    pub(super) users: Option<Spanned<Vec<UserName>>>,
+    /// Where the ticket behind named users stands.
+    pub(super) ticket: Option<Place>,
     pub(super) services: Option<Spanned<Vec<Text<'n>>>>,
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
-    pub(super) call: Vec<Text<'n>>,
+    pub(super) verbs: RawVerbs<'n>,
+    pub(super) limits: Vec<Spanned<Limit>>,
     pub(super) last_day: Option<Date>,
+    pub(super) until: Option<Timestamp>,
     /// Something in it could not be read: what it lacks may be that.
     pub(super) flawed: bool,
+}
+
+/// What a rule names, by verb.
+pub(super) struct RawVerbs<'n> {
+    pub(super) call: Vec<Text<'n>>,
+    pub(super) read: Vec<Text<'n>>,
+    pub(super) prompt: Vec<Text<'n>>,
+}
+
+impl<'n> RawVerbs<'n> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &Text<'n>> {
+        let Self { call, read, prompt } = self;
+        call.iter().chain(read).chain(prompt)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names().next().is_none()
+    }
 }
 
 pub(super) enum RawVia<'n> {
@@ -76,14 +119,17 @@ pub(super) enum RawVia<'n> {
 pub(super) struct RawBan<'n> {
     pub(super) name: Text<'n>,
     pub(super) people: Option<Vec<Text<'n>>>,
+    pub(super) users: Vec<UserName>,
     pub(super) services: Option<RawBannedServices<'n>>,
     pub(super) via: Option<Spanned<RawVia<'n>>>,
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) servers: Option<Vec<Text<'n>>>,
     pub(super) everything: bool,
-    pub(super) call: Vec<Text<'n>>,
+    pub(super) verbs: RawVerbs<'n>,
     pub(super) effects: Vec<Effect>,
     pub(super) traits: Vec<Trait>,
+    pub(super) until: Option<Timestamp>,
+    pub(super) trial_until: Option<Timestamp>,
     /// Something in it could not be read: what it lacks may be that.
     pub(super) flawed: bool,
 }
@@ -100,6 +146,7 @@ pub(super) struct RawPlace<'n> {
     pub(super) workloads: Option<Vec<Spanned<WorkloadPattern>>>,
     pub(super) reaches: Vec<Text<'n>>,
     pub(super) channels: Vec<(Text<'n>, Vec<Text<'n>>)>,
+    pub(super) clients: Option<Vec<Text<'n>>>,
 }
 
 pub(super) struct RawGroup<'n> {
@@ -122,8 +169,24 @@ pub(super) struct RawEnvironment<'n> {
     pub(super) upstreams: Vec<Text<'n>>,
 }
 
+/// The least approval that whatever has an effect or trait needs.
+pub(super) struct RawFloor<'n> {
+    pub(super) of: FloorOf,
+    pub(super) approver: RawApprover<'n>,
+    pub(super) place: Place,
+}
+
+/// What a floor is for.
+#[derive(Clone, Copy)]
+pub(super) enum FloorOf {
+    Effect(Effect),
+    Trait(Trait),
+}
+
 pub(super) struct RawGuardrails<'n> {
     pub(super) environments: Vec<RawEnvironment<'n>>,
+    /// The least approval, by effect or trait.
+    pub(super) approval: Vec<RawFloor<'n>>,
     pub(super) bans: Vec<RawBan<'n>>,
 }
 

@@ -18,7 +18,7 @@ pub(in crate::policy) fn surfaces<'n>(
     let service = ("a service's name", names::plain as NameCheck);
     let mut places = entries(reader, fields.get("surfaces"), surface, |reader, name, node| {
         const KEYS: Keys =
-            Keys { known: &["workloads", "reaches", "channels"], later: &["clients"] };
+            Keys { known: &["workloads", "reaches", "channels", "clients"], later: &[] };
         let fields = reader.fields(node, KEYS)?;
         place(reader, name, fields, false)
     });
@@ -60,5 +60,9 @@ fn place<'n>(
             .filter_map(|id| named(reader, id, "a channel's identifier", names::channel_id));
         Some((name, ids.collect()))
     });
-    Some(RawPlace { name, service, workloads, reaches: reaches?, channels })
+    let clients = match fields.get("clients") {
+        None => None,
+        Some(node) => Some(not_empty(reader, node)?),
+    };
+    Some(RawPlace { name, service, workloads, reaches: reaches?, channels, clients })
 }

@@ -1,7 +1,11 @@
 //! Grants and bans, as they are written.
 
-use super::{RawBan, RawBannedServices, RawGrant, RawVia, Text, optional_list, words};
-use crate::diagnostics::{Code, Diagnostic};
+use jiff::Timestamp;
+
+use super::limits::limits;
+use super::{RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, optional_list, words};
+use crate::diagnostics::{Code, Diagnostic, Place};
+use crate::identity::UserName;
 use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Fields, Keys, Kind, Node, Reader, Spanned};
@@ -27,40 +31,118 @@ fn people<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<Vec
     optional_list(reader, fields, "people")
 }
 
+/// A text, or a list of them.
+fn one_or_more<'n>(
+    reader: &mut Reader<'_>,
+    fields: Fields<'n>,
+    key: &str,
+) -> Option<Spanned<Vec<Text<'n>>>> {
+    let node = fields.get(key)?;
+    if matches!(node.kind, Kind::Sequence(_)) {
+        return optional_list(reader, fields, key);
+    }
+    let text = reader.text(node)?;
+    Some(Spanned { value: vec![text], place: text.place })
+}
+
+fn users(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Spanned<Vec<UserName>>> {
+    let list = optional_list(reader, fields, "users")?;
+    let place = list.place;
+    let name = |text: Text<'_>| reader.parse_text(text, "a user's name", str::parse::<UserName>);
+    let value = list.value.into_iter().filter_map(name).map(|name| name.value).collect();
+    Some(Spanned { value, place })
+}
+
+/// The instant that ends a rule. A bad one is a problem, and nothing is loaded.
+fn until(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<Timestamp> {
+    fields.get(key).and_then(|node| reader.instant(node)).map(|instant| instant.value)
+}
+
+fn ticket(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Place> {
+    let text = fields.get("ticket").and_then(|node| reader.text(node))?;
+    if text.value.trim().is_empty() {
+        let message = "the ticket has no name";
+        reader.report(Diagnostic::error(Code::BadValue, text.place, message));
+    }
+    Some(text.place)
+}
+
+fn verbs<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> RawVerbs<'n> {
+    let mut verb =
+        |key| optional_list(reader, fields, key).map(|list| list.value).unwrap_or_default();
+    RawVerbs { call: verb("call"), read: verb("read"), prompt: verb("prompt") }
+}
+
 pub(super) fn grant<'n>(
     reader: &mut Reader<'_>,
     name: Text<'n>,
     node: &'n Node,
 ) -> Option<RawGrant<'n>> {
     const KEYS: Keys = Keys {
-        known: &["people", "services", "via", "in", "call", "last_day"],
-        later: &[
-            "users", "ticket", "also_in", "except", "until", "read", "prompt", "limits", "scopes",
+        known: &[
+            "people", "also_in", "except", "users", "ticket", "services", "via", "in", "call",
+            "read", "prompt", "limits", "last_day", "until",
         ],
+        later: &["scopes"],
     };
     let before = reader.noted();
     let fields = reader.fields(node, KEYS)?;
     Some(RawGrant {
         name,
         people: people(reader, fields),
+        also_in: one_or_more(reader, fields, "also_in"),
+        except: optional_list(reader, fields, "except"),
+        users: users(reader, fields),
+        ticket: ticket(reader, fields),
         services: optional_list(reader, fields, "services"),
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
-        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        verbs: verbs(reader, fields),
+        limits: limits(reader, fields),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
+        until: until(reader, fields, "until"),
         flawed: reader.noted() > before,
     })
 }
 
 pub(super) const SERVER_BAN: Keys = Keys {
-    known: &["people", "services", "via", "in", "call", "effects", "traits", "everything"],
-    later: &["users", "read", "prompt", "until", "trial_until", "servers"],
+    known: &[
+        "people",
+        "users",
+        "services",
+        "via",
+        "in",
+        "call",
+        "read",
+        "prompt",
+        "effects",
+        "traits",
+        "everything",
+        "until",
+        "trial_until",
+    ],
+    later: &[],
 };
 
 pub(super) const GUARDRAIL_BAN: Keys = Keys {
-    known: &["people", "services", "via", "in", "servers", "effects", "traits", "everything"],
-    later: &["users", "call", "read", "prompt", "until", "trial_until"],
+    known: &[
+        "people",
+        "users",
+        "services",
+        "via",
+        "in",
+        "servers",
+        "call",
+        "read",
+        "prompt",
+        "effects",
+        "traits",
+        "everything",
+        "until",
+        "trial_until",
+    ],
+    later: &[],
 };
 
 pub(super) fn ban<'n>(
@@ -89,14 +171,17 @@ pub(super) fn ban<'n>(
     Some(RawBan {
         name,
         people: people(reader, fields).map(|list| list.value),
+        users: users(reader, fields).map(|list| list.value).unwrap_or_default(),
         services,
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         servers: optional_list(reader, fields, "servers").map(|list| list.value),
         everything: everything.is_some_and(|everything| everything.value),
-        call: optional_list(reader, fields, "call").map(|list| list.value).unwrap_or_default(),
+        verbs: verbs(reader, fields),
         effects: words(reader, fields.get("effects"), &Effect::ALL),
         traits: words(reader, fields.get("traits"), &Trait::ALL),
+        until: until(reader, fields, "until"),
+        trial_until: until(reader, fields, "trial_until"),
         flawed: reader.noted() > before,
     })
 }

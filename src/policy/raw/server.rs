@@ -2,15 +2,14 @@
 
 use url::Url;
 
+use super::items::{item, tool};
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
-    RawApprover, RawServer, RawServerEnvironment, RawTool, Text, entries, named, not_empty, texts,
-    version, word, words,
+    RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts, version, word,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
 use crate::policy::digest;
-use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Keys, Kind, Node, Reader};
 
@@ -22,11 +21,20 @@ pub(in crate::policy) fn server<'n>(
     root: &'n Node,
 ) -> Option<RawServer<'n>> {
     const KEYS: Keys = Keys {
-        known: &["toolgate", "server", "about", "environments", "tools", "grants", "bans", "audit"],
-        later: &[
+        known: &[
+            "toolgate",
+            "server",
+            "about",
+            "environments",
+            "discovery",
+            "tools",
             "resources",
             "prompts",
-            "discovery",
+            "grants",
+            "bans",
+            "audit",
+        ],
+        later: &[
             "lists",
             "refusal",
             "forward_token",
@@ -56,10 +64,19 @@ pub(in crate::policy) fn server<'n>(
     let has_environments = is_mapping(environments);
     let environments =
         entries(reader, environments, ("an environment's name", names::plain), server_environment);
+    let without_user = fields.get("discovery").and_then(|node| {
+        const KEYS: Keys = Keys { known: &["without_user"], later: &[] };
+        let fields = reader.fields(node, KEYS)?;
+        let cure = "list the surfaces that may connect before anybody signs in";
+        reader.required(fields, "without_user", cure).and_then(|node| not_empty(reader, node))
+    });
     let tools = reader.required(fields, "tools", "list what the reviews covered");
-    let tools_digest = digest::of_tools(tools, None, None);
+    let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
+    let tools_digest = digest::of_tools(tools, resources, prompts);
     let has_tools = is_mapping(tools);
     let tools = entries(reader, tools, ("a tool's name", names::tool), tool);
+    let resources = entries(reader, resources, ("a resource's URI", names::uri), item);
+    let prompts = entries(reader, prompts, ("a prompt's name", names::tool), item);
     let grants = entries(reader, fields.get("grants"), ("a grant's name", names::plain), grant);
     let bans = entries(
         reader,
@@ -72,16 +89,28 @@ pub(in crate::policy) fn server<'n>(
         Some(node) => reader.text(node).and_then(|text| word(reader, text, AUDIT)).is_some(),
     };
     // What rules name of a block that could not be read is not a second problem.
-    let named = |has: bool, list: &[Text<'n>]| if has { Vec::new() } else { list.to_vec() };
-    let of_grants = grants.iter().map(|grant| (&grant.environments, &grant.call));
-    let of_bans = bans.iter().map(|ban| (&ban.environments, &ban.call));
-    for (environments, call) in of_grants.chain(of_bans) {
-        let environments = environments.as_deref().unwrap_or_default();
-        for name in [named(has_environments, environments), named(has_tools, call)].concat() {
+    let named = |has: bool, list: Vec<Text<'n>>| if has { Vec::new() } else { list };
+    let of_grants = grants.iter().map(|grant| (&grant.environments, &grant.verbs));
+    let of_bans = bans.iter().map(|ban| (&ban.environments, &ban.verbs));
+    for (environments, verbs) in of_grants.chain(of_bans) {
+        let environments = environments.clone().unwrap_or_default();
+        let items = verbs.names().copied().collect();
+        for name in [named(has_environments, environments), named(has_tools, items)].concat() {
             reader.declare_broken(name.value);
         }
     }
-    Some(RawServer { name: name?, environments, tools, grants, bans, tools_digest, audit_required })
+    Some(RawServer {
+        name: name?,
+        environments,
+        without_user: without_user.unwrap_or_default(),
+        tools,
+        resources,
+        prompts,
+        grants,
+        bans,
+        tools_digest,
+        audit_required,
+    })
 }
 
 fn is_mapping(node: Option<&Node>) -> bool {
@@ -113,7 +142,7 @@ fn server_environment<'n>(
     node: &'n Node,
 ) -> Option<RawServerEnvironment<'n>> {
     const KEYS: Keys =
-        Keys { known: &["upstream", "upstream_identity", "reviews"], later: &["mode"] };
+        Keys { known: &["upstream", "upstream_identity", "reviews", "mode"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
     let upstream = reader
         .required(fields, "upstream", "give the URL of the server's MCP endpoint")
@@ -122,34 +151,13 @@ fn server_environment<'n>(
         .get("upstream_identity")
         .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
     let reviews = texts(reader, fields.get("reviews"));
-    Some(RawServerEnvironment { name, upstream: upstream?, upstream_identity, reviews })
-}
-
-fn tool<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option<RawTool<'n>> {
-    const KEYS: Keys = Keys {
-        known: &["effect", "traits", "minutes_saved", "approval"],
-        later: &["limits", "accepts", "sets", "pin", "log_args"],
-    };
-    let fields = reader.fields(node, KEYS)?;
-    let effect = reader
-        .required(fields, "effect", "say `effect: read`, `write` or `destructive`")
-        .and_then(|node| reader.text(node))
-        .and_then(|text| word(reader, text, &Effect::ALL));
-    let traits = words(reader, fields.get("traits"), &Trait::ALL);
-    let minutes_saved = fields
-        .get("minutes_saved")
-        .and_then(|node| reader.integer(node, 0..=100_000))
-        .map_or(Some(0), |minutes| u32::try_from(minutes.value).ok());
-    let approval = match fields.get("approval") {
-        None => None,
-        Some(node) if matches!(node.kind, Kind::Sequence(_)) => {
-            Some(RawApprover::Groups(not_empty(reader, node)?))
-        }
-        Some(node) => {
-            let text = reader.text(node)?;
-            let another = word(reader, text, &[("caller", false), ("another-person", true)])?;
-            Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
-        }
-    };
-    Some(RawTool { name, effect: effect?, traits, approval, minutes_saved: minutes_saved? })
+    let shadow_until = fields.get("mode").and_then(|node| {
+        const KEYS: Keys = Keys { known: &["shadow_until"], later: &[] };
+        let fields = reader.fields(node, KEYS)?;
+        // ⚠ A shadow without an end would be a gate that is never closed.
+        let until = reader.required(fields, "shadow_until", "say when the shadow ends");
+        until.and_then(|node| reader.instant(node)).map(|until| until.value)
+    });
+    let upstream = upstream?;
+    Some(RawServerEnvironment { name, upstream, upstream_identity, reviews, shadow_until })
 }

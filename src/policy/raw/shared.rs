@@ -1,14 +1,16 @@
 //! `groups.yaml`, `reviews.yaml` and `guardrails.yaml`
 
+use super::items::approver;
 use super::rules::{GUARDRAIL_BAN, ban};
 use super::{
-    NameCheck, RawEnvironment, RawGroup, RawGuardrails, RawReview, Text, entries, named, not_empty,
-    version,
+    FloorOf, NameCheck, RawEnvironment, RawFloor, RawGroup, RawGuardrails, RawReview, Text,
+    entries, named, not_empty, version, word,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::digest::Digest;
+use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
-use crate::yaml::{Keys, Node, Reader};
+use crate::yaml::{Fields, Keys, Node, Reader};
 
 pub(in crate::policy) fn groups<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Vec<RawGroup<'n>> {
     const KEYS: Keys = Keys { known: &["toolgate", "groups"], later: &[] };
@@ -97,13 +99,14 @@ pub(in crate::policy) fn guardrails<'n>(
     reader: &mut Reader<'_>,
     root: &'n Node,
 ) -> Option<RawGuardrails<'n>> {
-    const KEYS: Keys = Keys { known: &["toolgate", "environments", "bans"], later: &["approval"] };
+    const KEYS: Keys =
+        Keys { known: &["toolgate", "environments", "approval", "bans"], later: &[] };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
     let environments = reader.required(fields, "environments", "declare the environments");
     let environment = ("an environment's name", names::plain as NameCheck);
     let environments = entries(reader, environments, environment, |reader, name, node| {
-        const KEYS: Keys = Keys { known: &["reviews", "upstreams"], later: &["mode"] };
+        const KEYS: Keys = Keys { known: &["reviews", "upstreams"], later: &[] };
         let fields = reader.fields(node, KEYS)?;
         let reviews = reader
             .required(fields, "reviews", "list the kinds of review needed; `[]` for none")
@@ -119,5 +122,20 @@ pub(in crate::policy) fn guardrails<'n>(
         ("a ban's name", names::plain),
         |reader, name, node| ban(reader, name, node, GUARDRAIL_BAN),
     );
-    Some(RawGuardrails { environments, bans })
+    let approval = floors(reader, fields);
+    Some(RawGuardrails { environments, approval, bans })
+}
+
+/// The least approval, by effect or trait.
+fn floors<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Vec<RawFloor<'n>> {
+    let effects = Effect::ALL.map(|(name, effect)| (name, FloorOf::Effect(effect)));
+    let traits = Trait::ALL.map(|(name, of)| (name, FloorOf::Trait(of)));
+    let words: Vec<_> = effects.into_iter().chain(traits).collect();
+    let entries = fields.get("approval").map(|node| reader.entries(node)).unwrap_or_default();
+    let floor = |(name, node): (Text<'n>, &'n Node)| {
+        let of = word(reader, name, &words);
+        let approver = approver(reader, node)?;
+        Some(RawFloor { of: of?, approver, place: name.place })
+    };
+    entries.into_iter().filter_map(floor).collect()
 }

@@ -1,0 +1,172 @@
+//! A server's tools, resources and prompts, and what names them.
+
+use super::Lowering;
+use crate::diagnostics::{Code, Diagnostic, did_you_mean};
+use crate::policy::limits::Limit;
+use crate::policy::model::{Items, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId};
+use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
+use crate::policy::uri::UriPattern;
+use crate::yaml::Spanned;
+
+/// The names that a verb of one server understands: items, and sets of items.
+pub(super) struct Named<'r> {
+    tools: Vec<&'r RawItem<'r>>,
+    resources: Vec<&'r RawItem<'r>>,
+    prompts: Vec<&'r RawItem<'r>>,
+}
+
+impl<'r> Named<'r> {
+    pub(super) fn new(raw: &'r RawServer<'r>) -> Self {
+        Self {
+            tools: raw.tools.iter().map(|tool| &tool.item).collect(),
+            resources: raw.resources.iter().collect(),
+            prompts: raw.prompts.iter().collect(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'r RawItem<'r>> {
+        self.tools.iter().chain(&self.resources).chain(&self.prompts).copied()
+    }
+}
+
+impl Lowering<'_> {
+    /// Fills in what a server offers.
+    pub(super) fn items(&mut self, raw: &RawServer<'_>, server: &mut Server) {
+        for tool in &raw.tools {
+            let Ok(index) = u32::try_from(server.tools.len()) else {
+                break;
+            };
+            let lowered = self.tool(tool);
+            server.tools_by_name.insert(lowered.name.clone(), ToolId(index));
+            server.tools.push(lowered);
+        }
+        let mut patterns: Vec<(UriPattern, Text<'_>)> = Vec::new();
+        for RawItem { name, effect, traits, sets: _ } in &raw.resources {
+            // What is none was reported when it was read.
+            let Ok(pattern) = name.value.parse::<UriPattern>() else { continue };
+            if let Some((_, other)) = patterns.iter().find(|(other, _)| other.overlaps(&pattern)) {
+                let message = format!("`{}` and `{}` overlap", other.value, name.value);
+                self.report(
+                    Diagnostic::error(Code::Conflict, name.place, message)
+                        .related(other.place, "first here")
+                        .help(
+                            "a resource is one thing: what one says would not hold for the other",
+                        ),
+                );
+            }
+            patterns.push((pattern.clone(), *name));
+            server.resources.push(Resource { pattern, effect: *effect, traits: traits.clone() });
+        }
+        for RawItem { name, effect, traits, sets: _ } in &raw.prompts {
+            let (name, traits) = (name.value.into(), traits.clone());
+            server.prompts.push(Prompt { name, effect: *effect, traits });
+        }
+        self.one_name_space(&Named::new(raw));
+    }
+
+    /// ⚠ A name that is a tool's and a set's could grant more than the reader of a grant sees.
+    fn one_name_space(&mut self, named: &Named<'_>) {
+        for set in named.all().flat_map(|item| &item.sets) {
+            let Some(item) = named.all().find(|item| item.name.value == set.value) else {
+                continue;
+            };
+            let message = format!("`{}` is also the name of a set", item.name.value);
+            self.report(
+                Diagnostic::error(Code::Conflict, set.place, message)
+                    .related(item.name.place, "named here")
+                    .help("tools, prompts and sets share one name space: rename the set"),
+            );
+        }
+    }
+
+    fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
+        let RawTool { item, approval, minutes_saved, limits, accepts } = raw;
+        let RawItem { name, effect, traits, sets: _ } = item;
+        if let Some(accepts) = accepts {
+            self.limits_within(limits, name.value, accepts.iter().map(|text| text.value));
+        }
+        let boxed = |names: &Vec<Text<'_>>| names.iter().map(|name| name.value.into()).collect();
+        Tool {
+            name: name.value.into(),
+            effect: *effect,
+            traits: traits.clone(),
+            approval: self.approval(*name, *effect, traits, approval.as_ref()),
+            minutes_saved: *minutes_saved,
+            limits: limits.iter().map(|limit| limit.value.clone()).collect(),
+            accepts: accepts.as_ref().map(boxed),
+        }
+    }
+
+    /// What the verbs of a rule name.
+    pub(super) fn verbs(&mut self, raw: &RawVerbs<'_>, named: &Named<'_>) -> Items {
+        let RawVerbs { call, read, prompt } = raw;
+        Items {
+            call: self.verb(call, &named.tools, "tool", "the server's `tools`", ToolId),
+            read: self.verb(read, &named.resources, "resource", "its `resources`", ResourceId),
+            prompt: self.verb(prompt, &named.prompts, "prompt", "its `prompts`", PromptId),
+        }
+    }
+
+    /// The items that the names of one verb mean: each an item's own, or a set's. There is no
+    /// pattern and no "all".
+    fn verb<Id: Ord>(
+        &mut self,
+        names: &[Text<'_>],
+        items: &[&RawItem<'_>],
+        what: &str,
+        declared_in: &str,
+        id: fn(u32) -> Id,
+    ) -> Vec<Id> {
+        let mut ids = Vec::new();
+        for name in names {
+            let in_set = |item: &RawItem<'_>| item.sets.iter().any(|set| set.value == name.value);
+            let meant = |item: &RawItem<'_>| item.name.value == name.value || in_set(item);
+            let before = ids.len();
+            let found = (0_u32..).zip(items).filter(|(_, item)| meant(item));
+            ids.extend(found.map(|(index, _)| id(index)));
+            if ids.len() > before {
+                continue;
+            }
+            if what == "tool" && name.value.contains('*') {
+                let message = format!("unknown tool `{}`", name.value);
+                self.report(
+                    Diagnostic::error(Code::UnknownTool, name.place, message)
+                        .help("there are no wildcards: name each tool, or a set of them"),
+                );
+            } else {
+                let own = items.iter().map(|item| item.name.value);
+                let sets = items.iter().flat_map(|item| &item.sets).map(|set| set.value);
+                let candidates: Vec<_> = own.chain(sets).map(str::to_owned).collect();
+                let what = format!("{what} or set");
+                self.unknown(Code::UnknownTool, *name, &what, declared_in, &candidates);
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// A limit on an argument that the tool does not take would hold for nothing, and the argument
+    /// that was meant would have none.
+    pub(super) fn limits_within<'a>(
+        &mut self,
+        limits: &[Spanned<Limit>],
+        tool: &str,
+        accepts: impl Iterator<Item = &'a str>,
+    ) {
+        let accepts: Vec<_> = accepts.map(str::to_owned).collect();
+        for limit in limits {
+            let argument = limit.pointer.argument();
+            if accepts.iter().any(|known| known == argument) {
+                continue;
+            }
+            let message = format!("`{tool}` does not accept `{argument}`");
+            let near = did_you_mean(argument, accepts.iter().map(String::as_str));
+            let help = match near {
+                Some(near) => format!("did you mean `/{near}`?"),
+                None => "correct the pointer, or add the argument to `accepts`".to_owned(),
+            };
+            self.report(Diagnostic::error(Code::LimitOutside, limit.place, message).help(help));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Tools, resources and prompts, as they are written.
+
+use super::limits::limits;
+use super::{RawApprover, RawItem, RawTool, Text, named, not_empty, word, words};
+use crate::policy::model::{Effect, Trait};
+use crate::policy::names;
+use crate::yaml::{Fields, Keys, Kind, Node, Reader};
+
+pub(super) fn tool<'n>(
+    reader: &mut Reader<'_>,
+    name: Text<'n>,
+    node: &'n Node,
+) -> Option<RawTool<'n>> {
+    const KEYS: Keys = Keys {
+        known: &["effect", "traits", "sets", "minutes_saved", "approval", "limits", "accepts"],
+        later: &["pin", "log_args"],
+    };
+    let fields = reader.fields(node, KEYS)?;
+    let item = shared(reader, name, fields);
+    let minutes_saved = fields
+        .get("minutes_saved")
+        .and_then(|node| reader.integer(node, 0..=100_000))
+        .map_or(Some(0), |minutes| u32::try_from(minutes.value).ok());
+    let approval = match fields.get("approval") {
+        None => None,
+        Some(node) => Some(approver(reader, node)?),
+    };
+    let limits = limits(reader, fields);
+    // An empty list says something here: no argument at all.
+    let accepts = fields.get("accepts").map(|node| reader.texts(node));
+    Some(RawTool { item: item?, approval, minutes_saved: minutes_saved?, limits, accepts })
+}
+
+/// A resource or prompt.
+pub(super) fn item<'n>(
+    reader: &mut Reader<'_>,
+    name: Text<'n>,
+    node: &'n Node,
+) -> Option<RawItem<'n>> {
+    const KEYS: Keys = Keys { known: &["effect", "traits", "sets"], later: &["pin"] };
+    let fields = reader.fields(node, KEYS)?;
+    shared(reader, name, fields)
+}
+
+/// What tools, resources and prompts have in common.
+fn shared<'n>(reader: &mut Reader<'_>, name: Text<'n>, fields: Fields<'n>) -> Option<RawItem<'n>> {
+    let effect = reader
+        .required(fields, "effect", "say `effect: read`, `write` or `destructive`")
+        .and_then(|node| reader.text(node))
+        .and_then(|text| word(reader, text, &Effect::ALL));
+    let traits = words(reader, fields.get("traits"), &Trait::ALL);
+    let sets = fields.get("sets").and_then(|node| not_empty(reader, node)).unwrap_or_default();
+    let sets = sets
+        .into_iter()
+        .filter_map(|set| named(reader, set, "a set's name", names::plain))
+        .collect();
+    Some(RawItem { name, effect: effect?, traits, sets })
+}
+
+pub(super) fn approver<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<RawApprover<'n>> {
+    if matches!(node.kind, Kind::Sequence(_)) {
+        return Some(RawApprover::Groups(not_empty(reader, node)?));
+    }
+    let text = reader.text(node)?;
+    let another = word(reader, text, &[("caller", false), ("another-person", true)])?;
+    Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
+}
