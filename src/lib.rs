@@ -18,6 +18,7 @@
 //! | [`record`] | what is kept of every decision; generated from `proto/` | nothing |
 //! | [`disk`] | reading policy directories, replacing files | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
+//! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
 //! | `telemetry` | logs, metrics, the decision log (feature `serve`) | [`config`], [`record`] |
@@ -58,6 +59,7 @@ pub mod json;
 pub mod mcp;
 pub mod policy;
 pub mod record;
+pub mod scenario;
 #[cfg(feature = "serve")]
 pub mod server;
 #[cfg(feature = "serve")]

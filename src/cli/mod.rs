@@ -13,6 +13,7 @@ mod reviews;
 mod serve;
 #[cfg(feature = "serve")]
 mod status;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -41,6 +42,8 @@ enum Command {
     Envoy(envoy::Args),
     /// Decide one call, and say why
     Explain(explain::Args),
+    /// Decide the cases of the policies' tests
+    Test(test::Args),
     /// Look after the reviews
     Reviews(reviews::Args),
 }
@@ -58,6 +61,7 @@ impl Cli {
             Command::Probe(args) => probe::run(&args),
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Reviews(args) => reviews::run(&args),
         }
     }

@@ -33,6 +33,8 @@ pub struct Explanation {
     pub at: Timestamp,
     /// The answer.
     pub decision: Decision,
+    /// What the engine looked at.
+    pub trace: Recorder,
     /// Surface, reviews, bans, in the order they were looked at.
     pub steps: Vec<Step>,
     /// Grants that the decision could rest on.
@@ -135,5 +137,6 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
         environment,
         decision,
         grants,
+        trace,
     })
 }

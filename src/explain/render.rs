@@ -93,6 +93,7 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         grants,
         other_grants,
         nearest,
+        trace: _,
     } = explanation;
     let rows = |steps: &[Step]| steps.iter().map(row).collect::<Vec<_>>();
     let rule = decision.rule.and_then(|rule| set.rule(rule)).map(|rule| {

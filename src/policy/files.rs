@@ -34,6 +34,15 @@ pub(super) enum FileKind<'a> {
     Groups,
     Reviews,
     Guardrails,
+    /// `tests/NAME.yaml`: decides nothing, and is read by `scenario` alone.
+    Test,
+}
+
+/// Whether the file at a path inside the directory has tests.
+#[must_use]
+pub fn is_test(path: &str) -> bool {
+    let name = path.strip_prefix("tests/").and_then(|name| name.strip_suffix(".yaml"));
+    name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 impl FileKind<'_> {
@@ -46,8 +55,8 @@ impl FileKind<'_> {
             "guardrails.yaml" => return Ok(FileKind::Guardrails),
             _ => {}
         }
-        if path.starts_with("tests/") {
-            return Err((Code::NotSupportedYet, "policy tests are not supported yet"));
+        if is_test(path) {
+            return Ok(FileKind::Test);
         }
         match path.strip_prefix("servers/").and_then(|name| name.strip_suffix(".yaml")) {
             Some(name) if !name.contains('/') => Ok(FileKind::Server(name)),

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::diagnostics::{Diagnostics, Sources};
 
-pub use self::files::{PolicyFile, PolicyFiles};
+pub use self::files::{PolicyFile, PolicyFiles, is_test};
 pub use self::model::PolicySet;
 
 /// Reads a whole policy directory.

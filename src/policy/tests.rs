@@ -572,7 +572,9 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
         (directory("groups.yaml", "toolgate: 1\ngroup: { ads: {} }\n"), &[MissingKey, UnknownKey]),
         (directory("surfaces.yaml", &SURFACES.replace("surfaces:", "surface:")), &[UnknownKey]),
         (directory("tests/presto.yaml", ""), &[]),
-        (directory("tests/presto.yaml", "toolgate: 1"), &[NotSupportedYet]),
+        (directory("tests/presto.yaml", "nothing that decides"), &[]),
+        (directory("tests/presto.yml", "toolgate: 1"), &[UnexpectedFile]),
+        (directory("tests/more/presto.yaml", "toolgate: 1"), &[UnexpectedFile]),
         (directory("guardrails.yaml", &GUARDRAILS.replace("7002", "7001")), &[Conflict]),
         (
             directory(

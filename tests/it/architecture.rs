@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
     (
         "cli",
         &[
@@ -51,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "json",
             "mcp",
             "policy",
+            "scenario",
             "server",
             "telemetry",
             "yaml",

@@ -185,6 +185,8 @@ pub(super) fn lower(
     more_guardrails: &[PolicyFile],
 ) -> Result<Amended, Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
+    // Tests decide nothing, and are no part of the digest.
+    files.files.retain(|file| FileKind::of(&file.path) != Ok(FileKind::Test));
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     let trees = trees(&files, &mut sources, &mut problems);
@@ -305,7 +307,7 @@ fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnosti
             Ok(FileKind::Groups) => raw.groups = raw::groups(&mut reader, tree),
             Ok(FileKind::Reviews) => raw.reviews = raw::reviews(&mut reader, tree),
             Ok(FileKind::Guardrails) => raw.guardrails = raw::guardrails(&mut reader, tree),
-            Err(_) => {}
+            Ok(FileKind::Test) | Err(_) => {}
         }
         raw.broken.extend(reader.into_broken());
         if !problems.iter().skip(before).any(|problem| hides_a_block(problem, tree)) {

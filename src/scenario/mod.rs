@@ -1,0 +1,188 @@
+//! What must be allowed and refused: the cases of `policies/tests/*.yaml`, each decided by the same
+//! `decide` that serves Envoy.
+
+mod coverage;
+mod raw;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Place, Source, Sources};
+use crate::engine::{Reason, Verdict};
+use crate::explain::{Explanation, Question, explain};
+use crate::policy::{PolicyFiles, PolicySet, is_test};
+use crate::yaml::{self, Reader};
+
+pub use self::coverage::{Coverage, Uncovered};
+pub use self::render::{json, text};
+
+use self::raw::{Asked, Case, File, Person};
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Each file, in the order of their names.
+    pub suites: Vec<Suite>,
+    /// What no case touches.
+    pub coverage: Coverage,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// Its path, as it is shown to people.
+    pub file: String,
+    /// How many cases went as they should.
+    pub passed: usize,
+    /// The others.
+    pub failed: Vec<Failure>,
+}
+
+/// A case that did not go as it should.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The line of the case, from 1.
+    pub line: usize,
+    /// Who does what, in words.
+    pub case: String,
+    /// What was expected, and what came of it.
+    pub problem: String,
+    /// How it was decided.
+    pub explanation: Explanation,
+}
+
+impl Report {
+    /// Whether every case went as it should.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.suites.iter().all(|suite| suite.failed.is_empty())
+    }
+}
+
+/// Runs every case of every test file.
+///
+/// # Errors
+///
+/// Every problem of the test files: a case that names what is not there would test nothing.
+pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> {
+    let mut sources = Sources::default();
+    let mut problems = Vec::new();
+    let mut suites = Vec::new();
+    let mut coverage = Coverage::of(set);
+    let mut tests: Vec<_> = files.files.iter().filter(|file| is_test(&file.path)).collect();
+    tests.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in tests {
+        let path = files.root.join(&file.path);
+        let Ok(text) = std::str::from_utf8(&file.bytes) else {
+            let message = "the file is not UTF-8";
+            problems.push(Diagnostic::about_path(Code::Syntax, path, message));
+            continue;
+        };
+        let shown = path.display().to_string();
+        let source = sources.add(Source { path, text: text.to_owned() });
+        let Some(tree) = yaml::parse(source, text, &mut problems) else {
+            continue;
+        };
+        let Some(file) = raw::file(&mut Reader::new(source, &mut problems), &tree) else {
+            continue;
+        };
+        let mut suite = Suite { file: shown, passed: 0, failed: Vec::new() };
+        for case in &file.cases {
+            match ask(set, &file, case) {
+                Ok(explanation) => {
+                    coverage.touch(&explanation);
+                    match problem(case, &explanation) {
+                        None => suite.passed += 1,
+                        Some(problem) => suite.failed.push(Failure {
+                            line: sources.line_column(case.place).0,
+                            case: words(case),
+                            problem,
+                            explanation,
+                        }),
+                    }
+                }
+                Err((place, message)) => {
+                    problems.push(Diagnostic::error(Code::BadValue, place, message));
+                }
+            }
+        }
+        suites.push(suite);
+    }
+    if problems.is_empty() {
+        Ok(Report { suites, coverage })
+    } else {
+        Err(Diagnostics { sources, list: problems }.sorted())
+    }
+}
+
+/// Decides a case.
+fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation, (Place, String)> {
+    let mut question = Question {
+        what: case.target.value,
+        read: None,
+        prompt: None,
+        via: case.via.map(|via| via.value),
+        service: case.service.map(|service| service.value),
+        user: None,
+        groups: None,
+        groups_unknown: false,
+        client: case.client.map(|client| client.value),
+        args: case.args.as_deref().unwrap_or("{}"),
+        at: file.now,
+    };
+    match case.asked {
+        Asked::Call | Asked::Discover => {}
+        Asked::Read(uri) => question.read = Some(uri),
+        Asked::Prompt(name) => question.prompt = Some(name),
+    }
+    if let Some(who) = case.who {
+        let person = file.people.iter().find(|person| person.name.value == who.value);
+        match person {
+            Some(Person { name, user, groups }) => {
+                question.user = Some(user.unwrap_or(name.value));
+                question.groups_unknown = groups.is_none();
+                question.groups.clone_from(groups);
+            }
+            None if who.value == raw::NOBODY => {}
+            None => {
+                let message = format!("`{}` is nobody of this file's `people`", who.value);
+                return Err((who.place, message));
+            }
+        }
+    }
+    explain(set, &question).map_err(|error| (case.target.place, error.to_string()))
+}
+
+/// What is wrong with how a case went.
+fn problem(case: &Case<'_>, explanation: &Explanation) -> Option<String> {
+    let decision = explanation.decision;
+    let found = match (decision.enforced, decision.reason) {
+        (Verdict::Allow, _) => "allowed".to_owned(),
+        (Verdict::Deny | Verdict::NeedsApproval, reason) => {
+            format!("refused because {}", reason.map_or("", Reason::as_str))
+        }
+    };
+    let expected = match case.because {
+        None => "allowed".to_owned(),
+        Some(reason) => format!("refused because {}", reason.as_str()),
+    };
+    (found != expected).then(|| format!("expected {expected}, was {found}"))
+}
+
+/// `ana, via ai-chat, calls presto/run_query`
+fn words(case: &Case<'_>) -> String {
+    let who = match (case.who, case.service) {
+        (Some(who), _) => who.value,
+        (None, Some(service)) => service.value,
+        (None, None) => raw::NOBODY,
+    };
+    let via = case.via.map(|via| format!(", via {},", via.value)).unwrap_or_default();
+    let target = case.target.value;
+    match case.asked {
+        Asked::Call => format!("{who}{via} calls {target}"),
+        Asked::Read(uri) => format!("{who}{via} reads {target}/{uri}"),
+        Asked::Prompt(name) => format!("{who}{via} gets the prompt {target}/{name}"),
+        Asked::Discover => format!("{who}{via} looks around {target}"),
+    }
+}

@@ -1,0 +1,154 @@
+use std::path::Path;
+
+use super::*;
+use crate::policy::PolicyFile;
+use crate::{disk, policy};
+
+const HEAD: &str = "toolgate: 1
+now: 2026-11-20T12:00:00Z
+people:
+  ana: { groups: [ads] }
+  carl: { groups: [ads-eng, contractors] }
+  ugo: { groups: unknown }
+";
+
+/// The samples with one test file in the place of theirs.
+fn run_on(cases: &str) -> Result<Report, Diagnostics> {
+    let mut files = disk::read_policies(Path::new("policies"));
+    files.files.retain(|file| !is_test(&file.path));
+    let set = policy::load(files.clone()).unwrap();
+    let text = format!("{HEAD}{cases}");
+    files
+        .files
+        .push(PolicyFile { path: "tests/t.yaml".to_owned(), bytes: text.into_bytes().into() });
+    assert_eq!(policy::load(files.clone()).unwrap().digest(), set.digest(), "tests decide nothing");
+    run(&set, &files)
+}
+
+/// The problems of cases that do not go as they should.
+fn failures(cases: &str) -> Vec<String> {
+    let report = run_on(cases).unwrap_or_else(|problems| panic!("{problems}"));
+    let failed = report.suites.into_iter().flat_map(|suite| suite.failed);
+    failed
+        .map(|failure| format!("{}: {}: {}", failure.line, failure.case, failure.problem))
+        .collect()
+}
+
+#[test]
+fn a_case_passes_only_for_the_right_answer_and_the_right_reason() {
+    let none: Vec<String> = Vec::new();
+    assert_eq!(
+        failures(
+            "allowed:
+  - { who: ana, via: ai-chat, call: presto/list_tables }
+  - { who: ana, via: ai-chat, discover: presto }
+  - { service: nightly-lineage, call: presto/list_tables }
+refused:
+  - { who: carl, via: ai-chat, call: presto/get_revenue_metrics, because: banned }
+  - { who: ana, via: ai-chat, call: presto/get_revenue_metrics, because: no_grant }
+  - { who: nobody, via: ai-chat, call: presto/list_tables, because: unauthenticated }
+  - { who: ugo, via: ai-chat, call: presto/list_tables, because: no_grant }
+  - { who: ana, via: ai-chat, call: presto/drop_everything, because: not_listed }
+  - { who: ana, via: laptop, call: presto/list_tables, because: surface }
+"
+        ),
+        none
+    );
+    assert_eq!(
+        failures(
+            "allowed:
+  - { who: ana, via: ai-chat, call: presto/get_revenue_metrics }
+refused:
+  - { who: ana, via: ai-chat, call: presto/list_tables, because: no_grant }
+  - { who: carl, via: ai-chat, call: presto/get_revenue_metrics, because: no_grant }
+"
+        ),
+        [
+            "8: ana, via ai-chat, calls presto/get_revenue_metrics: expected allowed, was refused because no_grant",
+            "10: ana, via ai-chat, calls presto/list_tables: expected refused because no_grant, was allowed",
+            "11: carl, via ai-chat, calls presto/get_revenue_metrics: expected refused because no_grant, was refused because banned",
+        ]
+    );
+}
+
+#[test]
+fn a_case_that_would_test_nothing_is_a_problem() {
+    let call = "via: ai-chat, call: presto/list_tables";
+    for (case, problem) in [
+        (format!("allowed:\n  - {{ who: anna, {call} }}"), "nobody of this file's `people`"),
+        (format!("allowed:\n  - {{ {call} }}"), "a case says who"),
+        (
+            format!("allowed:\n  - {{ who: ana, service: nightly-lineage, {call} }}"),
+            "a case says who",
+        ),
+        ("allowed:\n  - { who: ana, via: ai-chat }".to_owned(), "a case asks for one thing"),
+        (
+            "allowed:\n  - { who: ana, via: ai-chat, call: presto/x, discover: presto }".to_owned(),
+            "a case asks for one thing",
+        ),
+        ("allowed:\n  - { who: ana, via: ai-chat, call: presto }".to_owned(), "does not say what"),
+        ("allowed:\n  - { who: ana, via: ai-chat, call: presto/ }".to_owned(), "names no tool"),
+        ("allowed:\n  - { who: ana, via: ai-cat, call: presto/x }".to_owned(), "unknown surface"),
+        ("allowed:\n  - { who: ana, via: ai-chat, call: prest/x }".to_owned(), "unknown server"),
+        (
+            "allowed:\n  - { who: ana, via: ai-chat, call: presto@qa/x }".to_owned(),
+            "does not run in `qa`",
+        ),
+        (
+            "allowed:\n  - { service: nightly-lineage, via: ide, call: presto/x }".to_owned(),
+            "no surface",
+        ),
+        (
+            format!("allowed:\n  - {{ who: ana, {call}, because: no_grant }}"),
+            "unknown key `because`",
+        ),
+        (format!("refused:\n  - {{ who: ana, {call} }}"), "`because` is missing"),
+        (
+            format!("refused:\n  - {{ who: ana, {call}, because: no_grnt }}"),
+            "did you mean `no_grant`",
+        ),
+        (
+            format!("allowed:\n  - {{ who: ana, {call}, args: {{ limit: 0x10 }} }}"),
+            "no number in JSON",
+        ),
+        (
+            "allowed:\n  - { who: ana, via: ai-chat, discover: presto, args: {} }".to_owned(),
+            "only calls of tools",
+        ),
+        ("allowed: []".to_owned(), "no case"),
+        ("always: []".to_owned(), "not supported yet"),
+    ] {
+        let problems = run_on(&case).expect_err(&case).to_string();
+        assert!(problems.contains(problem), "{case}\n{problems}");
+        assert_eq!(problems.matches("error[").count(), 1, "{case}\n{problems}");
+    }
+}
+
+#[test]
+fn what_no_case_touches_is_listed() {
+    let report = run_on(
+        "allowed:
+  - { who: ana, via: ai-chat, call: presto/list_tables }
+refused:
+  - { who: carl, via: ai-chat, call: presto/get_revenue_metrics, because: banned }
+",
+    );
+    let uncovered = report.unwrap().coverage.uncovered();
+    let has = |kind, name: &str| {
+        uncovered.iter().any(|rule| rule.kind == kind && rule.name == name && rule.of == "presto")
+    };
+    assert!(!has("grant", "analysts-query") && !has("tool", "list_tables"));
+    assert!(!has("ban", "contractors-revenue") && !has("tool", "get_revenue_metrics"));
+    assert!(has("grant", "revenue") && has("tool", "run_query"));
+}
+
+#[test]
+fn a_failing_case_shows_the_trace_of_its_decision() {
+    let report = run_on(
+        "allowed:
+  - { who: ana, via: ai-chat, call: presto/get_revenue_metrics }
+  - { who: ana, via: ai-chat, call: presto/list_tables }
+",
+    );
+    insta::assert_snapshot!(text(&report.unwrap(), false));
+}
