@@ -459,6 +459,14 @@ fn a_limit_says_what_it_means_or_does_not_load() {
         // ⚠ The argument that was meant would have no limit.
         ("accepts: [sql], limits: { /sqll: { is: a } }", &[LimitOutside]),
         ("accepts: [], limits: { /a/b: { forbidden: true } }", &[LimitOutside]),
+        ("log_args: [/sql, /to/*, /a/b]", &[]),
+        ("log_args: [sql]", &[BadValue]),
+        ("log_args: ['']", &[BadValue]),
+        ("log_args: []", &[BadValue]),
+        ("log_args: [/sql, /sql]", &[Repeated]),
+        ("log_args: /sql", &[WrongType]),
+        ("accepts: [sql], log_args: [/sql]", &[]),
+        ("accepts: [sql], log_args: [/sqll]", &[LimitOutside]),
     ];
     for (keys, expected) in cases {
         let to = format!("look: {{ effect: read, {keys} }}");

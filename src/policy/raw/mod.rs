@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::digest::Digest;
-use super::limits::Limit;
+use super::limits::{Limit, Pointer};
 use super::model::{Effect, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
@@ -65,6 +65,7 @@ pub(super) struct RawTool<'n> {
     pub(super) limits: Vec<Spanned<Limit>>,
     /// The only arguments it takes; `None` if any are taken.
     pub(super) accepts: Option<Vec<Text<'n>>>,
+    pub(super) log_args: Vec<Spanned<Pointer>>,
 }
 
 pub(super) enum RawApprover<'n> {
