@@ -205,6 +205,33 @@ fn a_grant_says_whom_it_is_for_or_does_not_load() {
 }
 
 #[test]
+fn a_server_file_says_which_groups_reach_the_upstream() {
+    let groups = "toolgate: 1\ngroups: { ads: {}, infra: {}, a: {}, b: {}, c: {}, other: {} }\n";
+    let with = |forward: &str| {
+        let server = SERVER
+            .replace("traits: [sensitive] }", "traits: [sensitive], approval: [infra] }")
+            .replace("people: [ads],", "people: [ads], also_in: a, except: [b],")
+            .replace(
+                "grants:",
+                &format!("bans: {{ x: {{ people: [c], call: [look] }} }}\n{forward}\ngrants:"),
+            );
+        let mut files = directory("servers/presto.yaml", &server);
+        files.files.retain(|file| file.path != "groups.yaml");
+        let bytes = groups.as_bytes().to_vec();
+        files.files.push(PolicyFile { path: "groups.yaml".to_owned(), bytes });
+        load(files)
+    };
+    for all in ["", "forward_groups: all"] {
+        assert_eq!(with(all).unwrap().server("presto").unwrap().forwarded_groups(), None);
+    }
+    let set = with("forward_groups: referenced").unwrap();
+    let told = set.server("presto").unwrap().forwarded_groups().unwrap();
+    let names: Vec<_> = told.iter().map(|id| set.group_name(id)).collect();
+    assert_eq!(names, ["ads", "infra", "a", "b", "c"]);
+    assert_eq!(codes(with("forward_groups: none")), [Code::BadValue]);
+}
+
+#[test]
 fn guardrails_set_the_least_approval() {
     use Code::*;
     let with = |floors: &str, drop: &str| {

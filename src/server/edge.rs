@@ -19,7 +19,7 @@ use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User, Workload};
 use crate::mcp::{Action, Message};
 use crate::policy::PolicySet;
-use crate::policy::model::PlaceKind;
+use crate::policy::model::{PlaceKind, Server};
 
 /// Everything that a request is decided with.
 #[derive(Debug)]
@@ -111,6 +111,7 @@ impl Edge {
         }
         let identity = Identity {
             user: caller.user.as_ref(),
+            groups: policy.server(route.server).and_then(Server::forwarded_groups),
             workload: caller.workload.as_ref(),
             qualified: self.config.qualifies_users(),
             surface: facts.surface.as_deref().filter(|_| is_surface(policy, &decision)),

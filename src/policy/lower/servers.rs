@@ -7,11 +7,13 @@ use url::Host;
 use super::Lowering;
 use super::items::Named;
 use crate::diagnostics::{Code, Diagnostic};
+use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
+    EnvironmentId, GrantWho, ListedReview, NeededReview, People, Server, ServerEnvironment,
+    Upstream,
 };
-use crate::policy::raw::{RawServer, RawServerEnvironment};
+use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
@@ -20,7 +22,8 @@ impl Lowering<'_> {
             name,
             environments,
             without_user,
-            tools: _,
+            only_referenced_groups,
+            tools,
             resources: _,
             prompts: _,
             grants,
@@ -43,6 +46,7 @@ impl Lowering<'_> {
             prompts: Vec::new(),
             grants: Vec::new(),
             bans: Vec::new(),
+            forwarded_groups: None,
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
         let bare = bare_path(environments);
@@ -59,6 +63,16 @@ impl Lowering<'_> {
         for ban in bans {
             let lowered = self.ban(ban, Some((&server, &named)), &[]);
             server.bans.extend(lowered);
+        }
+        if *only_referenced_groups {
+            let mut groups = named_by_rules(&server);
+            for tool in tools {
+                if let Some(RawApprover::Groups(names)) = &tool.approval {
+                    let known = names.iter().filter_map(|name| self.groups.by_name.get(name.value));
+                    known.for_each(|group| groups.insert(*group));
+                }
+            }
+            server.forwarded_groups = Some(groups);
         }
         server
     }
@@ -183,6 +197,27 @@ impl Lowering<'_> {
             path: url.path().into(),
         })
     }
+}
+
+/// The groups that a server's own grants and bans name.
+fn named_by_rules(server: &Server) -> GroupSet {
+    let mut named = GroupSet::default();
+    let mut add = |groups: &GroupSet| groups.iter().for_each(|group| named.insert(group));
+    let mut add_people = |people: &People, more: [&Option<GroupSet>; 2]| {
+        if let People::Groups(groups) = people {
+            add(groups);
+        }
+        more.into_iter().flatten().for_each(&mut add);
+    };
+    for grant in &server.grants {
+        if let GrantWho::People { people, also_in, except, via: _ } = &grant.who {
+            add_people(people, [also_in, except]);
+        }
+    }
+    for people in server.bans.iter().filter_map(|ban| ban.who.as_ref()?.people.as_ref()) {
+        add_people(people, [&None, &None]);
+    }
+    named
 }
 
 /// The environment that a server's bare path means: its only one, else `prod`.

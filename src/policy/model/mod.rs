@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use super::digest::Digest;
 use super::uri;
-use crate::identity::{GroupId, Workload, WorkloadPattern};
+use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
 
 pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
 pub use self::rules::{
@@ -155,6 +155,7 @@ pub struct Server {
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
     pub(crate) without_user: Vec<PlaceId>,
+    pub(crate) forwarded_groups: Option<GroupSet>,
 }
 
 /// A server in one environment.
@@ -310,6 +311,12 @@ impl Server {
     #[must_use]
     pub fn without_user(&self) -> &[PlaceId] {
         &self.without_user
+    }
+
+    /// The groups that may reach the upstream; `None` for all.
+    #[must_use]
+    pub fn forwarded_groups(&self) -> Option<&GroupSet> {
+        self.forwarded_groups.as_ref()
     }
 
     /// The grants, in the order of the file.

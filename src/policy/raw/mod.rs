@@ -34,6 +34,8 @@ pub(super) struct RawServer<'n> {
     pub(super) environments: Vec<RawServerEnvironment<'n>>,
     /// Surfaces that may open a connection before anybody signs in.
     pub(super) without_user: Vec<Text<'n>>,
+    /// Whether only groups that the file names reach the upstream.
+    pub(super) only_referenced_groups: bool,
     pub(super) tools: Vec<RawTool<'n>>,
     pub(super) resources: Vec<RawItem<'n>>,
     pub(super) prompts: Vec<RawItem<'n>>,
