@@ -1,5 +1,6 @@
 //! Tools, resources and prompts, as they are written.
 
+use super::later;
 use super::limits::limits;
 use super::{RawApprover, RawItem, RawTool, Text, named, not_empty, word, words};
 use crate::policy::limits::Pointer;
@@ -74,6 +75,7 @@ fn shared<'n>(reader: &mut Reader<'_>, name: Text<'n>, fields: Fields<'n>) -> Op
         .into_iter()
         .filter_map(|set| named(reader, set, "a set's name", names::plain))
         .collect();
+    later::of_item(reader, fields);
     Some(RawItem { name, effect: effect?, traits, sets })
 }
 

@@ -2,6 +2,7 @@
 //! here looks at another file.
 
 mod items;
+mod later;
 mod limits;
 mod places;
 mod rules;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::later;
 use super::limits::limits;
 use super::{RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, optional_list, words};
 use crate::diagnostics::{Code, Diagnostic, Place};
@@ -72,6 +73,7 @@ pub(super) fn grant<'n>(
         later: &["scopes"],
     };
     let fields = reader.fields(node, KEYS)?;
+    later::of_grant(reader, fields);
     Some(RawGrant {
         name,
         people: optional_list(reader, fields, "people"),

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::items::{item, tool};
+use super::later;
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
     RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts, version, word,
@@ -31,10 +32,11 @@ pub(in crate::policy) fn server<'n>(
             "grants",
             "bans",
         ],
-        later: &["lists", "refusal", "forward_token", "resource", "audit", "tasks", "methods"],
+        later: &["lists", "refusal", "forward_token", "resource", "tasks", "methods", "audit"],
     };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
+    later::of_server(reader, fields);
     if let Some(node) = fields.get("about") {
         about(reader, node);
     }
