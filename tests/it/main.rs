@@ -6,6 +6,9 @@ mod architecture;
 /// The command line, as a person sees it.
 #[cfg(test)]
 mod cli;
+/// Random policies, and what holds for all of them.
+#[cfg(test)]
+mod properties;
 /// Every shipped sample loads.
 #[cfg(test)]
 mod samples;
