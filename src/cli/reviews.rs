@@ -1,5 +1,7 @@
 //! `toolgate reviews`
 
+mod status;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,11 @@ enum Command {
     /// A review covers a server's tools as they stood when it was stamped; afterwards every
     /// change of them needs a new look. Comments and layout are kept.
     Stamp(Stamp),
+    /// Say how every review stands, and which servers are refused for want of one
+    ///
+    /// Exits with 0 if every server has the reviews it needs, 1 if one is refused, 2 if there is
+    /// no answer.
+    Status(status::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +43,7 @@ struct Stamp {
 pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::Stamp(args) => stamp_reviews(args),
+        Command::Status(args) => status::run(args),
     }
 }
 

@@ -114,7 +114,7 @@ impl Lowering<'_> {
         let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
         let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
         let (path, route, shadow_until) = (path.into(), route.into(), raw.shadow_until);
-        Some(ServerEnvironment { id, upstream, path, route, reviews, shadow_until })
+        Some(ServerEnvironment { id, upstream, path, route, reviews, listed, shadow_until })
     }
 
     fn upstream(

@@ -171,6 +171,8 @@ pub struct ServerEnvironment {
     pub route: Box<str>,
     /// Every kind of review that the environment needs, with the listed reviews of that kind.
     pub reviews: Vec<NeededReview>,
+    /// Every review that the server lists here, of whatever kind.
+    pub listed: Vec<ListedReview>,
     /// The instant from which refusals are enforced; until then some are only recorded.
     pub shadow_until: Option<Timestamp>,
 }
