@@ -1,5 +1,7 @@
 //! `toolgate reviews`
 
+mod status;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,11 @@ enum Command {
     /// change of them needs a new look. A review that a server lists, and that does not cover it
     /// yet, covers it then. Comments and layout are kept.
     Stamp(Stamp),
+    /// Say how every review stands, and which servers are refused for want of one
+    ///
+    /// Exits with 0 if every server has the reviews it needs, 1 if one is refused, 2 if there is
+    /// no answer.
+    Status(status::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +45,7 @@ struct Stamp {
 pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::Stamp(args) => stamp_reviews(args),
+        Command::Status(args) => status::run(args),
     }
 }
 

@@ -86,7 +86,7 @@ codes! {
     Upstream = "TG040",
     /// Two things share a name or value that must be their own.
     Conflict = "TG041",
-    /// A limit on an argument that the tool does not accept.
+    /// A limit on, or record of, an argument that the tool does not accept.
     LimitOutside = "TG042",
     /// An approval that is weaker than the guardrails ask for, or that nobody could give.
     WeakApproval = "TG043",

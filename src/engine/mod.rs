@@ -9,6 +9,7 @@ mod limits;
 mod reason;
 mod shadow;
 mod trace;
+mod visible;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use self::conditions::{BanMisses, ChannelState, GrantMisses};
 pub use self::limits::Breach;
 pub use self::reason::Reason;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
+pub use self::visible::visible;
 
 use self::conditions::Circumstances;
 use crate::identity::Caller;

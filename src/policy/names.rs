@@ -34,6 +34,10 @@ pub(super) enum NameError {
     Tool,
     #[error("an ID is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks")]
     ChannelId,
+    #[error("a scope is printable ASCII without blanks, quotes and backslashes")]
+    Scope,
+    #[error("a method is printable ASCII without blanks, such as `vendor/method`")]
+    Method,
     #[error(transparent)]
     Uri(UriError),
 }
@@ -79,6 +83,18 @@ pub(super) fn tool(text: &str) -> Result<(), NameError> {
 /// A resource's URI or pattern.
 pub(super) fn uri(text: &str) -> Result<(), NameError> {
     text.parse::<UriPattern>().map(|_| ()).map_err(NameError::Uri)
+}
+
+/// An OAuth scope (RFC 6749 §3.3).
+pub(super) fn scope(text: &str) -> Result<(), NameError> {
+    check(text, MAX_LONG_NAME, NameError::Scope, |c| {
+        c.is_ascii_graphic() && !matches!(c, '"' | '\\')
+    })
+}
+
+/// A JSON-RPC method.
+pub(super) fn method(text: &str) -> Result<(), NameError> {
+    check(text, MAX_LONG_NAME, NameError::Method, |c| c.is_ascii_graphic())
 }
 
 /// The identifier of a channel in its chat system.

@@ -78,7 +78,7 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         ("grants:", "resources: {}\ngrants:", &[]),
         (look, "look: { effect: reed }", &[BadValue]),
         (look, "look: {}", &[MissingKey]),
-        (look, "look: { effect: read, pin: x }", &[NotSupportedYet]),
+        (look, "look: { effect: read, minutes_saved: x }", &[WrongType]),
         (look, "look: { effect: read, effect: write }", &[DuplicateKey]),
         (look, "look: { effect: read, approval: nobody }", &[BadValue]),
         (look, "look: { effect: read, approval: [] }", &[BadValue]),
@@ -230,6 +230,79 @@ fn a_grant_says_whom_it_is_for_or_does_not_load() {
         let from = "people: { people: [ads], via: [chat], call: [look] }";
         assert_eq!(server_with(from, &to), *expected, "{keys}");
     }
+}
+
+#[test]
+fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
+    use Code::*;
+    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let pin = format!("look: {{ effect: read, pin: \"{digest}\" }}");
+    let look = "look: { effect: read }";
+    let call = "call: [look] }";
+    let cases: &[(&str, &str, &[Code])] = &[
+        ("grants:", "lists: filtered\ngrants:", &[NotSupportedYet]),
+        ("grants:", "lists: full\ngrants:", &[NotSupportedYet]),
+        ("grants:", "lists: some\ngrants:", &[NotSupportedYet, BadValue]),
+        ("grants:", "refusal: result\ngrants:", &[NotSupportedYet]),
+        ("grants:", "refusal: none\ngrants:", &[NotSupportedYet, BadValue]),
+        ("grants:", "tasks: bound_to_user\ngrants:", &[NotSupportedYet]),
+        ("grants:", "tasks: true\ngrants:", &[NotSupportedYet, WrongType]),
+        ("grants:", "methods: [vendor/ask]\ngrants:", &[NotSupportedYet]),
+        ("grants:", "methods: []\ngrants:", &[NotSupportedYet, BadValue]),
+        ("grants:", "methods: ['a b']\ngrants:", &[NotSupportedYet, BadValue]),
+        ("grants:", "forward_token: false\ngrants:", &[NotSupportedYet]),
+        ("grants:", "forward_token: true\ngrants:", &[NotSupportedYet, BadValue]),
+        ("grants:", "resource: 'https://a.example/mcp'\ngrants:", &[NotSupportedYet, BadValue]),
+        (
+            "grants:",
+            "forward_token: true\nresource: 'https://a.example/mcp'\ngrants:",
+            &[NotSupportedYet, NotSupportedYet],
+        ),
+        (
+            "grants:",
+            "forward_token: true\nresource: 'http://a.example/mcp'\ngrants:",
+            &[NotSupportedYet, NotSupportedYet, BadValue],
+        ),
+        (call, "call: [look], scopes: [read] }", &[NotSupportedYet]),
+        (call, "call: [look], scopes: ['a b'] }", &[NotSupportedYet, BadValue]),
+        (call, "call: [look], scopes: read }", &[NotSupportedYet, WrongType]),
+        (look, &pin, &[NotSupportedYet]),
+        (look, "look: { effect: read, pin: x }", &[NotSupportedYet, BadValue]),
+    ];
+    for (from, to, expected) in cases {
+        let mut found = server_with(from, to);
+        found.sort();
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(found, expected, "{to}");
+    }
+}
+
+#[test]
+fn a_server_file_says_which_groups_reach_the_upstream() {
+    let groups = "toolgate: 1\ngroups: { ads: {}, infra: {}, a: {}, b: {}, c: {}, other: {} }\n";
+    let with = |forward: &str| {
+        let server = SERVER
+            .replace("traits: [sensitive] }", "traits: [sensitive], approval: [infra] }")
+            .replace("people: [ads],", "people: [ads], also_in: a, except: [b],")
+            .replace(
+                "grants:",
+                &format!("bans: {{ x: {{ people: [c], call: [look] }} }}\n{forward}\ngrants:"),
+            );
+        let mut files = directory("servers/presto.yaml", &server);
+        files.files.retain(|file| file.path != "groups.yaml");
+        let bytes = groups.as_bytes().into();
+        files.files.push(PolicyFile { path: "groups.yaml".to_owned(), bytes });
+        load(files)
+    };
+    for all in ["", "forward_groups: all"] {
+        assert_eq!(with(all).unwrap().server("presto").unwrap().forwarded_groups(), None);
+    }
+    let set = with("forward_groups: referenced").unwrap();
+    let told = set.server("presto").unwrap().forwarded_groups().unwrap();
+    let names: Vec<_> = told.iter().map(|id| set.group_name(id)).collect();
+    assert_eq!(names, ["ads", "infra", "a", "b", "c"]);
+    assert_eq!(codes(with("forward_groups: none")), [Code::BadValue]);
 }
 
 #[test]
@@ -487,6 +560,14 @@ fn a_limit_says_what_it_means_or_does_not_load() {
         // ⚠ The argument that was meant would have no limit.
         ("accepts: [sql], limits: { /sqll: { is: a } }", &[LimitOutside]),
         ("accepts: [], limits: { /a/b: { forbidden: true } }", &[LimitOutside]),
+        ("log_args: [/sql, /to/*, /a/b]", &[]),
+        ("log_args: [sql]", &[BadValue]),
+        ("log_args: ['']", &[BadValue]),
+        ("log_args: []", &[BadValue]),
+        ("log_args: [/sql, /sql]", &[Repeated]),
+        ("log_args: /sql", &[WrongType]),
+        ("accepts: [sql], log_args: [/sql]", &[]),
+        ("accepts: [sql], log_args: [/sqll]", &[LimitOutside]),
     ];
     for (keys, expected) in cases {
         let to = format!("look: {{ effect: read, {keys} }}");

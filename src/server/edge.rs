@@ -21,7 +21,7 @@ use crate::config::{Config, METADATA_PREFIX};
 use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User, Workload};
 use crate::policy::PolicySet;
-use crate::policy::model::PlaceKind;
+use crate::policy::model::{PlaceKind, Server};
 use crate::telemetry::{DecisionLog, Metrics};
 
 /// Everything that a request is decided with, and everything that is kept of it.
@@ -118,6 +118,7 @@ impl Edge {
         }
         let identity = Identity {
             user: caller.user.as_ref(),
+            groups: policy.server(route.server).and_then(Server::forwarded_groups),
             workload: caller.workload.as_ref(),
             qualified: self.config.qualifies_users(),
             surface: facts.surface().filter(|_| is_surface(policy, &decision)),

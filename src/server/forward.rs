@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::answer::Forward;
 use super::request::Headers;
-use crate::identity::{Groups, User, Workload};
+use crate::identity::{GroupSet, Groups, User, Workload};
 use crate::mcp::Era;
 use crate::policy::PolicySet;
 
@@ -39,6 +39,8 @@ const MIRROR_PREFIX: &str = "mcp-param-";
 /// Who a request is forwarded for.
 pub(super) struct Identity<'i> {
     pub(super) user: Option<&'i User>,
+    /// The groups that the server is told about; `None` for all.
+    pub(super) groups: Option<&'i GroupSet>,
     pub(super) workload: Option<&'i Workload>,
     /// Whether users are named with their issuer.
     pub(super) qualified: bool,
@@ -63,7 +65,7 @@ pub(super) fn forward(
     put(EMAIL, user.and_then(|user| user.email.as_deref()).map(encoded));
     let preferred = user.and_then(|user| user.preferred_username.as_deref());
     put(PREFERRED_USERNAME, preferred.map(encoded));
-    put(GROUPS, user.and_then(|user| group_list(&user.groups, policy)));
+    put(GROUPS, user.and_then(|user| group_list(&user.groups, identity.groups, policy)));
     put(WORKLOAD, identity.workload.map(ToString::to_string));
     put(SURFACE, identity.surface.map(str::to_owned));
     put(VERIFIED_CHANNEL, identity.channel.map(encoded));
@@ -101,11 +103,12 @@ pub(super) fn user_name(user: &User, qualified: bool) -> String {
 }
 
 /// Policy names joined by commas; `None` if there are none, or if they are unknown.
-fn group_list(groups: &Groups, policy: &PolicySet) -> Option<String> {
+fn group_list(groups: &Groups, told: Option<&GroupSet>, policy: &PolicySet) -> Option<String> {
     let Groups::Known(groups) = groups else {
         return None;
     };
-    let names: Vec<_> = groups.iter().map(|group| encoded(policy.group_name(group))).collect();
+    let told = groups.iter().filter(|group| told.is_none_or(|told| told.contains(*group)));
+    let names: Vec<_> = told.map(|group| encoded(policy.group_name(group))).collect();
     (!names.is_empty()).then(|| names.join(","))
 }
 

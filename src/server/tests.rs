@@ -16,6 +16,7 @@ use super::response::check_response;
 use super::*;
 use crate::config::DecisionsConfig;
 use crate::engine::Reason;
+use crate::identity::{GroupSet, Groups, User};
 use crate::mcp::Era;
 use crate::{config, disk, policy};
 
@@ -119,6 +120,42 @@ fn an_envoy_that_is_configured_otherwise_gets_no_decision() {
 }
 
 #[test]
+fn a_server_is_told_about_the_groups_it_may_know() {
+    let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
+    let groups = |names: &[&str]| -> GroupSet {
+        names.iter().map(|name| policy.group(name).unwrap()).collect()
+    };
+    let told = |has: Groups, told: Option<&GroupSet>| {
+        let user = User {
+            issuer: "corp".into(),
+            subject: "alice".into(),
+            groups: has,
+            email: None,
+            preferred_username: None,
+            client: None,
+        };
+        let identity = forward::Identity {
+            user: Some(&user),
+            groups: told,
+            workload: None,
+            qualified: false,
+            surface: None,
+            channel: None,
+            decision_id: "id",
+        };
+        let headers = Headers::for_test(&[]);
+        let Forward { set, .. } = forward::forward(&identity, &policy, &headers, Era::Older);
+        let found = set.into_iter().find(|(name, _)| *name == "x-forwarded-groups");
+        found.map(|(_, value)| value)
+    };
+    let has = || Groups::Known(groups(&["ads", "infra"]));
+    assert_eq!(told(has(), None).as_deref(), Some("ads,infra"));
+    assert_eq!(told(has(), Some(&groups(&["infra", "finance"]))).as_deref(), Some("infra"));
+    assert_eq!(told(has(), Some(&groups(&["finance"]))), None);
+    assert_eq!(told(Groups::Unknown, Some(&groups(&["ads"]))), None);
+}
+
+#[test]
 fn a_route_that_is_not_the_policys_is_no_route() {
     let edge = edge();
     assert_eq!(ask(&edge, &request(&edge, |_, _| {})), (DENIED, 401));
@@ -175,6 +212,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
     let policy = Arc::clone(&edge.live.load().policy);
     let identity = forward::Identity {
         user: None,
+        groups: None,
         workload: None,
         qualified: false,
         surface: Some("ai-chat"),

@@ -203,6 +203,40 @@ fn a_review_that_does_not_cover_a_server_yet_is_stamped_for_it() {
 }
 
 #[test]
+fn reviews_status_says_how_every_review_stands() {
+    let (directory, policies) = copy_of_policies();
+    let reviews = policies.join("reviews.yaml");
+    let text = std::fs::read_to_string(&reviews).unwrap();
+    let unused =
+        "  SEC-9: { kind: security, approved: 2026-12-01, last_day: 2027-12-01, covers: {} }\n";
+    std::fs::write(&reviews, format!("{text}{unused}")).unwrap();
+    let mut told = String::new();
+    for day in ["2026-11-20", "2027-05-30", "2027-05-31", "2027-06-01"] {
+        let command = format!("reviews status --at {day}T12:00:00Z");
+        let answer = run(directory.path(), &command);
+        writeln!(told, "$ toolgate {command}\n{answer}").unwrap();
+    }
+    // Other tools than were reviewed.
+    let spark = policies.join("servers/spark.yaml");
+    let text = std::fs::read_to_string(&spark).unwrap();
+    std::fs::write(&spark, text.replacen("effect: destructive", "effect: write", 1)).unwrap();
+    let command = "reviews status --at 2026-11-20T12:00:00Z";
+    writeln!(told, "$ toolgate {command}\n{}", run(directory.path(), command)).unwrap();
+    insta::assert_snapshot!(told);
+
+    let json = run(directory.path(), &format!("{command} --format json"));
+    let (exit, json) = json.split_once('\n').unwrap();
+    assert_eq!(exit, "exit: 1");
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(value["refused"][0]["server"], "spark");
+    assert_eq!(value["reviews"][0]["days_left"], 192);
+    insta::assert_snapshot!(value["reviews"][3]);
+
+    std::fs::write(&reviews, "toolgate: 1\nreviews: [").unwrap();
+    assert!(run(directory.path(), command).starts_with("exit: 2"));
+}
+
+#[test]
 fn nothing_to_decide_with_is_no_answer() {
     let (directory, policies) = copy_of_policies();
     let ask = || run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");

@@ -9,6 +9,9 @@ mod cli;
 /// The documentation.
 #[cfg(test)]
 mod docs;
+/// Random policies, and what holds for all of them.
+#[cfg(test)]
+mod properties;
 /// The generated code is that of the schemas.
 #[cfg(test)]
 mod proto;

@@ -1,12 +1,11 @@
 //! A server's tools, resources and prompts, and what names them.
 
 use super::Lowering;
-use crate::diagnostics::{Code, Diagnostic, did_you_mean};
-use crate::policy::limits::Limit;
+use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
+use crate::policy::limits::Pointer;
 use crate::policy::model::{Items, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId};
 use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
 use crate::policy::uri::UriPattern;
-use crate::yaml::Spanned;
 
 /// The names that a verb of one server understands: items, and sets of items.
 pub(super) struct Named<'r> {
@@ -80,10 +79,13 @@ impl Lowering<'_> {
     }
 
     fn tool(&mut self, raw: &RawTool<'_>) -> Tool {
-        let RawTool { item, approval, minutes_saved, limits, accepts } = raw;
+        let RawTool { item, approval, minutes_saved, limits, accepts, log_args } = raw;
         let RawItem { name, effect, traits, sets: _ } = item;
         if let Some(accepts) = accepts {
-            self.limits_within(limits, name.value, accepts.iter().map(|text| text.value));
+            let accepts: Vec<_> = accepts.iter().map(|text| text.value).collect();
+            let limited = limits.iter().map(|limit| (&limit.value.pointer, limit.place));
+            let logged = log_args.iter().map(|pointer| (&pointer.value, pointer.place));
+            self.pointers_within(limited.chain(logged), name.value, &accepts);
         }
         let boxed = |names: &Vec<Text<'_>>| names.iter().map(|name| name.value.into()).collect();
         Tool {
@@ -94,6 +96,7 @@ impl Lowering<'_> {
             minutes_saved: *minutes_saved,
             limits: limits.iter().map(|limit| limit.value.clone()).collect(),
             accepts: accepts.as_ref().map(boxed),
+            log_args: log_args.iter().map(|pointer| pointer.value.clone()).collect(),
         }
     }
 
@@ -148,25 +151,23 @@ impl Lowering<'_> {
 
     /// A limit on an argument that the tool does not take would hold for nothing, and the argument
     /// that was meant would have none.
-    pub(super) fn limits_within<'a>(
+    pub(super) fn pointers_within<'p>(
         &mut self,
-        limits: &[Spanned<Limit>],
+        pointers: impl Iterator<Item = (&'p Pointer, Place)>,
         tool: &str,
-        accepts: impl Iterator<Item = &'a str>,
+        accepts: &[&str],
     ) {
-        let accepts: Vec<_> = accepts.map(str::to_owned).collect();
-        for limit in limits {
-            let argument = limit.pointer.argument();
-            if accepts.iter().any(|known| known == argument) {
+        for (pointer, place) in pointers {
+            let argument = pointer.argument();
+            if accepts.contains(&argument) {
                 continue;
             }
             let message = format!("`{tool}` does not accept `{argument}`");
-            let near = did_you_mean(argument, accepts.iter().map(String::as_str));
-            let help = match near {
+            let help = match did_you_mean(argument, accepts.iter().copied()) {
                 Some(near) => format!("did you mean `/{near}`?"),
                 None => "correct the pointer, or add the argument to `accepts`".to_owned(),
             };
-            self.report(Diagnostic::error(Code::LimitOutside, limit.place, message).help(help));
+            self.report(Diagnostic::error(Code::LimitOutside, place, message).help(help));
         }
     }
 }

@@ -180,7 +180,9 @@ impl Lowering<'_> {
         }
         for tool in items.call.iter().filter_map(|id| server.tools.get(id.index())) {
             if let Some(accepts) = &tool.accepts {
-                self.limits_within(&raw.limits, &tool.name, accepts.iter().map(|name| &**name));
+                let accepts: Vec<_> = accepts.iter().map(|name| &**name).collect();
+                let limited = raw.limits.iter().map(|limit| (&limit.value.pointer, limit.place));
+                self.pointers_within(limited, &tool.name, &accepts);
             }
         }
         let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();

@@ -10,9 +10,10 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
+    Coverage, EnvironmentId, GrantWho, ListedReview, NeededReview, People, Server,
+    ServerEnvironment, Upstream,
 };
-use crate::policy::raw::{RawServer, RawServerEnvironment, Text};
+use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
@@ -21,7 +22,8 @@ impl Lowering<'_> {
             name,
             environments,
             without_user,
-            tools: _,
+            only_referenced_groups,
+            tools,
             resources: _,
             prompts: _,
             grants,
@@ -41,6 +43,7 @@ impl Lowering<'_> {
             bans: Vec::new(),
             audit_required: *audit_required,
             named_groups: GroupSet::default(),
+            forwarded_groups: None,
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
         let bare = bare_path(environments);
@@ -60,6 +63,16 @@ impl Lowering<'_> {
         for ban in bans {
             let lowered = self.ban(ban, Some((&server, &named)), &[]);
             server.bans.extend(lowered);
+        }
+        if *only_referenced_groups {
+            let mut groups = named_by_rules(&server);
+            for tool in tools {
+                if let Some(RawApprover::Groups(names)) = &tool.approval {
+                    let known = names.iter().filter_map(|name| self.groups.by_name.get(name.value));
+                    known.for_each(|group| groups.insert(*group));
+                }
+            }
+            server.forwarded_groups = Some(groups);
         }
         server
     }
@@ -105,7 +118,7 @@ impl Lowering<'_> {
         let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
         let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
         let (path, route, shadow_until) = (path.into(), route.into(), raw.shadow_until);
-        Some(ServerEnvironment { id, upstream, path, route, reviews, shadow_until })
+        Some(ServerEnvironment { id, upstream, path, route, reviews, listed, shadow_until })
     }
 
     fn upstream(
@@ -196,6 +209,27 @@ pub(super) fn misnamed(name: Text<'_>, file_name: &str) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::error(Code::FileName, name.place, message)
         .help("the file's name is the server's name");
     (name.value != file_name).then_some(diagnostic)
+}
+
+/// The groups that a server's own grants and bans name.
+fn named_by_rules(server: &Server) -> GroupSet {
+    let mut named = GroupSet::default();
+    let mut add = |groups: &GroupSet| groups.iter().for_each(|group| named.insert(group));
+    let mut add_people = |people: &People, more: [&Option<GroupSet>; 2]| {
+        if let People::Groups(groups) = people {
+            add(groups);
+        }
+        more.into_iter().flatten().for_each(&mut add);
+    };
+    for grant in &server.grants {
+        if let GrantWho::People { people, also_in, except, via: _ } = &grant.who {
+            add_people(people, [also_in, except]);
+        }
+    }
+    for people in server.bans.iter().filter_map(|ban| ban.who.as_ref()?.people.as_ref()) {
+        add_people(people, [&None, &None]);
+    }
+    named
 }
 
 /// The environment that a server's bare path means: its only one, else `prod`.

@@ -2,7 +2,7 @@
 
 use super::{PromptId, ResourceId, ToolId};
 use crate::identity::GroupSet;
-use crate::policy::limits::Limit;
+use crate::policy::limits::{Limit, Pointer};
 use crate::policy::uri::UriPattern;
 
 /// A tool.
@@ -22,6 +22,8 @@ pub struct Tool {
     pub limits: Vec<Limit>,
     /// The only arguments it takes; `None` if any are taken.
     pub accepts: Option<Vec<Box<str>>>,
+    /// The arguments that may stand in the record of a call; no other may.
+    pub log_args: Vec<Pointer>,
 }
 
 /// What calling a tool does.

@@ -159,6 +159,7 @@ pub struct Server {
     /// The groups that the server's rules and the guardrails name.
     pub named_groups: GroupSet,
     pub(crate) without_user: Vec<PlaceId>,
+    pub(crate) forwarded_groups: Option<GroupSet>,
 }
 
 /// A server in one environment.
@@ -174,6 +175,8 @@ pub struct ServerEnvironment {
     pub route: Box<str>,
     /// Every kind of review that the environment needs, with the listed reviews of that kind.
     pub reviews: Vec<NeededReview>,
+    /// Every review that the server lists here, of whatever kind.
+    pub listed: Vec<ListedReview>,
     /// The instant from which refusals are enforced; until then some are only recorded.
     pub shadow_until: Option<Timestamp>,
 }
@@ -325,6 +328,12 @@ impl Server {
     #[must_use]
     pub fn without_user(&self) -> &[PlaceId] {
         &self.without_user
+    }
+
+    /// The groups that may reach the upstream; `None` for all.
+    #[must_use]
+    pub fn forwarded_groups(&self) -> Option<&GroupSet> {
+        self.forwarded_groups.as_ref()
     }
 
     /// The grants, in the order of the file.

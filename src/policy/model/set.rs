@@ -83,6 +83,11 @@ impl PolicySet {
         })
     }
 
+    /// The reviews, in the order of `reviews.yaml`.
+    pub fn reviews(&self) -> impl Iterator<Item = (ReviewId, &Review)> {
+        (0..).map(ReviewId).zip(&self.reviews)
+    }
+
     /// A review.
     #[must_use]
     pub fn review(&self, id: ReviewId) -> Option<&Review> {

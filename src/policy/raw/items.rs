@@ -1,7 +1,9 @@
 //! Tools, resources and prompts, as they are written.
 
+use super::later;
 use super::limits::limits;
 use super::{RawApprover, RawItem, RawTool, Text, named, not_empty, word, words};
+use crate::policy::limits::Pointer;
 use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Fields, Keys, Kind, Node, Reader};
@@ -12,8 +14,17 @@ pub(super) fn tool<'n>(
     node: &'n Node,
 ) -> Option<RawTool<'n>> {
     const KEYS: Keys = Keys {
-        known: &["effect", "traits", "sets", "minutes_saved", "approval", "limits", "accepts"],
-        later: &["pin", "log_args"],
+        known: &[
+            "effect",
+            "traits",
+            "sets",
+            "minutes_saved",
+            "approval",
+            "limits",
+            "accepts",
+            "log_args",
+        ],
+        later: &["pin"],
     };
     let fields = reader.fields(node, KEYS)?;
     let item = shared(reader, name, fields);
@@ -28,7 +39,17 @@ pub(super) fn tool<'n>(
     let limits = limits(reader, fields);
     // An empty list says something here: no argument at all.
     let accepts = fields.get("accepts").map(|node| reader.texts(node));
-    Some(RawTool { item: item?, approval, minutes_saved: minutes_saved?, limits, accepts })
+    let log_args = match fields.get("log_args") {
+        None => Vec::new(),
+        Some(node) => not_empty(reader, node)?
+            .into_iter()
+            .filter_map(|text| {
+                reader.parse_text(text, "a pointer to an argument", str::parse::<Pointer>)
+            })
+            .collect(),
+    };
+    let minutes_saved = minutes_saved?;
+    Some(RawTool { item: item?, approval, minutes_saved, limits, accepts, log_args })
 }
 
 /// A resource or prompt.
@@ -54,6 +75,7 @@ fn shared<'n>(reader: &mut Reader<'_>, name: Text<'n>, fields: Fields<'n>) -> Op
         .into_iter()
         .filter_map(|set| named(reader, set, "a set's name", names::plain))
         .collect();
+    later::of_item(reader, fields);
     Some(RawItem { name, effect: effect?, traits, sets })
 }
 

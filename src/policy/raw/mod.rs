@@ -2,6 +2,7 @@
 //! here looks at another file.
 
 mod items;
+mod later;
 mod limits;
 mod places;
 mod rules;
@@ -13,7 +14,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::digest::Digest;
-use super::limits::Limit;
+use super::limits::{Limit, Pointer};
 use super::model::{Effect, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
@@ -34,6 +35,8 @@ pub(super) struct RawServer<'n> {
     pub(super) environments: Vec<RawServerEnvironment<'n>>,
     /// Surfaces that may open a connection before anybody signs in.
     pub(super) without_user: Vec<Text<'n>>,
+    /// Whether only groups that the file names reach the upstream.
+    pub(super) only_referenced_groups: bool,
     pub(super) tools: Vec<RawTool<'n>>,
     pub(super) resources: Vec<RawItem<'n>>,
     pub(super) prompts: Vec<RawItem<'n>>,
@@ -66,6 +69,7 @@ pub(super) struct RawTool<'n> {
     pub(super) limits: Vec<Spanned<Limit>>,
     /// The only arguments it takes; `None` if any are taken.
     pub(super) accepts: Option<Vec<Text<'n>>>,
+    pub(super) log_args: Vec<Spanned<Pointer>>,
 }
 
 pub(super) enum RawApprover<'n> {

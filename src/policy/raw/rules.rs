@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::later;
 use super::limits::limits;
 use super::{RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, optional_list, words};
 use crate::diagnostics::{Code, Diagnostic, Place};
@@ -87,6 +88,7 @@ pub(super) fn grant<'n>(
     };
     let before = reader.noted();
     let fields = reader.fields(node, KEYS)?;
+    later::of_grant(reader, fields);
     Some(RawGrant {
         name,
         people: people(reader, fields),

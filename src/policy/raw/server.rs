@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::items::{item, tool};
+use super::later;
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
     RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts, version, word,
@@ -27,6 +28,7 @@ pub(in crate::policy) fn server<'n>(
             "about",
             "environments",
             "discovery",
+            "forward_groups",
             "tools",
             "resources",
             "prompts",
@@ -34,18 +36,11 @@ pub(in crate::policy) fn server<'n>(
             "bans",
             "audit",
         ],
-        later: &[
-            "lists",
-            "refusal",
-            "forward_token",
-            "resource",
-            "forward_groups",
-            "tasks",
-            "methods",
-        ],
+        later: &["lists", "refusal", "forward_token", "resource", "tasks", "methods"],
     };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
+    later::of_server(reader, fields);
     if let Some(node) = fields.get("about") {
         about(reader, node);
     }
@@ -70,6 +65,13 @@ pub(in crate::policy) fn server<'n>(
         let cure = "list the surfaces that may connect before anybody signs in";
         reader.required(fields, "without_user", cure).and_then(|node| not_empty(reader, node))
     });
+    let forward_groups = match fields.get("forward_groups") {
+        None => Some(false),
+        Some(node) => {
+            let text = reader.text(node);
+            text.and_then(|text| word(reader, text, &[("all", false), ("referenced", true)]))
+        }
+    };
     let tools = reader.required(fields, "tools", "list what the reviews covered");
     let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
     let tools_digest = digest::of_tools(tools, resources, prompts);
@@ -103,6 +105,7 @@ pub(in crate::policy) fn server<'n>(
         name: name?,
         environments,
         without_user: without_user.unwrap_or_default(),
+        only_referenced_groups: forward_groups?,
         tools,
         resources,
         prompts,
