@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::diagnostics::{Code, Diagnostic};
@@ -54,7 +55,7 @@ struct Known {
 
 /// What the file system says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -101,6 +102,21 @@ impl PolicyDirectory {
     /// Reads everything again at the next look, whatever the file system says.
     pub fn distrust(&mut self) {
         self.files.values_mut().for_each(|known| known.settled = false);
+    }
+
+    /// Whether the guardrails' file is another one than the last look found; a look at all files
+    /// may be some time off.
+    #[must_use]
+    pub fn guardrails_changed(&self) -> bool {
+        const NAME: &str = "guardrails.yaml";
+        let now = fs::metadata(self.root.join(NAME)).map(|metadata| Stamp::of(&metadata));
+        now.ok() != self.files.get(NAME).map(|known| known.stamp)
+    }
+
+    /// Whether nothing has changed in the moments before the last look.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.files.values().all(|known| known.settled)
     }
 
     /// A digest of all that was found: files, and what could not be read.
@@ -182,8 +198,15 @@ impl Look {
             return Ok(());
         }
         self.read += 1;
-        let bytes: Arc<[u8]> = read_file(path, MAX_FILE_BYTES)?.into();
-        // The stamp is older than the bytes: what changes in between is read again.
+        if !metadata.is_file() {
+            // A pipe or a device could be read for ever.
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let file = fs::File::open(path)?;
+        // Of the file that is read, whatever the path leads to by now; and older than the bytes,
+        // so that what changes in between is read again.
+        let stamp = Stamp::of(&file.metadata()?);
+        let bytes: Arc<[u8]> = read_whole(file, MAX_FILE_BYTES)?.into();
         let settled = stamp.is_older_than(self.now);
         let digest = Digest::of(&bytes);
         self.files.insert(inside, Known { stamp, settled, bytes, digest });
@@ -218,13 +241,23 @@ impl Stamp {
 ///
 /// As the file system says, or [`io::ErrorKind::FileTooLarge`].
 pub fn read_file(path: &Path, max_bytes: usize) -> io::Result<Vec<u8>> {
+    read_whole(fs::File::open(path)?, max_bytes)
+}
+
+fn read_whole(file: fs::File, max_bytes: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    file.take(limit).read_to_end(&mut bytes)?;
     if bytes.len() > max_bytes {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// What the file system says of a file; nothing if it is not there.
+#[must_use]
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
 }
 
 /// Replaces a file by rename, so that nobody ever reads half of it; a file that says the same
@@ -237,13 +270,34 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    Ok(true)
+    let mode = fs::metadata(path).map_or(0o644, |old| old.permissions().mode() & 0o777);
+    let (mut file, new) = new_beside(path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // What is left of it would be in the way of nobody, and of use to nobody.
+        fs::remove_file(&new).ok();
+    }
+    written.map(|()| true)
+}
+
+/// A new file beside another one, which nobody else has: not a second writer, nor whoever put a
+/// link there.
+fn new_beside(path: &Path) -> io::Result<(fs::File, PathBuf)> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let new = path.with_file_name(format!(".{name}.{}-{number}.new", std::process::id()));
+        match fs::File::create_new(&new) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(file) => return Ok((file, new)),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
@@ -372,8 +426,45 @@ mod tests {
         let path = root.path().join("routes.json");
         assert!(replace_file(&path, b"1").unwrap());
         assert!(!replace_file(&path, b"1").unwrap());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         assert!(replace_file(&path, b"2").unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o604);
         assert!(replace_file(&root.path().join("missing/routes.json"), b"1").is_err());
+        fs::create_dir(root.path().join("directory")).unwrap();
+        assert!(replace_file(&root.path().join("directory"), b"1").is_err());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "nothing is left over");
+    }
+
+    #[test]
+    fn two_that_replace_one_file_never_show_half_of_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("routes.json");
+        let texts = ["a".repeat(100_000), "b".repeat(100_000)];
+        replace_file(&path, texts[0].as_bytes()).unwrap();
+        std::thread::scope(|scope| {
+            for text in &texts {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        replace_file(&path, text.as_bytes()).unwrap();
+                    }
+                });
+            }
+            for _ in 0..200 {
+                let read = fs::read_to_string(&path).unwrap();
+                assert!(texts.contains(&read), "half a file");
+            }
+        });
+    }
+
+    #[test]
+    fn what_could_be_read_for_ever_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("servers")).unwrap();
+        let pipe = root.path().join("servers/presto.yaml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let files = read_policies(root.path());
+        assert_eq!(files.problems.len(), 1);
+        assert!(files.problems[0].message.contains("not a regular file"));
     }
 }

@@ -9,7 +9,7 @@ use super::request::Route;
 use crate::policy::PolicySet;
 
 /// How long Envoy may take to follow.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// The policy set in force.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Live {
 struct Former {
     path: Box<str>,
     hash: Box<str>,
+    /// `host:port`
+    upstream: String,
     until: Instant,
 }
 
@@ -49,7 +51,6 @@ impl Live {
         for routes in former.values_mut() {
             routes.retain(|route| route.until > now);
         }
-        former.retain(|_, routes| !routes.is_empty());
         for server in self.policy.servers() {
             for environment in &server.environments {
                 let name = self.policy.environment_name(environment.id);
@@ -58,15 +59,23 @@ impl Live {
                     .and_then(|id| policy.server(&server.name)?.environment(id))
                     .is_some_and(|new| new.route != environment.route);
                 if moved {
+                    let upstream = &environment.upstream;
                     let key = format!("{}@{name}", server.name).into();
                     former.entry(key).or_default().push(Former {
                         path: environment.path.clone(),
                         hash: environment.route.clone(),
+                        upstream: format!("{}:{}", upstream.host, upstream.port),
                         until: now + GRACE,
                     });
                 }
             }
         }
+        // Where somebody else has moved in, nobody is let in by an old way.
+        let owners = if former.is_empty() { HashMap::new() } else { owners(&policy) };
+        for (key, routes) in &mut former {
+            routes.retain(|route| owners.get(&route.upstream).is_none_or(|owner| **owner == **key));
+        }
+        former.retain(|_, routes| !routes.is_empty());
         Self { policy: Arc::new(policy), former }
     }
 
@@ -88,6 +97,19 @@ impl Live {
             Some(_) | None => Agreement::Foreign,
         }
     }
+}
+
+/// Whose upstream each `host:port` is, as `server@environment`.
+fn owners(policy: &PolicySet) -> HashMap<String, String> {
+    let mut owners = HashMap::new();
+    for server in policy.servers() {
+        for environment in &server.environments {
+            let (upstream, name) = (&environment.upstream, policy.environment_name(environment.id));
+            let key = format!("{}:{}", upstream.host, upstream.port);
+            owners.insert(key, format!("{}@{name}", server.name));
+        }
+    }
+    owners
 }
 
 #[cfg(test)]
@@ -144,6 +166,14 @@ mod tests {
         // Another path is never a former route's.
         let mixed = ("/presto@staging/mcp".to_owned(), b.1.clone());
         assert!(!agrees(&live, &mixed, in_time));
+        // Two servers change places: neither is reached by the other's old way.
+        let exchanged = set(&[
+            (MOVES[0], "PRESTO"),
+            ("127.0.0.1:7102", MOVES[0]),
+            ("PRESTO", "127.0.0.1:7102"),
+        ]);
+        let swapped = Live::new(set(&[])).followed_by(exchanged, began);
+        assert!(!agrees(&swapped, &a, began), "7101 is spark's now");
         let live = live.followed_by(set(&[]), later + GRACE);
         assert_eq!(live.former.len(), 1, "only what still counts is kept");
     }

@@ -47,6 +47,7 @@ use self::envoy_files::EnvoyFiles;
 use self::keys::Keys;
 use self::live::Live;
 use self::record::ArgumentsKey;
+use self::reload::{Follower, Reload};
 use self::status::Status;
 use crate::config::{Config, KeysSource};
 use crate::disk;
@@ -130,13 +131,13 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     let Serving { config, files, policy } = serving;
     let grpc = config.grpc.clone();
+    // Before anything is written: another process that serves here has the log open too.
+    let bound = listener::bind(&grpc).await?;
+    let admin = admin::bind(config.http).await?;
     let edge = Arc::new(edge(config, policy)?);
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
-    // Both are open before anybody is told that we are ready.
-    let bound = listener::bind(&grpc).await?;
-    let admin = admin::bind(edge.config.http).await?;
     follow_policies(&edge, files, signals.reread)?;
 
     let (stopped, stopping) = watch::channel(false);
@@ -244,15 +245,15 @@ fn follow_policies(
             )),
         }
     };
-    let reload = reload::Reload::new(edge.config.policies.clone(), files, Box::new(check));
+    let reload = Reload::new(edge.config.policies.clone(), files, Box::new(check));
     let mut envoy = EnvoyFiles::of(&edge.config);
     if let Some(envoy) = &mut envoy {
-        envoy.write(&edge.config, &edge.live.load().policy, &edge.status);
+        envoy.keep(&edge.config, &edge.live.load().policy, &edge.status);
     }
-    let edge = Arc::clone(edge);
+    let follower = Follower::new(reload, Arc::clone(edge), envoy);
     thread::Builder::new()
         .name("policies".to_owned())
-        .spawn(move || reload::follow(reload, &edge, envoy, &reread))
+        .spawn(move || follower.run(&reread))
         .map(drop)
         .map_err(|error| ServeError::Listen {
             address: "the policy directory".to_owned(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::edge::Edge;
 use super::envoy_files::EnvoyFiles;
+use super::live::Live;
 use super::supervisor;
 use crate::diagnostics::Diagnostics;
 use crate::disk::PolicyDirectory;
@@ -22,6 +23,12 @@ const SETTLED: Duration = Duration::from_millis(250);
 
 /// The directory is looked at as often as that costs this share of one core at most.
 const COST: u32 = 50;
+
+/// Every file is read again this often.
+const READ_ALL: Duration = Duration::from_secs(60);
+
+/// A log line shows this many characters of what is wrong; `toolgate status` shows the rest.
+const MAX_LOGGED: usize = 8 * 1024;
 
 /// However large the directory is.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -37,6 +44,8 @@ pub(super) struct Reload {
     /// Versions of `guardrails.yaml` whose bans are in force although their sets are bad.
     bans: Vec<PolicyFile>,
     added: usize,
+    /// What of those bans is not in force.
+    left_out: Option<Problems>,
     /// What was tried last, and what is waiting to settle, since when.
     tried: Digest,
     settling: Option<(Digest, Instant)>,
@@ -77,6 +86,21 @@ impl Problems {
     fn of(diagnostics: &Diagnostics) -> Self {
         Self { count: diagnostics.list.len(), text: diagnostics.to_string() }
     }
+
+    fn and(mut self, left_out: Option<&Self>) -> Self {
+        if let Some(Self { count, text }) = left_out {
+            self.count += count;
+            self.text.push_str("\nNot in force either, of the guardrails' bans:\n");
+            self.text.push_str(text);
+        }
+        self
+    }
+
+    /// The beginning, for a log line.
+    fn head(&self) -> &str {
+        let end = self.text.char_indices().nth(MAX_LOGGED).map_or(self.text.len(), |(at, _)| at);
+        self.text.get(..end).unwrap_or_default()
+    }
 }
 
 impl Reload {
@@ -87,7 +111,16 @@ impl Reload {
         // What has changed since then is tried, and so is what is the same and was never bad.
         let same = directory.files().files == good.files;
         let tried = if same { directory.identity() } else { Digest::of(&[]) };
-        Self { directory, check, good, bans: Vec::new(), added: 0, tried, settling: None }
+        Self {
+            directory,
+            check,
+            good,
+            bans: Vec::new(),
+            added: 0,
+            left_out: None,
+            tried,
+            settling: None,
+        }
     }
 
     /// Reads every file again at the next look, and tries even what was tried before.
@@ -127,51 +160,40 @@ impl Reload {
                 self.good = files;
                 self.bans.clear();
                 self.added = 0;
+                self.left_out = None;
                 Look::Good(Box::new(set))
             }
             Err(problems) => {
-                let (amended, problems) = self.amend(&files, problems);
+                let amended = self.amend(&files);
+                let problems = problems.and(self.left_out.as_ref());
                 Look::Bad { problems, amended, added: self.added }
             }
         }
     }
 
     /// The good files with what the bad ones ban beside.
-    fn amend(
-        &mut self,
-        bad: &PolicyFiles,
-        mut problems: Problems,
-    ) -> (Option<Box<PolicySet>>, Problems) {
+    fn amend(&mut self, bad: &PolicyFiles) -> Option<Box<PolicySet>> {
         let guardrails = |files: &PolicyFiles| {
             files.files.iter().find(|file| file.path == "guardrails.yaml").cloned()
         };
-        let (Some(new), old) = (guardrails(bad), guardrails(&self.good)) else {
-            return (None, problems);
-        };
+        let (new, old) = (guardrails(bad)?, guardrails(&self.good));
         if old.is_some_and(|old| old.bytes == new.bytes)
             || self.bans.iter().any(|known| known.bytes == new.bytes)
         {
-            return (None, problems);
+            return None;
         }
         let mut bans = self.bans.clone();
         bans.push(new);
-        let Ok(amended) = policy::load_with_bans(self.good.clone(), &bans) else {
-            return (None, problems);
-        };
+        let amended = policy::load_with_bans(self.good.clone(), &bans).ok()?;
         let policy::Amended { set, added, left_out } = amended;
-        if !left_out.list.is_empty() {
-            let left_out = Problems::of(&left_out);
-            problems.text.push_str("\nNot in force either, of the guardrails' bans:\n");
-            problems.text.push_str(&left_out.text);
-            problems.count += left_out.count;
-        }
+        self.left_out = (!left_out.list.is_empty()).then(|| Problems::of(&left_out));
         // A ban that came in goes only with a good set.
         if added <= self.added {
-            return (None, problems);
+            return None;
         }
         self.bans = bans;
         self.added = added;
-        (Some(Box::new(set)), problems)
+        Some(Box::new(set))
     }
 
     /// How many files the last look read.
@@ -180,75 +202,105 @@ impl Reload {
     }
 }
 
-/// Looks, for ever: until nobody could wake it any more. Waking it is asking it to start over.
-pub(super) fn follow(
-    mut reload: Reload,
-    edge: &Arc<Edge>,
-    mut envoy: Option<EnvoyFiles>,
-    wake: &Receiver<()>,
-) {
-    let mut wait = SETTLED;
-    // Somebody asked, and has not been told yet that it is done.
-    let mut asked = false;
-    // Dropped here and not on a serving thread, once nobody decides on it any more.
-    let mut former = None;
-    loop {
-        match wake.recv_timeout(wait) {
-            Ok(()) => {
-                tracing::info!("asked to read the policies again");
-                supervisor::tell_reloading();
-                reload.start_over();
-                asked = true;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        drop(former.take());
-        let began = Instant::now();
-        let look = catch_unwind(AssertUnwindSafe(|| reload.look(SystemTime::now(), began)));
-        edge.status.looked();
-        let look = look.unwrap_or_else(|_| Look::Bad {
-            problems: Problems::one("reading the policies made Toolgate panic".to_owned()),
-            amended: None,
-            added: reload.added,
-        });
-        if !matches!(look, Look::Settling) && std::mem::take(&mut asked) {
-            supervisor::tell_ready();
-        }
-        wait = match look {
-            Look::Same => {
-                if let Some(envoy) = &mut envoy {
-                    envoy.retry(&edge.config, &edge.live.load().policy, &edge.status);
+/// Follows the policy directory.
+pub(super) struct Follower {
+    reload: Reload,
+    edge: Arc<Edge>,
+    envoy: Option<EnvoyFiles>,
+    /// Dropped here and not on a serving thread, once nobody decides on it any more.
+    former: Option<Arc<Live>>,
+    /// When every file was read, whatever the file system said of it.
+    read_all: Instant,
+}
+
+impl Follower {
+    pub(super) fn new(reload: Reload, edge: Arc<Edge>, envoy: Option<EnvoyFiles>) -> Self {
+        Self { reload, edge, envoy, former: None, read_all: Instant::now() }
+    }
+
+    /// Looks, for ever: until nobody could wake it any more. Waking it is asking it to start over.
+    pub(super) fn run(mut self, wake: &Receiver<()>) {
+        let mut wait = SETTLED;
+        // Somebody asked, and has not been told yet that it is done.
+        let mut asked = false;
+        loop {
+            match self.wait(wake, wait) {
+                Ok(()) => {
+                    tracing::info!("asked to read the policies again");
+                    supervisor::tell_reloading();
+                    self.reload.start_over();
+                    asked = true;
                 }
-                (began.elapsed() * COST).clamp(SETTLED, LONGEST)
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            Look::Settling => SETTLED,
+            let (next, settling) =
+                catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or_else(|_| {
+                    let text = "following the policies made Toolgate panic".to_owned();
+                    tracing::error!("{text}");
+                    self.edge.status.bad(Problems::one(text), self.reload.added);
+                    (LONGEST, false)
+                });
+            wait = next;
+            if !settling && std::mem::take(&mut asked) {
+                supervisor::tell_ready();
+            }
+        }
+    }
+
+    /// Waits, unless the guardrails change: a ban is in a hurry.
+    fn wait(&self, wake: &Receiver<()>, wait: Duration) -> Result<(), RecvTimeoutError> {
+        let end = Instant::now() + wait;
+        loop {
+            let rest = end.saturating_duration_since(Instant::now());
+            match wake.recv_timeout(rest.min(SETTLED)) {
+                Err(RecvTimeoutError::Timeout)
+                    if rest > SETTLED && !self.reload.directory.guardrails_changed() => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// One look, and what comes of it: how long to wait, and whether something is still settling.
+    fn step(&mut self) -> (Duration, bool) {
+        drop(self.former.take());
+        let began = Instant::now();
+        if self.read_all.elapsed() > READ_ALL {
+            // Not every file system says of a file that it has changed.
+            self.reload.directory.distrust();
+            self.read_all = began;
+        }
+        let look = self.reload.look(SystemTime::now(), began);
+        self.edge.status.looked();
+        let mut settling = false;
+        match look {
+            Look::Same => {}
+            Look::Settling => settling = true,
             Look::Good(set) => {
-                tracing::info!(
-                    policy = %set.digest(),
-                    servers = set.servers().len(),
-                    files_read = reload.read(),
-                    "policies in force"
-                );
-                edge.status.good(&set);
-                former = Some(edge.replace(*set));
-                SETTLED
+                let servers = set.servers().len();
+                let files_read = self.reload.read();
+                tracing::info!(policy = %set.digest(), servers, files_read, "policies in force");
+                self.edge.status.good(&set);
+                self.former = Some(self.edge.replace(*set));
             }
             Look::Bad { problems, amended, added } => {
-                let Problems { count, text } = &problems;
+                let (count, text) = (problems.count, problems.head());
                 tracing::error!(problems = count, text, "bad policies: what was good stays");
                 if let Some(set) = amended {
-                    tracing::warn!(policy = %set.digest(), bans = added, "the guardrails' new bans are in force");
-                    edge.status.amended(&set);
-                    former = Some(edge.replace(*set));
+                    let policy = set.digest();
+                    tracing::warn!(%policy, bans = added, "the guardrails' new bans are in force");
+                    self.edge.status.amended(&set);
+                    self.former = Some(self.edge.replace(*set));
                 }
-                edge.status.bad(problems, added);
-                SETTLED
+                self.edge.status.bad(problems, added);
             }
-        };
-        if let (Some(envoy), Some(_)) = (&mut envoy, &former) {
-            envoy.write(&edge.config, &edge.live.load().policy, &edge.status);
         }
+        if let Some(envoy) = &mut self.envoy {
+            envoy.keep(&self.edge.config, &self.edge.live.load().policy, &self.edge.status);
+        }
+        let wait =
+            if settling { SETTLED } else { (began.elapsed() * COST).clamp(SETTLED, LONGEST) };
+        (wait, settling)
     }
 }
 
@@ -399,20 +451,38 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_that_cannot_be_understood_is_left_out_whole_and_said() {
+    fn a_ban_holds_for_all_that_it_names_and_the_good_files_know() {
         let mut edited = Edited::new();
         edited.edit("servers/spark.yaml", |text| format!("{text}\ncolour: red\n"));
         edited.ban("who: { people: [contractors, strangers], effects: [read] }");
-        edited.ban("stop: { people: [contractors], effects: [read] }");
-        let Look::Bad { problems, amended: Some(set), added: 1 } = edited.outcome() else {
+        edited.ban("stop: { servers: [presto, brand-new], everything: true }");
+        edited.ban("strange: { people: [strangers], effects: [read] }");
+        edited.ban("elsewhere: { servers: [brand-new], everything: true }");
+        let Look::Bad { problems, amended: Some(set), added: 2 } = edited.outcome() else {
             panic!("not taken")
         };
-        assert_eq!(Edited::bans(&set), 4);
-        assert!(problems.text.contains("Not in force either"), "{}", problems.text);
+        assert_eq!(Edited::bans(&set), 5);
+        // What only the bad set knows bans nobody yet, and that is said, as long as it stands.
+        for _ in 0..2 {
+            assert!(problems.text.contains("Not in force either"), "{}", problems.text);
+            assert!(problems.text.contains("strangers") && problems.text.contains("brand-new"));
+            edited.edit("servers/spark.yaml", |text| format!("{text}# again\n"));
+            let Look::Bad { problems, amended: None, added: 2 } = edited.outcome() else {
+                panic!("changed")
+            };
+            assert!(problems.text.contains("Not in force either"), "{}", problems.text);
+        }
+        // Never a wider one: whoever it is for is gone, so it is for nobody.
+        let ban = |name: &str| {
+            set.guardrails()
+                .iter()
+                .any(|ban| set.rule(ban.rule).is_some_and(|rule| *rule.name == *name))
+        };
+        assert!(ban("who") && ban("stop") && !ban("strange") && !ban("elsewhere"));
         // Guardrails that are broken themselves: nothing of them is taken.
         edited.ban("stop2: { people: [contractors], efects: [write] }");
         edited.ban("stop3: { people: [contractors], effects: [write] }");
-        let Look::Bad { amended: None, added: 1, .. } = edited.outcome() else {
+        let Look::Bad { amended: None, added: 2, .. } = edited.outcome() else {
             panic!("taken from a file that is broken")
         };
     }

@@ -15,10 +15,12 @@ use super::Amended;
 use super::digest::Digest;
 use super::files::{FileKind, PolicyFile, PolicyFiles};
 use super::model::{
-    Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
+    Ban, Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
 };
+use super::names;
 use super::raw::{
-    self, RawBan, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer, Text,
+    self, RawBan, RawBannedServices, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview,
+    RawServer, RawVia, Text,
 };
 use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
@@ -228,13 +230,20 @@ pub(super) fn lower(
     let mut guardrails: Vec<_> =
         bans.iter().flat_map(|ban| lowering.guardrail(ban, &raw.servers, &server_names)).collect();
     let own = guardrails.len();
-    for ban in &more_bans {
-        let before = lowering.problems.len();
-        let lowered = lowering.guardrail(ban, &raw.servers, &server_names);
-        let problems = lowering.problems.split_off(before);
-        // Half a ban could be a wider one: with a group or server less it narrows less.
-        let whole = lowered.into_iter().filter(|_| problems.is_empty());
-        for ban in whole {
+    for mut ban in more_bans {
+        let (mut lowered, problems) = lowering.apart(&ban, &raw.servers, &server_names);
+        if !problems.is_empty() {
+            // Names that the good files do not know match nobody there: what is left bans less,
+            // and all that it can.
+            let known = keep_known(&mut ban, &lowering, &server_names);
+            let (rest, wrong) = if known {
+                lowering.apart(&ban, &raw.servers, &server_names)
+            } else {
+                (Vec::new(), Vec::new())
+            };
+            lowered = if wrong.is_empty() { rest } else { Vec::new() };
+        }
+        for ban in lowered {
             if !guardrails.iter().any(|known| known.says_the_same(&ban)) {
                 guardrails.push(ban);
             }
@@ -276,6 +285,49 @@ pub(super) fn lower(
         without_workload: workloads.none,
     };
     Ok(Amended { set, added, left_out: Diagnostics { sources, list: left_out }.sorted() })
+}
+
+/// Takes out of a ban what is not known. `false` if nothing is left of a list: without it, the ban
+/// would be a wider one.
+fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &[&str]) -> bool {
+    let group = |name: &Text<'_>| {
+        name.value == names::ANYONE || lowering.groups.by_name.contains_key(name.value)
+    };
+    let place = |name: &Text<'_>| {
+        let (name, _) = name.value.split_once('/').unwrap_or((name.value, ""));
+        lowering.places.iter().any(|place| *place.name == *name)
+    };
+    let environment =
+        |name: &Text<'_>| lowering.environments.iter().any(|known| *known.name == *name.value);
+    let mut rest = true;
+    let mut keep = |list: Option<&mut Vec<Text<'_>>>, known: &dyn Fn(&Text<'_>) -> bool| {
+        if let Some(list) = list {
+            list.retain(|name| known(name));
+            rest &= !list.is_empty();
+        }
+    };
+    keep(ban.environments.as_mut(), &environment);
+    keep(ban.servers.as_mut(), &|name: &Text<'_>| servers.contains(&name.value));
+    if let Some(via) = &mut ban.via
+        && let RawVia::Places(places) = &mut via.value
+    {
+        keep(Some(places), &place);
+    }
+    // Whom it is for adds up: one kind may go if another is left.
+    let of_people = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
+    if let Some(people) = &mut ban.people {
+        people.retain(group);
+    }
+    ban.people = ban.people.take().filter(|people| !people.is_empty());
+    if let Some(RawBannedServices::Only(services)) = &mut ban.services {
+        services.retain(place);
+    }
+    ban.services = ban.services.take().filter(|services| match services {
+        RawBannedServices::Any => true,
+        RawBannedServices::Only(services) => !services.is_empty(),
+    });
+    let someone = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
+    rest && (someone || !of_people)
 }
 
 /// The bans of versions of `guardrails.yaml` that can be read whole; of others nothing is taken.
@@ -356,6 +408,18 @@ fn check_presence(files: &PolicyFiles, problems: &mut Vec<Diagnostic>) {
 }
 
 impl Lowering<'_> {
+    /// A ban of the guardrails, with its problems apart from those of everything else.
+    fn apart(
+        &mut self,
+        ban: &RawBan<'_>,
+        servers: &[(RawServer<'_>, &str)],
+        names: &[&str],
+    ) -> (Vec<Ban>, Vec<Diagnostic>) {
+        let before = self.problems.len();
+        let lowered = self.guardrail(ban, servers, names);
+        (lowered, self.problems.split_off(before))
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.problems.push(diagnostic);
     }
