@@ -1,12 +1,18 @@
 //! Loading what commands need, with every problem printed.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, fail, fail_with, hint};
 use crate::config::{self, Config};
-use crate::disk;
+use crate::disk::{self, PolicyDirectory};
 use crate::policy::{self, PolicyFiles, PolicySet};
 use crate::yaml::MAX_FILE_BYTES;
+
+/// A directory that keeps changing is taken as it is after so many looks; what changes then is
+/// followed.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 /// The configuration, and the policies that it names, with their files.
 pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit> {
@@ -20,7 +26,7 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
             return Err(exit);
         }
     };
-    let files = disk::read_policies(&config.policies);
+    let files = settled(&config.policies);
     let policies = policy::load(files.clone()).map_err(|problems| fail_with(&problems))?;
     let unclaimable = policies.unclaimable(&config.group_prefixes());
     if unclaimable.is_empty() {
@@ -33,6 +39,24 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
          `group_prefix`",
     );
     Err(exit)
+}
+
+/// The policy directory, once nobody is writing it any more: half a set is another one.
+fn settled(directory: &Path) -> PolicyFiles {
+    let mut directory = PolicyDirectory::new(directory.to_owned());
+    directory.refresh(SystemTime::now());
+    for _ in 0..LOOKS {
+        if directory.is_settled() {
+            break;
+        }
+        let before = directory.identity();
+        std::thread::sleep(BETWEEN_LOOKS);
+        directory.refresh(SystemTime::now());
+        if directory.identity() == before {
+            break;
+        }
+    }
+    directory.files()
 }
 
 /// The configuration, and the policies that it names.

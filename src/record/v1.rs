@@ -101,8 +101,9 @@ pub struct User {
 /// The arguments of a call, without their values.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Arguments {
-    /// HMAC-SHA-256 of the arguments as they stood in the request, 64 hex digits, under a key that
-    /// never leaves Toolgate. Equal digests under one key are equal arguments.
+    /// HMAC-SHA-256 of the arguments, 64 hex digits, under a key that never leaves Toolgate. They are
+    /// spelled as RFC 8785 says first (members sorted, no blanks), except that numbers stay as they
+    /// were written. Equal digests under one key are equal arguments.
     #[prost(string, tag = "1")]
     pub digest: ::prost::alloc::string::String,
     /// The arguments that the server's policy asks for, as JSON, by their JSON pointers (RFC 6901).

@@ -12,7 +12,7 @@ use super::credentials::{self, UserCredential};
 use super::forward::{self, Identity};
 use super::keys::Keys;
 use super::live::{Agreement, Live};
-use super::record::{ArgumentsKey, Facts, Outcome};
+use super::record::{ArgumentsKey, Facts, OTHER, Outcome};
 use super::request::Incoming;
 use super::status::Status;
 use super::{asked, refusal};
@@ -51,23 +51,23 @@ impl Edge {
         let next = Arc::new(next);
         let former = self.live.swap(Arc::clone(&next));
         let policy = &next.policy;
-        self.metrics.retain(|server, environment, tool| {
+        self.metrics.retain(|named, environment, tool| {
             let environment = policy.environment(environment);
             let server = policy
-                .server(server)
+                .server(named)
                 .zip(environment)
                 .filter(|(server, environment)| server.environment(*environment).is_some());
-            server.is_some_and(|(server, _)| tool.is_empty() || server.tool(tool).is_some())
+            let any = tool == OTHER || tool.is_empty();
+            named == OTHER || server.is_some_and(|(server, _)| any || server.tool(tool).is_some())
         });
         former
     }
 
     /// Answers a request, under one policy set.
-    pub(super) fn check(&self, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
+    pub(super) fn check(&self, live: &Live, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
         let decision_id = Uuid::now_v7().to_string();
-        let live = self.live.load();
         let mut facts = Facts::new(decision_id.clone(), incoming.route, &live.policy, now);
-        let answer = match self.answer(incoming, &live, &decision_id, now, &mut facts) {
+        let answer = match self.answer(incoming, live, &decision_id, now, &mut facts) {
             Ok(answer) => answer,
             Err(refused) => {
                 facts.refused(refused.reason, &refused.detail);

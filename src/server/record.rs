@@ -1,6 +1,7 @@
 //! What is known about a request by the time it is answered: for the decision record, for Envoy's
 //! access log, and for the metrics.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -17,13 +18,14 @@ use crate::identity::{Groups, User};
 use crate::json::Object;
 use crate::mcp::{Action, Message};
 use crate::policy::PolicySet;
+use crate::policy::model::Tool;
 use crate::record::{self, Arguments, Decision, Rule, text};
 
 /// A request is a kilobyte or two; its key never leaves the process.
 pub(super) const KEY_BYTES: usize = 32;
 
 /// What stands for a name that no policy lists: it could be anything.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// Makes the digests of arguments.
 #[derive(Clone)]
@@ -165,10 +167,13 @@ impl Facts {
                 let listed = server.and_then(|server| server.tool(name));
                 let name = listed.map_or(OTHER, |(_, tool)| &*tool.name);
                 name.clone_into(&mut self.record.tool);
-                self.record.arguments = Some(Arguments {
-                    digest: key.digest(arguments),
-                    named: std::collections::BTreeMap::new(),
-                });
+                // Whoever is nobody could have a megabyte digested for nothing.
+                if query.caller.user.is_some() || decision.verdict == Verdict::Allow {
+                    self.record.arguments = Some(Arguments {
+                        digest: key.digest(arguments),
+                        named: listed.map(|(_, tool)| named(tool, arguments)).unwrap_or_default(),
+                    });
+                }
                 let called = listed.filter(|_| decision.enforced == Verdict::Allow);
                 self.minutes_saved = called.map(|(_, tool)| tool.minutes_saved);
             }
@@ -233,23 +238,26 @@ impl Facts {
     }
 }
 
-/// The record of a request that nothing is known about, because answering it failed.
-pub(super) fn failed(now: Timestamp, id: String, policy: String, detail: &str) -> Decision {
-    Decision {
-        id,
-        time: Some(prost_types::Timestamp {
-            seconds: now.as_second(),
-            nanos: now.subsec_nanosecond(),
-        }),
-        policy,
-        verdict: record::Verdict::Refuse.into(),
-        enforced: record::Verdict::Refuse.into(),
-        reason: Reason::Unavailable.as_str().to_owned(),
-        detail: text(detail),
-        server: OTHER.to_owned(),
-        environment: OTHER.to_owned(),
-        ..Decision::default()
+/// The arguments that the policy asks for, as JSON text by pointer.
+fn named(tool: &Tool, arguments: &Object<'_>) -> BTreeMap<String, String> {
+    let mut named = BTreeMap::new();
+    for pointer in &tool.log_args {
+        let found: Vec<_> = pointer
+            .values(arguments)
+            .into_iter()
+            .map(|value| text(&value.to_canonical()))
+            .collect();
+        match found.as_slice() {
+            [] => {}
+            [one] => {
+                named.insert(pointer.to_string(), one.clone());
+            }
+            several => {
+                named.insert(pointer.to_string(), text(&format!("[{}]", several.join(","))));
+            }
+        }
     }
+    named
 }
 
 /// Says how long it took.
@@ -308,6 +316,15 @@ fn metadata(record: &Decision) -> Metadata {
     present.map(|(name, value)| (name, value.to_owned())).collect()
 }
 
+/// What Envoy is told of a request that is refused because its record found no room.
+pub(super) fn unrecorded(mut metadata: Metadata) -> Metadata {
+    let changed = ["verdict", "reason"];
+    metadata.retain(|(name, _)| !changed.contains(name));
+    metadata.push(("verdict", "refuse".to_owned()));
+    metadata.push(("reason", Reason::Unavailable.as_str().to_owned()));
+    metadata
+}
+
 /// How a record is counted.
 pub(super) struct Counted {
     pub(super) server: String,
@@ -318,6 +335,18 @@ pub(super) struct Counted {
 }
 
 impl Counted {
+    /// Takes what a request would have come to if its record finds no room: refused.
+    pub(super) fn refused(&mut self) -> (&'static str, &'static str) {
+        let expected = (self.outcome, self.reason);
+        (self.outcome, self.reason) = ("refuse", Reason::Unavailable.as_str());
+        expected
+    }
+
+    /// It has found room.
+    pub(super) fn answered(&mut self, (outcome, reason): (&'static str, &'static str)) {
+        (self.outcome, self.reason) = (outcome, reason);
+    }
+
     pub(super) fn of(record: &Decision) -> Self {
         let reason = Reason::ALL.iter().find(|reason| reason.as_str() == record.reason);
         Self {

@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
 use super::edge::Edge;
-use super::record::{self, Counted, Outcome};
-use super::request::Incoming;
+use super::live::Live;
+use super::record::{self, Counted, Facts, Outcome};
+use super::request::{Incoming, Route};
 use super::response::check_response;
 use crate::authn::svid;
 use crate::config::{GrpcListener, GrpcTls};
@@ -40,52 +41,33 @@ impl Service {
 
     /// A bug must cost one request, and that request is refused.
     fn decide(&self, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
+        let live = self.edge.live.load_full();
         let checked = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(feature = "faults")]
             super::faults::panic_if_told(incoming);
-            self.edge.check(incoming, now)
+            self.edge.check(&live, incoming, now)
         }));
         checked.unwrap_or_else(|_| {
             tracing::error!("a request made the decision panic; it was refused");
-            self.failed(now, "the decision panicked")
+            failed(&live, Some(incoming.route), now, "the decision panicked")
         })
-    }
-
-    /// Refused, because Toolgate fails; recorded all the same.
-    fn failed(&self, now: Timestamp, detail: &str) -> Outcome {
-        let id = Uuid::now_v7().to_string();
-        let reply = Reply::http(503, Reason::Unavailable, &id);
-        let policy = self.edge.live.load().policy.digest().to_string();
-        Outcome {
-            answer: Answer::Refuse(reply),
-            metadata: Vec::new(),
-            record: record::failed(now, id, policy, detail),
-            audit_required: false,
-            minutes_saved: None,
-        }
     }
 
     /// Records the decision, and answers; or refuses, where a record may not be lost and would be.
     async fn answer(&self, outcome: Outcome, began: Instant) -> CheckResponse {
-        let Outcome { mut answer, metadata, mut record, audit_required, mut minutes_saved } =
-            outcome;
+        let Outcome { answer, metadata, mut record, audit_required, minutes_saved } = outcome;
         record::took(&mut record, began.elapsed());
-        let counted = Counted::of(&record);
-        let (mut outcome, mut reason) = (counted.outcome, counted.reason);
         let id = record.id.clone();
+        // Envoy may give up while the record waits for room: then it has answered 503 itself.
+        let mut counted =
+            Count { counted: Counted::of(&record), minutes_saved: None, edge: &self.edge, began };
+        let expected = counted.counted.refused();
         if self.edge.log.record(record, audit_required).await.is_err() {
-            answer = Answer::Refuse(Reply::http(503, Reason::Unavailable, &id));
-            (outcome, reason, minutes_saved) = ("refuse", Reason::Unavailable.as_str(), None);
+            let reply = Reply::http(503, Reason::Unavailable, &id);
+            return check_response(Answer::Refuse(reply), record::unrecorded(metadata));
         }
-        self.edge.metrics.decided(Decided {
-            server: &counted.server,
-            environment: &counted.environment,
-            tool: &counted.tool,
-            outcome,
-            reason,
-            minutes_saved,
-            duration: began.elapsed(),
-        });
+        counted.counted.answered(expected);
+        counted.minutes_saved = minutes_saved;
         check_response(answer, metadata)
     }
 
@@ -124,9 +106,42 @@ impl Authorization for Service {
             Ok(incoming) => self.decide(&incoming, now),
             Err(error) => {
                 tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
-                self.failed(now, &error.to_string())
+                failed(&self.edge.live.load(), None, now, &error.to_string())
             }
         };
         Ok(Response::new(self.answer(outcome, began).await))
+    }
+}
+
+/// Refused, because Toolgate fails; recorded all the same.
+fn failed(live: &Live, route: Option<Route<'_>>, now: Timestamp, detail: &str) -> Outcome {
+    let id = Uuid::now_v7().to_string();
+    let reply = Reply::http(503, Reason::Unavailable, &id);
+    let route = route.unwrap_or(Route { server: "", environment: "", path: "", hash: "" });
+    let mut facts = Facts::new(id, route, &live.policy, now);
+    facts.refused(Reason::Unavailable, detail);
+    facts.into_outcome(Answer::Refuse(reply))
+}
+
+/// Counts a request when it is over, however it ends.
+struct Count<'e> {
+    counted: Counted,
+    minutes_saved: Option<u32>,
+    edge: &'e Edge,
+    began: Instant,
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        let Counted { server, environment, tool, outcome, reason } = &self.counted;
+        self.edge.metrics.decided(Decided {
+            server,
+            environment,
+            tool,
+            outcome,
+            reason,
+            minutes_saved: self.minutes_saved,
+            duration: self.began.elapsed(),
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use crate::telemetry::{Observed, SinkState};
 /// Texts of problems are shown up to this many bytes.
 const MAX_SHOWN: usize = 64 * 1024;
 
+/// The policy directory is looked at more often than this.
+const STALE: Duration = Duration::from_secs(60);
+
 /// What changes while the process runs, and is not known elsewhere.
 #[derive(Debug)]
 pub(super) struct Status {
@@ -23,6 +27,8 @@ pub(super) struct Status {
     envoy: Mutex<EnvoyStatus>,
     /// Seconds since the epoch.
     looked: AtomicI64,
+    /// The same, by a clock that nobody sets.
+    looked_at: Mutex<Instant>,
     good: AtomicU64,
     bad: AtomicU64,
     amended: AtomicU64,
@@ -119,6 +125,7 @@ impl Status {
             }),
             envoy: Mutex::new(EnvoyStatus::NotOurs),
             looked: AtomicI64::new(now.as_second()),
+            looked_at: Mutex::new(Instant::now()),
             good: zero(),
             bad: zero(),
             amended: zero(),
@@ -136,6 +143,7 @@ impl Status {
     /// The policy directory was looked at.
     pub(super) fn looked(&self) {
         self.looked.store(Timestamp::now().as_second(), Ordering::Relaxed);
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// A good set is coming into force.
@@ -208,7 +216,8 @@ impl Status {
         for sink in edge.log.sinks() {
             let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
             let part = format!("decisions to {name}");
-            parts.push(match failing {
+            let full = (queued >= capacity).then(|| "there is no room for more".to_owned());
+            parts.push(match failing.or(full) {
                 None => Part::ok(&part, &format!("{written} written, {dropped} dropped")),
                 Some(problem) => Part::degraded(
                     &part,
@@ -225,6 +234,15 @@ impl Status {
 
     fn policy_part(&self) -> Part {
         let policy = self.policy();
+        let ago = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        if ago > STALE {
+            let ago = ago.as_secs();
+            // A file system that hangs, hangs whoever looks at it.
+            return Part::degraded(
+                "policies",
+                &format!("nobody has looked at the directory for {ago} s: changes go unseen"),
+            );
+        }
         let set = format!("{} with {} servers", policy.digest.short(), policy.servers);
         let Some(Trouble { since, problems }) = &policy.trouble else {
             return Part::ok("policies", &format!("{set}, since {:.0}", policy.loaded));

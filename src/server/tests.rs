@@ -78,7 +78,7 @@ fn status(response: &CheckResponse) -> (i32, i32) {
 
 fn ask(edge: &Edge, request: &CheckRequest) -> (i32, i32) {
     let incoming = Incoming::of(request).unwrap();
-    let outcome = edge.check(&incoming, Timestamp::now());
+    let outcome = edge.check(&edge.live.load(), &incoming, Timestamp::now());
     status(&check_response(outcome.answer, outcome.metadata))
 }
 

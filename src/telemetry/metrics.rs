@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -100,7 +100,7 @@ const BUCKETS: [f64; 12] =
 /// What is counted where it happens.
 #[derive(Debug)]
 pub struct Metrics {
-    decisions: Mutex<Servers>,
+    decisions: RwLock<Servers>,
     duration: Histogram,
 }
 
@@ -155,7 +155,9 @@ pub struct Observed {
 }
 
 /// Counts by server, environment and tool.
-type Servers = HashMap<Box<str>, HashMap<Box<str>, HashMap<Box<str>, Counts>>>;
+type Servers = HashMap<Box<str>, HashMap<Box<str>, HashMap<Box<str>, Series>>>;
+
+type Series = Arc<Mutex<Counts>>;
 
 #[derive(Clone, Debug, Default)]
 struct Counts {
@@ -167,7 +169,7 @@ struct Counts {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { decisions: Mutex::default(), duration: Histogram::new(BUCKETS) }
+        Self { decisions: RwLock::default(), duration: Histogram::new(BUCKETS) }
     }
 }
 
@@ -177,8 +179,8 @@ impl Metrics {
         let Decided { server, environment, tool, outcome, reason, minutes_saved, duration } =
             decided;
         self.duration.observe(duration.as_secs_f64());
-        let mut servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = entry(entry(entry(&mut servers, server), environment), tool);
+        let series = self.series(server, environment, tool);
+        let mut counts = series.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.outcomes.entry((outcome, reason)).or_default() += 1;
         if let Some(minutes) = minutes_saved {
             counts.invocations += 1;
@@ -186,9 +188,24 @@ impl Metrics {
         }
     }
 
+    /// Counted so far. Requests share the lock on the map, and wait for each other only where they
+    /// are about the same tool.
+    fn series(&self, server: &str, environment: &str, tool: &str) -> Series {
+        let servers = self.decisions.read().unwrap_or_else(PoisonError::into_inner);
+        let known = servers.get(server).and_then(|s| s.get(environment)).and_then(|e| e.get(tool));
+        if let Some(series) = known {
+            return Arc::clone(series);
+        }
+        drop(servers);
+        let mut servers = self.decisions.write().unwrap_or_else(PoisonError::into_inner);
+        let environments = servers.entry(server.into()).or_default();
+        let tools = environments.entry(environment.into()).or_default();
+        Arc::clone(tools.entry(tool.into()).or_default())
+    }
+
     /// Forgets the counts of what is no longer in force, so that they do not grow for ever.
     pub fn retain(&self, is_listed: impl Fn(&str, &str, &str) -> bool) {
-        let mut servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = self.decisions.write().unwrap_or_else(PoisonError::into_inner);
         servers.retain(|server, environments| {
             environments.retain(|environment, tools| {
                 tools.retain(|tool, _| is_listed(server, environment, tool));
@@ -201,7 +218,8 @@ impl Metrics {
     /// Everything, in the `OpenMetrics` text format.
     #[must_use]
     pub fn render(&self, observed: Observed) -> String {
-        let servers = self.decisions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Only the map is cloned: requests go on meanwhile.
+        let servers = self.decisions.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Snapshot {
             servers,
@@ -213,13 +231,6 @@ impl Metrics {
         encode(&mut text, &registry).ok();
         text
     }
-}
-
-fn entry<'m, V: Default>(map: &'m mut HashMap<Box<str>, V>, key: &str) -> &'m mut V {
-    if !map.contains_key(key) {
-        map.insert(key.into(), V::default());
-    }
-    map.entry(key.into()).or_default()
 }
 
 /// Everything as of one moment.
@@ -304,11 +315,12 @@ impl Snapshot {
     }
 
     /// Every series, in the order of its names.
-    fn series(&self) -> Vec<(Labels<'_>, &Counts)> {
+    fn series(&self) -> Vec<(Labels<'_>, Counts)> {
         let mut series = Vec::new();
         for (server, environments) in &self.servers {
             for (environment, tools) in environments {
-                for (tool, counts) in tools {
+                for (tool, counted) in tools {
+                    let counts = counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     let labels: Labels<'_> =
                         vec![("server", server), ("environment", environment), ("tool", tool)];
                     series.push((labels, counts));
@@ -322,10 +334,10 @@ impl Snapshot {
     fn decisions(&self) -> Vec<(Labels<'_>, f64)> {
         let mut samples = Vec::new();
         for (labels, counts) in self.series() {
-            for ((outcome, reason), count) in &counts.outcomes {
+            for ((outcome, reason), count) in counts.outcomes {
                 let mut labels = labels.clone();
-                labels.extend([("outcome", *outcome), ("reason", *reason)]);
-                samples.push((labels, number(*count)));
+                labels.extend([("outcome", outcome), ("reason", reason)]);
+                samples.push((labels, number(count)));
             }
         }
         samples
@@ -333,7 +345,7 @@ impl Snapshot {
 
     fn calls(&self, count: impl Fn(&Counts) -> u64) -> Vec<(Labels<'_>, f64)> {
         let called = self.series().into_iter().filter(|(_, counts)| counts.invocations > 0);
-        called.map(|(labels, counts)| (labels, number(count(counts)))).collect()
+        called.map(|(labels, counts)| (labels, number(count(&counts)))).collect()
     }
 
     fn sinks(&self, value: impl Fn(&SinkState) -> f64) -> Vec<(Labels<'_>, f64)> {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::json::{Object, Value};
+
 /// Deeper than arguments are read.
 const MAX_TOKENS: usize = 32;
 
@@ -46,6 +48,24 @@ pub enum PointerError {
 }
 
 impl Pointer {
+    /// Every value that it leads to.
+    #[must_use]
+    pub fn values<'v, 'a>(&self, arguments: &'v Object<'a>) -> Vec<&'v Value<'a>> {
+        let mut values: Vec<_> = arguments.get(&self.first).into_iter().collect();
+        for token in &self.rest {
+            let step = |value: &'v Value<'a>| -> Vec<&'v Value<'a>> {
+                match token {
+                    Token::Member(name) => {
+                        value.as_object().and_then(|object| object.get(name)).into_iter().collect()
+                    }
+                    Token::Each => value.as_array().into_iter().flatten().collect(),
+                }
+            };
+            values = values.into_iter().flat_map(step).collect();
+        }
+        values
+    }
+
     /// The argument that it leads into.
     #[must_use]
     pub fn argument(&self) -> &str {

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::lines::Output;
 use crate::config::FileSink;
@@ -11,23 +12,30 @@ use crate::config::FileSink;
 /// The operator and a group that collects logs may read it.
 const MODE: u32 = 0o640;
 
+const ROTATE_AGAIN: Duration = Duration::from_secs(60);
+
 pub(super) struct RotatingFile {
     path: PathBuf,
     max_bytes: u64,
     keep: u32,
     file: Option<File>,
     size: u64,
+    /// When a rotation that failed is tried again.
+    rotate_again: Option<Instant>,
 }
 
 impl RotatingFile {
     pub(super) fn open(config: &FileSink) -> io::Result<Self> {
         let FileSink { path, max_bytes, keep } = config.clone();
-        let mut rotating = Self { path, max_bytes, keep, file: None, size: 0 };
+        let mut rotating = Self { path, max_bytes, keep, file: None, size: 0, rotate_again: None };
         rotating.open_file()?;
         Ok(rotating)
     }
 
     fn open_file(&mut self) -> io::Result<()> {
+        if self.path.exists() && !self.path.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
         let mut options = OpenOptions::new();
         let mut file = options.create(true).append(true).read(true).mode(MODE).open(&self.path)?;
         self.size = file.metadata()?.len();
@@ -56,7 +64,6 @@ impl RotatingFile {
 
     /// `PATH` becomes `PATH.1`, that becomes `PATH.2`; the oldest goes.
     fn rotate(&mut self) -> io::Result<()> {
-        self.file = None;
         if self.keep == 0 {
             return fs::remove_file(&self.path);
         }
@@ -78,7 +85,17 @@ impl Output for RotatingFile {
             return Ok(false);
         }
         if in_place {
-            self.rotate()?;
+            if self.rotate_again.is_some_and(|at| Instant::now() < at) {
+                return Ok(false);
+            }
+            if let Err(error) = self.rotate() {
+                // Larger than it should be is better than not written.
+                let path = self.path.display();
+                tracing::error!(%path, %error, "the decision log cannot be rotated");
+                self.rotate_again = Some(Instant::now() + ROTATE_AGAIN);
+                return Ok(false);
+            }
+            self.rotate_again = None;
         }
         self.open_file()?;
         Ok(true)

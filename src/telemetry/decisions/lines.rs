@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Feed, OpenError, open_error};
 use crate::record::{Decision, to_json};
@@ -86,19 +85,31 @@ impl<O: Output> Writer<O> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.feed.sink.goes(Some(error.to_string()));
-                    if self.feed.give_up.load(Ordering::Relaxed) {
+                    if !self.sleep(retry) {
                         break;
                     }
-                    thread::sleep(retry);
                     retry = (retry * 2).min(LAST_RETRY);
                 }
             }
         }
         let count = |lines: &[u8]| lines.split(|byte| *byte == b'\n').count() as u64 - 1;
         let lost = lines.get(done..).map_or(0, count);
-        let sink = &self.feed.sink;
-        sink.written.fetch_add(count(lines) - lost, Ordering::Relaxed);
-        sink.dropped.fetch_add(lost, Ordering::Relaxed);
+        self.feed.sink.done(count(lines) - lost, lost);
+    }
+
+    /// Waits, and says whether there is any use in trying again.
+    fn sleep(&self, wait: Duration) -> bool {
+        let end = Instant::now() + wait;
+        loop {
+            if *self.feed.give_up.borrow() {
+                return false;
+            }
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return true;
+            }
+            thread::sleep(rest.min(FIRST_RETRY));
+        }
     }
 
     fn write_some(&mut self, lines: &[u8], done: &mut usize) -> io::Result<()> {

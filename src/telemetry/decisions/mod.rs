@@ -13,13 +13,13 @@ mod otlp;
 mod tests;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::{DecisionsConfig, WhenFull};
 use crate::record::Decision;
@@ -47,7 +47,8 @@ pub struct DecisionLog {
     /// Gone once the log is closed.
     queues: ArcSwapOption<Vec<mpsc::Sender<Arc<Decision>>>>,
     capacity: usize,
-    give_up: Arc<AtomicBool>,
+    /// Told once nothing more can be waited for.
+    give_up: watch::Sender<bool>,
     ends: Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
@@ -55,7 +56,10 @@ pub struct DecisionLog {
 #[derive(Debug)]
 pub(super) struct Sink {
     name: &'static str,
+    accepted: AtomicU64,
     written: AtomicU64,
+    /// Of those accepted, the ones that the sink has dropped itself; they are in `dropped` too.
+    given_up: AtomicU64,
     dropped: AtomicU64,
     denied: AtomicU64,
     failing: Mutex<Option<String>>,
@@ -84,7 +88,7 @@ pub struct SinkState {
 pub(super) struct Feed {
     sink: Arc<Sink>,
     records: mpsc::Receiver<Arc<Decision>>,
-    give_up: Arc<AtomicBool>,
+    give_up: watch::Receiver<bool>,
     /// Dropped when the thread ends, which is how its end is known.
     _end: oneshot::Sender<()>,
 }
@@ -92,8 +96,17 @@ pub(super) struct Feed {
 impl Sink {
     fn new(name: &'static str) -> Self {
         let zero = AtomicU64::default;
-        let (written, dropped, denied) = (zero(), zero(), zero());
-        Self { name, written, dropped, denied, failing: Mutex::default() }
+        let (accepted, written, given_up, dropped, denied) =
+            (zero(), zero(), zero(), zero(), zero());
+        let failing = Mutex::default();
+        Self { name, accepted, written, given_up, dropped, denied, failing }
+    }
+
+    /// Accepted records that got there, and others that never will.
+    fn done(&self, written: u64, given_up: u64) {
+        self.written.fetch_add(written, Ordering::Relaxed);
+        self.given_up.fetch_add(given_up, Ordering::Relaxed);
+        self.dropped.fetch_add(given_up, Ordering::Relaxed);
     }
 
     fn failing(&self) -> Option<String> {
@@ -116,14 +129,23 @@ impl Sink {
     }
 }
 
-/// Counts a record as dropped unless it gets where it should: a request that is given up while its
-/// record waits for room must not leave the books unbalanced.
-struct Unless<'s>(Option<&'s AtomicU64>);
+impl Drop for Feed {
+    /// A writer ends when its queue is closed. One that ends before has died.
+    fn drop(&mut self) {
+        if !self.records.is_closed() {
+            self.sink.goes(Some("its writer has died; restart Toolgate".to_owned()));
+        }
+    }
+}
+
+/// Counts a record as dropped by every sink unless it gets there: a request that is given up while
+/// its record waits for room must not leave the books unbalanced.
+struct Unless<'s>(&'s [Arc<Sink>]);
 
 impl Drop for Unless<'_> {
     fn drop(&mut self) {
-        if let Some(dropped) = self.0 {
-            dropped.fetch_add(1, Ordering::Relaxed);
+        for sink in self.0 {
+            sink.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -140,7 +162,7 @@ impl DecisionLog {
             sinks: Vec::new(),
             queues: ArcSwapOption::empty(),
             capacity: config.queue,
-            give_up: Arc::default(),
+            give_up: watch::channel(false).0,
             ends: Mutex::default(),
         };
         let mut queues = Vec::new();
@@ -171,7 +193,7 @@ impl DecisionLog {
         self.sinks.push(Arc::clone(&sink));
         self.ends.get_mut().unwrap_or_else(PoisonError::into_inner).push(ended);
         queues.push(queue);
-        Feed { sink, records, give_up: Arc::clone(&self.give_up), _end: end }
+        Feed { sink, records, give_up: self.give_up.subscribe(), _end: end }
     }
 
     /// Hands a record to every sink. Under `block` this waits for room. With `required` no record
@@ -190,20 +212,22 @@ impl DecisionLog {
         };
         match self.when_full {
             WhenFull::Block => {
-                for (queue, sink) in queues.iter().zip(&self.sinks) {
-                    let mut unless = Unless(Some(&sink.dropped));
-                    if queue.send(Arc::clone(&decision)).await.is_err() {
-                        return Err(Full);
-                    }
-                    unless.0 = None;
+                let mut unless = Unless(&self.sinks);
+                let mut room = Vec::with_capacity(queues.len());
+                for queue in queues.iter() {
+                    room.push(queue.reserve().await.map_err(|_| Full)?);
                 }
+                unless.0 = &[];
+                self.send(room, &decision);
                 Ok(())
             }
             WhenFull::Drop if !required => {
                 for (queue, sink) in queues.iter().zip(&self.sinks) {
-                    if queue.try_send(Arc::clone(&decision)).is_err() {
-                        sink.dropped.fetch_add(1, Ordering::Relaxed);
-                    }
+                    let count = match queue.try_send(Arc::clone(&decision)) {
+                        Ok(()) => &sink.accepted,
+                        Err(_) => &sink.dropped,
+                    };
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(())
             }
@@ -217,11 +241,16 @@ impl DecisionLog {
                     };
                     room.push(permit);
                 }
-                for permit in room {
-                    permit.send(Arc::clone(&decision));
-                }
+                self.send(room, &decision);
                 Ok(())
             }
+        }
+    }
+
+    fn send(&self, room: Vec<mpsc::Permit<'_, Arc<Decision>>>, decision: &Arc<Decision>) {
+        for (permit, sink) in room.into_iter().zip(&self.sinks) {
+            sink.accepted.fetch_add(1, Ordering::Relaxed);
+            permit.send(Arc::clone(decision));
         }
     }
 
@@ -257,9 +286,16 @@ impl DecisionLog {
         };
         tokio::pin!(all);
         if tokio::time::timeout(patience, &mut all).await.is_err() {
-            self.give_up.store(true, Ordering::Relaxed);
+            self.give_up.send_replace(true);
             // A moment to count what is lost; a thread that hangs in a write is not waited for.
             tokio::time::timeout(Duration::from_secs(1), all).await.ok();
+        }
+        for sink in &self.sinks {
+            // What nobody has seen go is not counted as gone well.
+            let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            let rest =
+                count(&sink.accepted).saturating_sub(count(&sink.written) + count(&sink.given_up));
+            sink.dropped.fetch_add(rest, Ordering::Relaxed);
         }
         for sink in self.sinks() {
             let SinkState { name, written, dropped, denied, failing, .. } = sink;

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -24,7 +23,7 @@ use uuid::Uuid;
 
 use super::{Feed, OpenError};
 use crate::config::OtlpSink;
-use crate::record::{Decision, object};
+use crate::record::{Decision, object, text};
 
 /// One request has this many records at most.
 const BATCH: usize = 512;
@@ -35,6 +34,9 @@ const LINGER: Duration = Duration::from_millis(200);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// So often a collector may refuse a batch for what is in it.
+const REFUSALS: u32 = 3;
 
 /// The event's name in the collector.
 const EVENT: &str = "toolgate.decision";
@@ -78,7 +80,7 @@ impl Exporter {
         Ok(Self { client: LogsServiceClient::new(endpoint.connect_lazy()), resource })
     }
 
-    pub(super) async fn run(mut self, mut feed: Feed) {
+    pub(super) async fn run(self, mut feed: Feed) {
         let mut batch = Vec::new();
         while feed.records.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH && !feed.records.is_closed() {
@@ -86,37 +88,62 @@ impl Exporter {
                 let more = feed.records.recv_many(&mut batch, room);
                 tokio::time::timeout(LINGER, more).await.ok();
             }
-            self.deliver(&feed, &batch).await;
+            self.deliver(&mut feed, &batch).await;
             batch.clear();
         }
     }
 
-    /// Sends a batch, however often that takes, until it is told to give up.
-    async fn deliver(&mut self, feed: &Feed, batch: &[Arc<Decision>]) {
-        let request = self.request(batch);
-        let (all, mut retry) = (batch.len() as u64, FIRST_RETRY);
-        let dropped = loop {
-            match self.client.export(request.clone()).await {
+    /// Sends a batch, however often that takes, until it is told to give up. What a collector will
+    /// not have is sent in halves, so that one record takes no others with it.
+    async fn deliver(&self, feed: &mut Feed, batch: &[Arc<Decision>]) {
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            if self.deliver_part(feed, part).await.is_err() {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+        }
+    }
+
+    async fn deliver_part(&self, feed: &mut Feed, part: &[Arc<Decision>]) -> Result<(), TooMuch> {
+        let request = self.request(part);
+        let all = part.len() as u64;
+        let (mut retry, mut refusals) = (FIRST_RETRY, 0);
+        let given_up = loop {
+            let mut client = self.client.clone();
+            let answer = tokio::select! {
+                answer = client.export(request.clone()) => answer,
+                _ = feed.give_up.wait_for(|give_up| *give_up) => break all,
+            };
+            match answer {
                 Ok(response) => {
                     let partial = response.into_inner().partial_success.unwrap_or_default();
                     let rejected = u64::try_from(partial.rejected_log_records).unwrap_or(0);
-                    let problem =
-                        format!("the collector rejected records: {}", partial.error_message);
+                    let words = text(&partial.error_message);
+                    let problem = format!("the collector rejected records: {words}");
                     feed.sink.goes((rejected > 0).then_some(problem));
                     break rejected.min(all);
                 }
                 Err(status) => {
                     feed.sink.goes(Some(words(&status)));
-                    if !may_be_retried(&status) || feed.give_up.load(Ordering::Relaxed) {
+                    refusals += u32::from(is_about_the_content(&status));
+                    if refusals >= REFUSALS && part.len() > 1 {
+                        return Err(TooMuch);
+                    }
+                    if status.code() == Code::InvalidArgument && refusals >= REFUSALS {
                         break all;
                     }
                 }
             }
-            tokio::time::sleep(retry).await;
+            let wait = tokio::time::sleep(retry);
+            tokio::select! {
+                () = wait => {}
+                _ = feed.give_up.wait_for(|give_up| *give_up) => break all,
+            }
             retry = (retry * 2).min(LAST_RETRY);
         };
-        feed.sink.dropped.fetch_add(dropped, Ordering::Relaxed);
-        feed.sink.written.fetch_add(all - dropped, Ordering::Relaxed);
+        feed.sink.done(all - given_up, given_up);
+        Ok(())
     }
 
     fn request(&self, batch: &[Arc<Decision>]) -> ExportLogsServiceRequest {
@@ -139,33 +166,18 @@ impl Exporter {
     }
 }
 
-/// As the protocol says ("OTLP/gRPC response", retryable codes). `RESOURCE_EXHAUSTED` is retried
-/// too: a record that may not be lost is not lost to a collector's bad minute.
-fn may_be_retried(status: &Status) -> bool {
-    match status.code() {
-        Code::Cancelled
-        | Code::DeadlineExceeded
-        | Code::ResourceExhausted
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unavailable
-        | Code::DataLoss
-        // A connection that broke is reported so.
-        | Code::Unknown => true,
-        Code::Ok
-        | Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::Unimplemented
-        | Code::Internal
-        | Code::Unauthenticated => false,
-    }
+/// A batch that the collector will not have as a whole.
+struct TooMuch;
+
+/// Whether sending the same again is unlikely to help. Everything else is tried again, whatever the
+/// protocol says: a load balancer in front of the collector answers `UNIMPLEMENTED` and
+/// `PERMISSION_DENIED` for a minute of a deployment.
+fn is_about_the_content(status: &Status) -> bool {
+    matches!(status.code(), Code::InvalidArgument | Code::ResourceExhausted | Code::OutOfRange)
 }
 
 fn words(status: &Status) -> String {
-    format!("the collector answers {:?}: {}", status.code(), status.message())
+    format!("the collector answers {:?}: {}", status.code(), text(status.message()))
 }
 
 fn log_record(decision: &Decision) -> LogRecord {

@@ -266,6 +266,8 @@ async fn a_file_that_cannot_be_opened_is_said_at_once() {
 struct Collector {
     answers: Arc<Mutex<VecDeque<Result<ExportLogsServiceResponse, tonic::Status>>>>,
     taken: Arc<Mutex<Vec<LogRecord>>>,
+    /// The id of a record that it will not have, nor anything that comes with it.
+    poison: Option<usize>,
 }
 
 #[tonic::async_trait]
@@ -279,9 +281,20 @@ impl LogsService for Collector {
         if answer.is_ok() {
             let logs = request.into_inner().resource_logs.into_iter();
             let logs = logs.flat_map(|logs| logs.scope_logs).flat_map(|logs| logs.log_records);
+            let logs: Vec<_> = logs.collect();
+            if logs.iter().any(|record| Some(id(record)) == self.poison) {
+                return Err(tonic::Status::invalid_argument("no"));
+            }
             self.taken.lock().unwrap().extend(logs);
         }
         answer.map(tonic::Response::new)
+    }
+}
+
+fn id(record: &LogRecord) -> usize {
+    match &record.attributes[0].value.as_ref().unwrap().value {
+        Some(AnyKind::StringValue(id)) => id.parse().unwrap(),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -314,10 +327,6 @@ async fn a_collector_gets_every_record_however_late_and_unwilling_it_is() {
     }
     log.close(PATIENCE).await;
     let taken = collector.taken.lock().unwrap();
-    let id = |record: &LogRecord| match &record.attributes[0].value.as_ref().unwrap().value {
-        Some(AnyKind::StringValue(id)) => id.parse::<usize>().unwrap(),
-        other => panic!("{other:?}"),
-    };
     assert!(taken.iter().all(|record| record.event_name == "toolgate.decision"));
     assert_eq!(taken.iter().map(id).collect::<Vec<_>>(), (0..1000).collect::<Vec<_>>());
     let state = log.sinks().remove(0);
@@ -332,16 +341,44 @@ async fn what_a_collector_rejects_is_counted_as_dropped() {
             error_message: "too odd".to_owned(),
         }),
     };
-    for (answer, dropped) in [(Ok(rejects), 1), (Err(tonic::Status::invalid_argument("no")), 1)] {
-        let collector = Collector::default();
-        collector.answers.lock().unwrap().push_back(answer);
-        let log = exporting(collector).await;
-        while log.sinks()[0].dropped == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        log.record(decision(1), false).await.unwrap();
-        log.close(PATIENCE).await;
-        let state = log.sinks().remove(0);
-        assert_eq!((state.written, state.dropped, state.failing), (1, dropped, None));
+    let collector = Collector::default();
+    collector.answers.lock().unwrap().push_back(Ok(rejects));
+    let log = exporting(collector).await;
+    while log.sinks()[0].dropped == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    log.record(decision(1), false).await.unwrap();
+    log.close(PATIENCE).await;
+    let state = log.sinks().remove(0);
+    assert_eq!((state.written, state.dropped, state.failing), (1, 1, None));
+}
+
+#[tokio::test]
+async fn a_record_that_a_collector_will_not_have_takes_no_others_with_it() {
+    let collector = Collector { poison: Some(5), ..Collector::default() };
+    let log = exporting(collector.clone()).await;
+    for id in 1..9 {
+        log.record(decision(id), false).await.unwrap();
+    }
+    log.close(PATIENCE).await;
+    let mut taken: Vec<_> = collector.taken.lock().unwrap().iter().map(id).collect();
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 1, 2, 3, 4, 6, 7, 8]);
+    let state = log.sinks().remove(0);
+    assert_eq!((state.written, state.dropped), (8, 1));
+}
+
+#[tokio::test]
+async fn what_nobody_takes_by_the_end_is_counted() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
+    drop(socket);
+    let otlp = Some(crate::config::OtlpSink { url, ca: None });
+    let log = DecisionLog::open(&DecisionsConfig { otlp, queue: 100, ..config() }).unwrap();
+    for id in 0..7 {
+        log.record(decision(id), true).await.unwrap();
+    }
+    log.close(Duration::from_millis(300)).await;
+    let state = log.sinks().remove(0);
+    assert_eq!((state.written, state.dropped), (0, 7));
 }
