@@ -87,9 +87,9 @@ MODERN_ERA = [
     _modern(
         "an unknown method",
         _V,
-        ("Mcp-Method", "resources/read"),
+        ("Mcp-Method", "resources/subscribe"),
         ("Mcp-Name", "file:///etc/passwd"),
-        body=rpc("resources/read", {"uri": "file:///etc/passwd", "_meta": META}),
+        body=rpc("resources/subscribe", {"uri": "file:///etc/passwd", "_meta": META}),
         code=NO_SUCH_METHOD,
         status=404,
         reason="method_unknown",

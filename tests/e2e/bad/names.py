@@ -30,6 +30,11 @@ def _unknown(method: str, **params: Any) -> Bad:
     return Bad(f"method {method!r}", 200, "method_unknown", NO_SUCH_METHOD, 1, body=body)
 
 
+def _not_listed(method: str, **params: Any) -> Bad:
+    body = rpc(method, params)
+    return Bad(f"{method}: {params}", 200, "not_listed", REFUSED, 1, body=body)
+
+
 NAMES = [
     _unlisted("drop_table"),
     _unlisted(""),
@@ -50,12 +55,13 @@ NAMES = [
     _unknown("tools//call", name="list_tables"),
     _unknown("", name="list_tables"),
     _unknown("rpc.discover"),
-    _unknown("resources/list"),
-    _unknown("resources/read", uri="file:///etc/passwd"),
-    _unknown("resources/subscribe", uri="file:///etc/passwd"),
-    _unknown("prompts/list"),
-    _unknown("prompts/get", name="x"),
-    _unknown("completion/complete", ref={"type": "ref/prompt", "name": "x"}),
+    _not_listed("resources/read", uri="file:///etc/passwd"),
+    _not_listed("resources/read", uri="http://169.254.169.254/latest/meta-data"),
+    _not_listed("resources/subscribe", uri="file:///etc/passwd"),
+    _not_listed("resources/unsubscribe", uri="file:///etc/passwd"),
+    _not_listed("prompts/get", name="x"),
+    _not_listed("completion/complete", ref={"type": "ref/prompt", "name": "x"}),
+    _not_listed("completion/complete", ref={"type": "ref/resource", "uri": "file:///{path}"}),
     _unknown("logging/setLevel", level="debug"),
     _unknown("tasks/list"),
     _unknown("tasks/get", taskId="x"),
