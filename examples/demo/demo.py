@@ -122,7 +122,7 @@ def commands(stack: Stack) -> dict[str, str]:
         f"--cacert {_shown(certs / 'ca.pem')} "
         f"--cert {_shown(certs / 'ai-chat.pem')} --key {_shown(certs / 'ai-chat.key')}"
     )
-    alice, erin = _token(stack, "alice", "ads"), _token(stack, "erin", "ads-eng")
+    alice, erin = _token(stack, "alice", "ads"), _token(stack, "erin", "ads-eng,data-trained")
     challenge = f"{stack.http}/.well-known/oauth-protected-resource/presto/mcp"
     return {
         "alice, from the AI chat, lists tables: allowed": (

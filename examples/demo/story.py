@@ -61,6 +61,8 @@ class Answer:
 
 
 _SQL = {"sql": "SELECT * FROM ads.clicks"}
+_MANY = {"sql": "SELECT * FROM ads.clicks", "limit": 1000000}
+_MORE = {"sql": "SELECT * FROM ads.clicks", "timeout": 0}
 _SPARK = {"application": "app-20261119-0007"}
 _PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 _TWO_NAMES = (
@@ -71,7 +73,10 @@ _TWO_NAMES = (
 STORY: list[Call] = [
     Call("alice", "ai-chat", "presto", None, ALLOWED),
     Call("alice", "ai-chat", "presto", "run_query", ALLOWED, args=_SQL),
+    Call("alice", "ai-chat", "presto", "run_query", "limit", args=_MANY, note="too many rows"),
+    Call("alice", "ai-chat", "presto", "run_query", "limit", args=_MORE, note="not accepted"),
     Call("alice", "ai-chat", "presto", "get_revenue_metrics", "no_grant"),
+    Call("dora", "ai-chat", "presto", "get_revenue_metrics", "no_grant", note="not trained"),
     Call("erin", "ai-chat", "presto", "get_revenue_metrics", ALLOWED),
     Call("carl", "ai-chat", "presto", "get_revenue_metrics", "banned"),
     Call("bob", "ai-chat", "presto", "run_query", ALLOWED, args=_SQL, note="group by its ID"),

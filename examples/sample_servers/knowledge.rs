@@ -1,8 +1,15 @@
 //! Knowledge: the company's pages.
 
 use rmcp::{
-    ServerHandler, handler::server::wrapper::Parameters, schemars::JsonSchema, tool, tool_handler,
-    tool_router,
+    ErrorData, RoleServer, ServerHandler,
+    handler::server::wrapper::Parameters,
+    model::{
+        ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
+    },
+    schemars::JsonSchema,
+    service::RequestContext,
+    tool, tool_handler, tool_router,
 };
 use serde::Deserialize;
 
@@ -24,6 +31,9 @@ struct ReadPage {
     /// Page name, as search returns it
     page: String,
 }
+
+/// What the pages' URIs start with.
+const PAGE_URI: &str = "handbook://company/pages/";
 
 const PAGES: [(&str, &str); 3] = [
     ("oncall-handbook", "Page the owner first. Write down what you changed. Hand over in person."),
@@ -47,4 +57,25 @@ impl Knowledge {
 }
 
 #[tool_handler(name = "knowledge")]
-impl ServerHandler for Knowledge {}
+impl ServerHandler for Knowledge {
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let resource = |(name, _)| Resource::new(format!("{PAGE_URI}{name}"), name);
+        Ok(ListResourcesResult::with_all_items(PAGES.into_iter().map(resource).collect()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let uri = request.uri;
+        let name = uri.strip_prefix(PAGE_URI);
+        let found = PAGES.into_iter().find(|(page, _)| Some(*page) == name);
+        let text = found.map_or("no such page", |(_, text)| text);
+        Ok(ReadResourceResult::new(vec![ResourceContents::text(text, uri)]).into())
+    }
+}

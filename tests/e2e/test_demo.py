@@ -41,7 +41,7 @@ def test_the_commands_do_what_they_say(stack: Stack, monkeypatch: pytest.MonkeyP
     expected = [
         "seen by the server: user=alice groups=ads",
         '"reason":"no_grant"',
-        "seen by the server: user=erin groups=ads-eng",
+        "seen by the server: user=erin groups=ads-eng,data-trained",
         '"resource":"https://mcp.example.com/presto/mcp"',
         "REFUSED",
         "ready, version",

@@ -43,7 +43,7 @@ def prefix_groups(policies: Path, more: Iterable[str] = ()) -> None:
 
     for path in policies.rglob("*.yaml"):
         path.write_text(
-            re.sub(r"\b((?:people|approval): )\[(.*?)\]", prefixed, path.read_text())
+            re.sub(r"\b((?:people|also_in|except|approval): )\[(.*?)\]", prefixed, path.read_text())
         )
 
 
@@ -133,7 +133,8 @@ def test_a_group_of_the_partners_has_the_partners_grants(wire: Wire, keys: dict[
     asked = told(wire, "presto", "list_tables", partners)
     assert asked == (["partner|alice"], ["partner:ads-eng"])
     assert refused(wire, "presto", "get_revenue_metrics", partners) == (200, "no_grant")
-    told(wire, "presto", "get_revenue_metrics", token(keys, CORP, ["ads-eng"]))
+    trained = token(keys, CORP, ["ads-eng", "data-trained"])
+    told(wire, "presto", "get_revenue_metrics", trained)
 
 
 @pytest.mark.parametrize(("named", "signer"), [(CORP, PARTNER), (PARTNER, CORP)])

@@ -57,12 +57,15 @@ fn copy_of_policies() -> (tempfile::TempDir, PathBuf) {
 fn explain_tells_the_samples_stories() {
     let questions = [
         "presto/run_query --via ai-chat --user alice --groups ads --args '{\"sql\":\"select 1\"}'",
+        "presto/run_query --via ai-chat --groups ads --args '{\"sql\":\"select 1\",\"limit\":20000}'",
+        "presto/run_query --via ai-chat --groups ads --args '{\"sql\":\"select 1\",\"timeout\":0}'",
         "presto/get_revenue_metrics --via ai-chat --user alice --groups ads,finance",
         "presto/get_revenue_metrics --via ai-chat --groups ads-eng",
-        "presto/get_revenue_metrics --via ai-chat --groups ads-eng,contractors",
+        "presto/get_revenue_metrics --via ai-chat --groups ads-eng,data-trained",
+        "presto/get_revenue_metrics --via ai-chat --groups ads-eng,data-trained,contractors",
         "presto/overwrite_table --via ai-chat --groups infra",
         "presto/run_query --via ai-chat --groups-unknown",
-        "presto@staging/run_query --via ide --groups data-platform",
+        "presto@staging/run_query --via ide --groups data-platform --args '{\"sql\":\"select 1\"}'",
         "presto/list_tables --service nightly-lineage",
         "presto/run_query --service nightly-lineage",
         "presto/list_tabels --via ai-chat --groups ads",
@@ -73,7 +76,12 @@ fn explain_tells_the_samples_stories() {
         "spark/explain_failure --via chat-bot --user somebody",
         "airflow/trigger_dag --via ide --groups data-platform",
         "airflow/trigger_dag --via ai-chat --groups data-platform",
+        "airflow/clear_task --via ide --user corp:mia",
+        "airflow/clear_task --via ide --user partner:mia",
         "knowledge/search --via ai-chat --user anybody",
+        "knowledge --read handbook://company/pages/data-retention --via ai-chat --user anybody",
+        "knowledge --read handbook://company/pages/../salaries --via ai-chat --user anybody",
+        "knowledge --prompt welcome --via ai-chat --user anybody",
         "lab/echo --via ai-chat --groups infra",
         "lab/echo --via laptop --groups infra",
         "lab/echo --groups 'infra, ads'",
@@ -111,6 +119,8 @@ fn explain_refuses_questions_about_what_is_not_there() {
         "presto/run_query --via ai-chat --groups ads --at 2026-11-20",
         "presto/run_query --via ai-chat --groups ads --args '{\"a\":'",
         "presto/run_query --via ai-chat --groups ads --args '{a: 1}'",
+        "airflow/clear_task --via ide --user mia",
+        "presto/run_query --read db://w/a --via ai-chat",
         "presto/run_query --via ai-chat --groups ads --args '[1]'",
         "presto/run_query --via ai-chat --groups ads --args '{\"a\":1,\"a\":2}'",
         "presto/run_query --policies nowhere",
@@ -155,7 +165,7 @@ fn a_review_that_ended_and_tools_that_changed_are_refused_with_their_reason() {
     let ask = |at: &str| {
         run(
             directory.path(),
-            &format!("explain presto/run_query --via ai-chat --groups ads --at {at}"),
+            &format!("explain presto/list_tables --via ai-chat --groups ads --at {at}"),
         )
     };
     assert!(ask("2027-05-31T23:59:59Z").starts_with("exit: 0"));
@@ -239,7 +249,7 @@ fn reviews_status_says_how_every_review_stands() {
 #[test]
 fn nothing_to_decide_with_is_no_answer() {
     let (directory, policies) = copy_of_policies();
-    let ask = || run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");
+    let ask = || run(directory.path(), "explain presto/list_tables --via ai-chat --groups ads");
     std::fs::write(policies.join("servers/presto.yaml"), "").unwrap();
     assert!(ask().starts_with("exit: 2"));
     std::fs::remove_dir_all(policies.join("servers")).unwrap();
@@ -255,7 +265,7 @@ fn a_file_that_cannot_be_read_is_not_a_file_that_is_not_there() {
     let (directory, policies) = copy_of_policies();
     // A link that leads nowhere; unlike a mode, it also stops root.
     std::os::unix::fs::symlink("nowhere", policies.join("servers/ghost.yaml")).unwrap();
-    let output = run(directory.path(), "explain presto/run_query --via ai-chat --groups ads");
+    let output = run(directory.path(), "explain presto/list_tables --via ai-chat --groups ads");
     assert!(
         output.starts_with("exit: 2") && output.contains("ghost.yaml: cannot be read"),
         "{output}"
