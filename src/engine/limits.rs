@@ -104,6 +104,11 @@ fn equals(scalar: &Scalar, value: &Value<'_>) -> bool {
 /// Some servers match members to fields without regard to case, and then the last one counts:
 /// beside `limit`, `Limit` would be a second value that nobody looked at.
 fn could_be_taken_for(key: &str, name: &str) -> bool {
+    // Copied into another object, `__proto__` brings members of its own; some readers end a key
+    // at a NUL.
+    if key == "__proto__" || key.contains(char::is_control) {
+        return true;
+    }
     let upper = |text: &str| text.chars().flat_map(char::to_uppercase).collect::<String>();
     let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
     if key.is_ascii() && name.is_ascii() {

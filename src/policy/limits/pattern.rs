@@ -13,6 +13,10 @@ const MAX_PATTERN: usize = 1000;
 /// How much memory a compiled pattern may need, in bytes.
 const MAX_COMPILED: usize = 1 << 18;
 
+/// The longest text that can match, in bytes. Matching is linear in it, and a request may be as
+/// long as a caller likes.
+const MAX_TEXT: usize = 1 << 16;
+
 /// How deep groups and classes may nest.
 const MAX_NESTING: u32 = 32;
 
@@ -77,10 +81,10 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether the whole text matches.
+    /// Whether the whole text matches. One of more than 64 KiB never does.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        text.len() <= MAX_TEXT && self.regex.is_match(text)
     }
 }
 

@@ -40,6 +40,13 @@ fn a_pattern_matches_a_whole_text_in_ascii() {
 }
 
 #[test]
+fn a_text_that_is_too_long_to_look_at_does_not_match() {
+    let pattern = Pattern::new("a*").unwrap();
+    assert!(pattern.matches(&"a".repeat(1 << 16)));
+    assert!(!pattern.matches(&"a".repeat((1 << 16) + 1)));
+}
+
+#[test]
 fn a_pattern_that_is_not_understood_is_refused() {
     use PatternError::{Anchor, Flags, TooLarge, TooLong, UnicodeClass};
     let long = "a".repeat(1001);

@@ -52,9 +52,6 @@ fn limit(reader: &mut Reader<'_>, key: Text<'_>, node: &Node) -> Option<Spanned<
     tests.extend(fields.get("is").and_then(|node| scalar(reader, node)).map(Test::Is));
     tests.extend(fields.get("one_of").and_then(|node| one_of(reader, node)));
     tests.extend(fields.get("between").and_then(|node| between(reader, node)));
-    let matches = fields.get("matches");
-    let pattern = matches.and_then(|node| reader.parsed(node, "a pattern", Pattern::new));
-    tests.extend(pattern.map(|pattern| Test::Matches(pattern.value)));
     tests.extend(fields.get("starts_with").and_then(|node| starts_with(reader, node)));
     tests.extend(fields.get("domain").and_then(|node| domain(reader, node)));
     let mut most = |key| {
@@ -63,6 +60,10 @@ fn limit(reader: &mut Reader<'_>, key: Text<'_>, node: &Node) -> Option<Spanned<
     };
     tests.extend(most("max_length").map(Test::MaxLength));
     tests.extend(most("max_items").map(Test::MaxItems));
+    // What costs most is looked at last.
+    let matches = fields.get("matches");
+    let pattern = matches.and_then(|node| reader.parsed(node, "a pattern", Pattern::new));
+    tests.extend(pattern.map(|pattern| Test::Matches(pattern.value)));
     if fields.is_empty() || (fields.len() == 1 && fields.get("optional").is_some()) {
         let help = "add a test, such as `between` or `max_length`";
         bad(reader, key.place, format!("`{}` is not limited by anything", key.value), help);
