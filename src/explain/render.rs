@@ -18,7 +18,7 @@ pub fn text(explanation: &Explanation) -> String {
     let answer = match (decision.enforced, decision.verdict) {
         (Verdict::Allow, Verdict::Allow) => "ALLOWED".to_owned(),
         (Verdict::Allow, Verdict::Deny | Verdict::NeedsApproval) => {
-            format!("ALLOWED  in spite of {reason}")
+            format!("ALLOWED  despite {reason}")
         }
         (Verdict::Deny | Verdict::NeedsApproval, _) => format!("REFUSED  {reason}"),
     };

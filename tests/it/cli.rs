@@ -98,6 +98,46 @@ fn explain_tells_the_samples_stories() {
 }
 
 #[test]
+fn explain_tells_what_is_only_recorded_and_from_which_client() {
+    let (directory, policies) = copy_of_policies();
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = policies.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {from}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    let until = "_until: 2026-12-01T00:00:00Z";
+    edit("servers/spark.yaml", "GENAI-55] }", &format!("GENAI-55], mode: {{ shadow{until} }} }}"));
+    edit(
+        "servers/airflow.yaml",
+        "\ngrants:",
+        &format!(
+            "\nbans:\n  no-ads: {{ people: [ads-eng], call: [list_dags], trial{until} }}\n\ngrants:"
+        ),
+    );
+    edit(
+        "surfaces.yaml",
+        "    reaches: [prod]",
+        "    clients: [ai-chat-web, ai-chat-app]\n    reaches: [prod]",
+    );
+    let mut told = String::new();
+    for question in [
+        "spark/explain_failure --via ai-chat --user somebody",
+        "spark/kill_application --via ai-chat --user somebody",
+        "spark --via ai-chat --user somebody",
+        "airflow/list_dags --via ai-chat --groups ads-eng",
+        "airflow/list_dags --via ai-chat --groups-unknown",
+        "knowledge/search --via ai-chat --user somebody --client ai-chat-app",
+        "knowledge/search --via ai-chat --user somebody --client evil",
+    ] {
+        let command = format!("explain {question} --at 2026-11-20T12:00:00Z");
+        let answer = run(directory.path(), &command);
+        writeln!(told, "$ toolgate explain {question}\n{answer}").unwrap();
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn explain_refuses_questions_about_what_is_not_there() {
     let mut told = String::new();
     for question in [
