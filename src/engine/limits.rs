@@ -109,10 +109,11 @@ fn could_be_taken_for(key: &str, name: &str) -> bool {
     if key == "__proto__" || key.contains(char::is_control) {
         return true;
     }
-    let upper = |text: &str| text.chars().flat_map(char::to_uppercase).collect::<String>();
-    let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
     if key.is_ascii() && name.is_ascii() {
         return key.eq_ignore_ascii_case(name);
     }
-    upper(key) == upper(name) || lower(key) == lower(name)
+    // Without allocating: a caller may send many keys.
+    let (upper, lower) = (char::to_uppercase, char::to_lowercase);
+    key.chars().flat_map(upper).eq(name.chars().flat_map(upper))
+        || key.chars().flat_map(lower).eq(name.chars().flat_map(lower))
 }

@@ -254,7 +254,11 @@ impl Words<'_> {
             let detail = format!("is on trial, and only recorded, until {until}");
             Some(step(Outcome::Ok, &self.rule_name(ban.rule), detail, self.origin(ban.rule)))
         });
-        trials.chain(shadow.filter(|_| decision.reason != Some(Reason::Banned))).collect()
+        let shadow = shadow.filter(|_| decision.reason != Some(Reason::Banned));
+        let mut steps: Vec<_> = trials.chain(shadow).collect();
+        // A guardrail that names tools is one ban for each of its servers.
+        steps.dedup();
+        steps
     }
 
     fn breach_of(&self, grant: Option<RuleId>) -> Option<Breach> {

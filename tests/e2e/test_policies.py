@@ -27,8 +27,9 @@ def edit(work: Path) -> None:
     spark = work / "policies/servers/spark.yaml"
     text = spark.read_text()
     shadow = "GENAI-55], mode: { shadow_until: 2999-01-01T00:00:00Z } }"
-    text = text.replace("GENAI-55] }", shadow)
-    spark.write_text(text.replace("\ntools:", "\ndiscovery: { without_user: [chat-bot] }\n\ntools:"))
+    opening = "discovery: { without_user: [chat-bot] }"
+    text = text.replace("GENAI-55] }", shadow).replace("\ntools:", f"\n{opening}\n\ntools:")
+    spark.write_text(text)
 
 
 @pytest.fixture(scope="module")
