@@ -237,7 +237,7 @@ fn a_review_that_does_not_cover_a_server_yet_is_stamped_for_it() {
     let (head, tail) = before.split_once("    covers:\n").unwrap();
     let (_, tail) = tail.split_once('\n').unwrap();
     std::fs::write(&file, format!("{head}    covers: {{}}\n{tail}")).unwrap();
-    let command = "explain presto/run_query --via ai-chat --groups ads --at 2026-11-20T12:00:00Z";
+    let command = "explain presto/list_tables --via ai-chat --groups ads --at 2026-11-20T12:00:00Z";
     let refused = run(directory.path(), command);
     assert!(refused.contains("security: SEC-1412 does not cover presto"), "{refused}");
     std::fs::write(&file, format!("{head}{tail}")).unwrap();
