@@ -1,5 +1,6 @@
 //! Envoy's routes and clusters, kept in step with the policies in force.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,42 +20,50 @@ pub(super) struct EnvoyFiles {
     directory: PathBuf,
     /// The set that the files are of, and how they looked when they were written.
     written: Option<(Digest, [Option<Stamp>; 2])>,
-    /// Clusters as they are now.
-    clusters: Vec<Value>,
-    /// Clusters that nothing leads to any more, as soon as Envoy has read the new routes.
-    former: Vec<(Value, Instant)>,
+    /// Clusters of former sets by name, and until when they are kept: Envoy takes up the two files
+    /// one after the other, and a route that it still has must lead somewhere.
+    former: BTreeMap<String, (Value, Instant)>,
 }
+
+/// Far more than any set has.
+const MAX_CLUSTERS_BYTES: usize = 256 * 1024 * 1024;
 
 impl EnvoyFiles {
     /// Where the configuration says, if it does.
     pub(super) fn of(config: &Config) -> Option<Self> {
         let envoy = config.envoy.clone()?;
         let directory = envoy.files.as_ref()?.path.clone();
-        let (clusters, former) = (Vec::new(), Vec::new());
-        Some(Self { envoy, directory, written: None, clusters, former })
+        Some(Self { envoy, directory, written: None, former: BTreeMap::new() })
     }
 
     /// Brings the files in step if they are not: behind a new set, behind somebody who wrote or
     /// removed them, or once a former cluster has had its time. What cannot be written is said, and
     /// tried again at the next look.
-    pub(super) fn keep(&mut self, config: &Config, policy: &PolicySet, status: &Status) {
-        let now = Instant::now();
-        let expired = self.former.iter().any(|(_, until)| *until <= now);
-        let in_step = self.written == Some((policy.digest(), self.stamps()));
-        if in_step && !expired {
+    pub(super) fn keep(
+        &mut self,
+        config: &Config,
+        policy: &PolicySet,
+        status: &Status,
+        now: Instant,
+    ) {
+        let over = self.former.values().any(|(_, until)| *until <= now);
+        if self.written == Some((policy.digest(), self.stamps())) && !over {
             return;
         }
-        self.former.retain(|(_, until)| *until > now);
-        let rendering = render_routes(config, &self.envoy, policy);
-        let mut clusters = rendering.clusters;
-        self.remember(&clusters, now);
-        if let Some(list) = clusters.get_mut("resources").and_then(Value::as_array_mut) {
-            list.extend(self.former.iter().map(|(cluster, _)| cluster.clone()));
+        if self.written.is_none_or(|(digest, _)| digest != policy.digest()) {
+            self.remember(now);
         }
-        // Clusters before routes, and former clusters until after them: a route never leads to a
-        // cluster that is not there.
+        self.former.retain(|_, (_, until)| *until > now);
+        let mut rendering = render_routes(config, &self.envoy, policy);
+        if let Some(Value::Array(clusters)) = rendering.clusters.get_mut("resources") {
+            for cluster in &*clusters {
+                name(cluster).and_then(|name| self.former.remove(name));
+            }
+            clusters.extend(self.former.values().map(|(cluster, _)| cluster.clone()));
+        }
+        // Clusters before routes: a route never leads to a cluster that is not there yet.
         let written = self
-            .write(CLUSTERS_FILE, &clusters)
+            .write(CLUSTERS_FILE, &rendering.clusters)
             .and_then(|()| self.write(ROUTES_FILE, &rendering.routes));
         self.written = None;
         match written {
@@ -70,16 +79,15 @@ impl EnvoyFiles {
         }
     }
 
-    /// Keeps the clusters of a moment ago that are not among the new ones.
-    fn remember(&mut self, clusters: &Value, now: Instant) {
-        let new = clusters.get("resources").and_then(Value::as_array).cloned().unwrap_or_default();
-        let name = |cluster: &Value| cluster.get("name").cloned();
-        self.former.retain(|(former, _)| !new.iter().any(|new| name(new) == name(former)));
-        for old in std::mem::replace(&mut self.clusters, new) {
-            let is_there = |cluster: &Value| name(cluster) == name(&old);
-            let known = self.former.iter().any(|(former, _)| is_there(former));
-            if !known && !self.clusters.iter().any(is_there) {
-                self.former.push((old, now + GRACE));
+    /// The clusters that Envoy has now, be they from before a restart.
+    fn remember(&mut self, now: Instant) {
+        let file = disk::read_file(&self.directory.join(CLUSTERS_FILE), MAX_CLUSTERS_BYTES);
+        let document = file.ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let clusters = document.as_ref().and_then(|document| document.get("resources"));
+        for cluster in clusters.and_then(Value::as_array).into_iter().flatten() {
+            if let Some(name) = name(cluster) {
+                let kept = || (cluster.clone(), now + GRACE);
+                self.former.entry(name.to_owned()).or_insert_with(kept);
             }
         }
     }
@@ -96,5 +104,59 @@ impl EnvoyFiles {
 
     fn stamps(&self) -> [Option<Stamp>; 2] {
         [CLUSTERS_FILE, ROUTES_FILE].map(|name| disk::stamp(&self.directory.join(name)))
+    }
+}
+
+fn name(cluster: &Value) -> Option<&str> {
+    cluster.get("name")?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{config, policy};
+
+    /// The samples, with knowledge at this port.
+    fn policies(port: u16) -> PolicySet {
+        let mut files = disk::read_policies("policies".as_ref());
+        for file in &mut files.files {
+            let text = String::from_utf8(file.bytes.to_vec()).unwrap();
+            file.bytes = text.replace(":7104", &format!(":{port}")).into_bytes().into();
+        }
+        policy::load(files).unwrap()
+    }
+
+    #[test]
+    fn where_a_server_was_stays_for_as_long_as_the_way_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = "envoy/toolgate.yaml".as_ref();
+        let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
+        let (old, new) = (policies(7104), policies(7105));
+        let status = Status::new(&old, Timestamp::UNIX_EPOCH);
+        let files = || {
+            let mut files = EnvoyFiles::of(&config).unwrap();
+            files.directory = directory.path().to_owned();
+            files
+        };
+        let clusters = || {
+            let text = std::fs::read_to_string(directory.path().join(CLUSTERS_FILE)).unwrap();
+            let count = |port: u16| text.matches(&format!("\"port_value\": {port}")).count();
+            (count(7104), count(7105))
+        };
+        let start = Instant::now();
+        let mut first = files();
+        first.keep(&config, &old, &status, start);
+        assert_eq!(clusters(), (1, 0));
+        first.keep(&config, &new, &status, start);
+        assert_eq!(clusters(), (1, 1));
+        first.keep(&config, &new, &status, start + GRACE / 2);
+        assert_eq!(clusters(), (1, 1));
+        first.keep(&config, &new, &status, start + GRACE);
+        assert_eq!(clusters(), (0, 1));
+        // Back again, by a process that has just started.
+        files().keep(&config, &old, &status, start);
+        assert_eq!(clusters(), (1, 1));
     }
 }

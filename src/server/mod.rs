@@ -34,7 +34,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -248,7 +248,7 @@ fn follow_policies(
     let reload = Reload::new(edge.config.policies.clone(), files, Box::new(check));
     let mut envoy = EnvoyFiles::of(&edge.config);
     if let Some(envoy) = &mut envoy {
-        envoy.keep(&edge.config, &edge.live.load().policy, &edge.status);
+        envoy.keep(&edge.config, &edge.live.load().policy, &edge.status, Instant::now());
     }
     let follower = Follower::new(reload, Arc::clone(edge), envoy);
     thread::Builder::new()

@@ -296,7 +296,8 @@ impl Follower {
             }
         }
         if let Some(envoy) = &mut self.envoy {
-            envoy.keep(&self.edge.config, &self.edge.live.load().policy, &self.edge.status);
+            let policy = &self.edge.live.load().policy;
+            envoy.keep(&self.edge.config, policy, &self.edge.status, Instant::now());
         }
         let wait =
             if settling { SETTLED } else { (began.elapsed() * COST).clamp(SETTLED, LONGEST) };
