@@ -117,6 +117,12 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long the decision log may take after that.
 const FLUSH: Duration = Duration::from_secs(5);
 
+/// How long the first requests wait for the keys at most: a restart should cost nobody an answer.
+const FIRST_KEYS: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether the keys are there by then.
+const KEYS_INTERVAL: Duration = Duration::from_millis(5);
+
 /// How often it is looked whether the whole is ready.
 const READY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -146,6 +152,8 @@ pub async fn run(
     let admin = tokio::spawn(admin::serve(admin, Arc::clone(&edge), stopping.clone(), ended));
     let (ready, is_ready) = watch::channel(false);
     tokio::spawn(follow_readiness(Arc::clone(&edge), ready, stopping.clone()));
+    // Those who ask meanwhile wait at the listener.
+    wait_for_keys(&edge.keys).await;
     supervisor::tell_ready();
 
     let service = service::Service::new(Arc::clone(&edge), &grpc);
@@ -267,6 +275,16 @@ async fn stop(stop: impl Future<Output = ()>, stopped: watch::Sender<bool>) {
     supervisor::tell_stopping();
     // Nobody listens any more: nothing left to stop.
     stopped.send(true).ok();
+}
+
+/// Resolves once every issuer's keys are known, or nobody should wait for them any longer.
+async fn wait_for_keys(keys: &Keys) {
+    let known = async {
+        while !keys.missing().is_empty() {
+            tokio::time::sleep(KEYS_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(FIRST_KEYS, known).await.ok();
 }
 
 /// Ready once every issuer's keys are known, until stopping begins.
