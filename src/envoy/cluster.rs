@@ -13,6 +13,9 @@ use crate::policy::model::{ServerEnvironment, Upstream};
 /// The name under which the filter finds Toolgate.
 pub(super) const TOOLGATE: &str = "toolgate";
 
+/// As many as there may be requests (Envoy's `max_requests`).
+const MAX_RETRIES: u32 = 1024;
+
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
@@ -27,6 +30,8 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
         "name": TOOLGATE,
         "type": "STATIC",
         "connect_timeout": "1s",
+        // While Toolgate restarts every request is a retry, and Envoy allows three unless told.
+        "circuit_breakers": { "thresholds": [{ "max_retries": MAX_RETRIES }] },
         "load_assignment": endpoint(TOOLGATE, &grpc_address(listener)),
         "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, http2) },
     });

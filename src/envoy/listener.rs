@@ -119,13 +119,13 @@ fn authorization() -> Value {
             "stat_prefix": TOOLGATE,
             "grpc_service": {
                 "envoy_grpc": { "cluster_name": TOOLGATE, "skip_envoy_headers": true },
-                "timeout": "1s",
+                "timeout": "2s",
                 // A restart of Toolgate is waited for, within the timeout. (Envoy takes the longest
                 // interval as the timeout of each try, so it is no shorter than the whole.)
                 "retry_policy": {
                     "retry_on": "connect-failure,refused-stream,unavailable",
-                    "num_retries": 4,
-                    "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" },
+                    "num_retries": 12,
+                    "retry_back_off": { "base_interval": "0.05s", "max_interval": "2s" },
                 },
             },
             // Whatever goes wrong: refused.
