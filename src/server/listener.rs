@@ -82,7 +82,7 @@ pub(super) async fn serve(
     bound: Bound,
     listener: &GrpcListener,
     service: Service,
-    ready: watch::Receiver<bool>,
+    mut ready: watch::Receiver<bool>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let mut server = match listener {
@@ -92,6 +92,8 @@ pub(super) async fn serve(
         GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Server::builder(),
     };
     let (reporter, health) = tonic_health::server::health_reporter();
+    // Before anybody can ask: a new reporter says that the whole is serving.
+    report_once(&reporter, &mut ready).await;
     tokio::spawn(report(reporter, ready));
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let router = server.add_service(service).add_service(health);
@@ -122,18 +124,16 @@ async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
 
 /// Tells whoever asks by gRPC (grpc.health.v1), of the service and of the whole.
 async fn report(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
-    loop {
-        let status = if *ready.borrow_and_update() {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        for name in [AuthorizationServer::<Service>::NAME, ""] {
-            reporter.set_service_status(name, status).await;
-        }
-        if ready.changed().await.is_err() {
-            return;
-        }
+    while ready.changed().await.is_ok() {
+        report_once(&reporter, &mut ready).await;
+    }
+}
+
+async fn report_once(reporter: &HealthReporter, ready: &mut watch::Receiver<bool>) {
+    let status =
+        if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for name in [AuthorizationServer::<Service>::NAME, ""] {
+        reporter.set_service_status(name, status).await;
     }
 }
 
