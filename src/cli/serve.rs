@@ -30,8 +30,11 @@ pub(super) fn run(args: &Args) -> Exit {
     };
     if args.check {
         let problems = server::check(&config);
-        if let Some(exit) = problems.iter().map(fail).next_back() {
-            return exit;
+        for problem in &problems {
+            fail(problem);
+        }
+        if !problems.is_empty() {
+            return Exit::Failure;
         }
         let (digest, servers) = (policy.digest().short(), policy.servers().len());
         print(format_args!("ok: {servers} servers, policy {digest}\n"));
