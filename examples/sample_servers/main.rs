@@ -13,7 +13,7 @@ mod told;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use axum::{Router, middleware, routing::get};
+use axum::{Router, middleware, routing::get, serve::ListenerExt as _};
 use clap::Parser;
 use rmcp::{
     ServerHandler,
@@ -80,6 +80,9 @@ impl Fleet {
             .await
             .with_context(|| format!("{name} could not listen on {listen}"))?;
         println!("{name} http://{}/mcp", listener.local_addr()?);
+        // Answers are streams of small writes, which must not wait for acknowledgements. Where
+        // that cannot be had, they are merely slow.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
 
         // The default lets only loopback names into `Host`, which is what the proxy writes there.
         let mcp = StreamableHttpService::new(
