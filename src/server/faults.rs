@@ -28,6 +28,12 @@ pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
             tokio::time::sleep(Duration::from_secs(10)).await;
             None
         }
+        b"hesitate" => {
+            // So that a test knows when the request is in flight.
+            tracing::info!("a fault: hesitating");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            None
+        }
         b"error" => Some(Err(Status::internal("a fault"))),
         b"unknown-status" => Some(Ok(Response::new(with_status(4711)))),
         b"negative-status" => Some(Ok(Response::new(with_status(-1)))),
