@@ -35,6 +35,15 @@ test-mcp1: build ## The story with the older line of the Python MCP SDK
 	@examples/demo/bootstrap mcp1
 	$(TOOLGATE_CACHE)/venv-mcp1/bin/python -m pytest -c tests/e2e/pytest.ini tests/e2e
 
+.PHONY: alive
+alive: venv build ## Everything changes while 20,000 requests and more flow (some minutes)
+	ALIVE_SWAPS=200 ALIVE_REQUESTS=20000 ALIVE_RATE=1000 $(PYTEST) -s tests/e2e/test_alive.py
+
+.PHONY: soak
+soak: venv ## Ten minutes at 1,000 calls a second: nothing may grow (SHORT=1: 40 s)
+	@$(CARGO) build --locked --release --bins --examples
+	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
+
 .PHONY: build
 build: ## Toolgate, the sample servers and the development identity provider
 	@echo "Building Toolgate and its samples (the first time takes a few minutes)"

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,14 +30,17 @@ class Process:
         *,
         cwd: Path,
         log: Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.log = name, log
+        self.environment = dict(environment or {})  # beside our own; for the next start
+        self.stdout: Path | None = None  # instead of the log; for the next start
         self._command = [str(part) for part in command]
         self._ready, self._cwd = ready, cwd
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Starts the process and waits until it is ready."""
+    def start(self, ready: Callable[[], bool] | None = None) -> None:
+        """Starts the process and waits until it is ready, or what is `ready` this time."""
         parent = os.getpid()
 
         def die_with_parent() -> None:
@@ -46,20 +49,21 @@ class Process:
                 if os.getppid() != parent:  # it died before the line above
                     os._exit(1)
 
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, (self.stdout or self.log).open("ab") as stdout:
             try:
                 self._child = subprocess.Popen(
                     self._command,
                     cwd=self._cwd,
+                    env={**os.environ, **self.environment},
                     stdin=subprocess.DEVNULL,
-                    stdout=log,
+                    stdout=stdout,
                     stderr=log,
                     start_new_session=True,
                     preexec_fn=die_with_parent,
                 )
             except OSError as error:
                 raise ProcessError(f"{self.name} did not start: {error}") from None
-        self.wait_until(self._ready, "did not become ready")
+        self.wait_until(ready or self._ready, "did not become ready")
 
     def wait_until(self, reached: Callable[[], bool], complaint: str) -> None:
         """Waits until `reached`, while the process runs."""
@@ -72,6 +76,11 @@ class Process:
                 raise ProcessError(f"{self.name} {complaint} in {PATIENCE:.0f} s\n{self.tail()}")
             time.sleep(0.02)
 
+    def wait(self) -> int | None:
+        """Waits until the process has ended by itself; its exit status."""
+        child, self._child = self._child, None
+        return child.wait(PATIENCE) if child is not None else None
+
     def stop(self) -> int | None:
         """Asks the process to end, and makes it if it does not; its exit status."""
         child, self._child = self._child, None
@@ -83,6 +92,11 @@ class Process:
             child.wait(PATIENCE / 3)
         self._signal(child, signal.SIGKILL)  # what is left of its group
         return child.wait()
+
+    def tell(self, number: int) -> None:
+        """Sends a signal, and waits for nothing."""
+        if self._child is not None:
+            self._signal(self._child, number)
 
     def kill(self) -> None:
         """Ends the process at once, without a chance to tidy up."""
@@ -98,6 +112,12 @@ class Process:
     def resume(self) -> None:
         if self._child is not None:
             self._signal(self._child, signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise ProcessError(f"{self.name} does not run")
+        return self._child.pid
 
     @property
     def running(self) -> bool:

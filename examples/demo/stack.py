@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -62,7 +62,8 @@ class Stack:
 
     `edit` may change the copied policies and configuration before anything reads them;
     `short_seconds` is how long the certificate `short` is valid; `toolgate` is the binary that is
-    Toolgate, and `ready` what it answers once the rest may begin."""
+    Toolgate, `ready` what it answers once the rest may begin, and `environment` what it finds
+    there beside our own."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Stack:
         short_seconds: int = 8,
         toolgate: str = "toolgate",
         ready: str = "/readyz",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.work, self.run = work, work / "run"
         self.config = work / "envoy/toolgate.yaml"
@@ -80,6 +82,7 @@ class Stack:
         self.processes: dict[str, Process] = {}
         self._edit, self._short_seconds = edit, short_seconds
         self._toolgate, self._ready = toolgate, ready
+        self._environment = environment
         self._lock: int | None = None
         self._recorded = self.run / "upstream.jsonl"
 
@@ -208,6 +211,38 @@ class Stack:
         """The output of one command of the identity provider, in the same directory."""
         return self._once("examples/dev_identity", *arguments)
 
+    def attempt(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """How one command ended, well or not, in the same directory."""
+        command = [str(binary(program)), *arguments]
+        return subprocess.run(
+            command, cwd=self.work / "envoy", capture_output=True, text=True, check=False
+        )
+
+    # What Toolgate says of itself.
+
+    def admin(self, path: str) -> tuple[int, str]:
+        """Status and body of a GET at its own port."""
+        try:
+            base = f"http://127.0.0.1:{self.ports['toolgate']}"
+            with _http.open(f"{base}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def status(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.admin("/status")[1])
+        return document
+
+    def metrics(self) -> dict[str, float]:
+        """Values by name and labels, as they are written in the format."""
+        lines = self.admin("/metrics")[1].splitlines()
+        samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name.removesuffix("{}"): float(value) for name, value in samples}
+
+    def in_force(self) -> str:
+        """The digest of the policies in force."""
+        return str(self.status()["policy"]["digest"])
+
     # Getting there.
 
     def _take_directory(self) -> None:
@@ -249,6 +284,7 @@ class Stack:
             "toolgate",
             [binary(self._toolgate), "serve", "--config", "toolgate.yaml"],
             lambda: answers(ports["toolgate"], self._ready),
+            self._environment,
         )
         self._start(
             "envoy",
@@ -257,17 +293,20 @@ class Stack:
             lambda: answers(ports["plain"], "/", status=404),
         )
 
-    def _start(self, name: str, command: Sequence[str | Path], ready: Callable[[], bool]) -> None:
-        log = self.run / f"{name}.log"
-        process = Process(name, command, ready, cwd=self.work / "envoy", log=log)
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        log, cwd = self.run / f"{name}.log", self.work / "envoy"
+        process = Process(name, command, ready, cwd=cwd, log=log, environment=environment)
         self.processes[name] = process
         process.start()
 
     def _once(self, program: str, *arguments: str) -> str:
-        command = [str(binary(program)), *arguments]
-        done = subprocess.run(
-            command, cwd=self.work / "envoy", capture_output=True, text=True, check=False
-        )
+        done = self.attempt(program, *arguments)
         if done.returncode != 0:
             shown = " ".join([program, *arguments])
             raise ProcessError(f"`{shown}` ended with status {done.returncode}\n{done.stderr}")
@@ -275,11 +314,14 @@ class Stack:
 
 
 def binary(name: str) -> Path:
-    """What `cargo build --bins --examples` made."""
+    """What `cargo build --bins --examples` made; with TOOLGATE_PROFILE=release what that and
+    `--release` made."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    path = target / "debug" / name
+    profile = os.environ.get("TOOLGATE_PROFILE", "debug")
+    path = target / profile / name
     if not path.exists():
-        raise ProcessError(f"{path} is not built\nhint: cargo build --bins --examples")
+        flags = " --release" if profile == "release" else ""
+        raise ProcessError(f"{path} is not built\nhint: cargo build --bins --examples{flags}")
     return path
 
 

@@ -28,17 +28,21 @@ def exchange(
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls is None:
-                return _exchange(plain, fields, body, trailers)
+                return on(plain, fields, body, trailers)
             tls.set_alpn_protocols(["h2"])
             with tls.wrap_socket(plain, server_hostname="localhost") as wrapped:
-                return _exchange(wrapped, fields, body, trailers)
+                return on(wrapped, fields, body, trailers)
     except (ConnectionError, ssl.SSLError, h2.exceptions.ProtocolError):
         return Answer(0, [], b"")
 
 
-def _exchange(
-    sock: socket.socket, fields: Sequence[Field], body: bytes | None, trailers: Sequence[Field]
+def on(
+    sock: socket.socket,
+    fields: Sequence[Field],
+    body: bytes | None,
+    trailers: Sequence[Field] = (),
 ) -> Answer:
+    """The same on a connection that is there already, and that speaks nothing else."""
     config = h2.config.H2Configuration(
         header_encoding="latin-1",
         validate_outbound_headers=False,
