@@ -71,11 +71,14 @@ class Asked:
         return explained
 
 
+# Where it is differs between the sets.
+MOVES = Asked("alice", "ads", "ai-chat", "knowledge", "search", (("query", "x"),))
+
 # Some are answered otherwise under the other set, some alike.
 CALLS = [
     Asked("alice", "ads", "ai-chat", "presto", "list_tables"),
     Asked("bob", "finance", "ai-chat", "presto", "list_tables"),
-    Asked("alice", "ads", "ai-chat", "knowledge", "search", (("query", "x"),)),
+    MOVES,
     Asked("carl", "ads-eng,contractors", "ai-chat", "presto", "get_revenue_metrics"),
     Asked("erin", "ads-eng", "ai-chat", "spark", "list_applications"),
     Asked("ines", "infra", "ide", "airflow", "trigger_dag", (("dag", "revenue_daily"),)),
@@ -265,6 +268,21 @@ def test_everything_changes_while_requests_flow(run: Run) -> None:
     assert list(stack.run.glob("decisions.jsonl.[0-9]*")), "the log was not rotated"
     counted = Counter(entry["policy"] for entry in log)
     assert all(counted[digest] > len(log) / 10 for digest in run.names.values()), counted
+
+
+def test_a_server_that_moves_costs_nobody_an_answer(run: Run) -> None:
+    """Back and forth; Envoy goes by its old routes for a moment each time."""
+    stack = run.stack
+    run.swap("a", in_place, wait=True)
+    tls = raw.tls(stack.ca, stack.cert("ai-chat"))
+    lanes = [(Connection(stack.ports["mtls"], tls), [0]) for _ in range(6)]
+    load = Load(300, lanes, [MOVES.bytes(stack)])
+    load.start()
+    for name in "babababa":
+        run.swap(name, by_rename, wait=True)
+        before = load.count()
+        stack.processes["toolgate"].wait_until(lambda: load.count() > before + 20, "is not asked")
+    assert {one.status for one in load.stop()} == {200}
 
 
 def change_everything(run: Run) -> list[Noted]:
