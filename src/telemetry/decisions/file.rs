@@ -33,12 +33,11 @@ impl RotatingFile {
     }
 
     fn open_file(&mut self) -> io::Result<()> {
-        if self.path.exists() && !self.path.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
         let mut options = OpenOptions::new();
         let mut file = options.create(true).append(true).read(true).mode(MODE).open(&self.path)?;
-        self.size = file.metadata()?.len();
+        let metadata = file.metadata()?;
+        // A device has no size, and is never moved away.
+        self.size = if metadata.is_file() { metadata.len() } else { 0 };
         // The end of a process that was killed in the middle of a line.
         if self.size > 0 {
             let mut last = [0];
@@ -106,7 +105,9 @@ impl Output for RotatingFile {
             return Err(io::ErrorKind::NotFound.into());
         };
         let written = file.write(bytes)?;
-        self.size += written as u64;
+        if file.metadata()?.is_file() {
+            self.size += written as u64;
+        }
         Ok(written)
     }
 }
