@@ -78,7 +78,7 @@ $(DENY)/bin/cargo-deny:
 render: build ## Bring what is generated and checked in up to date
 	target/debug/toolgate reviews stamp
 	target/debug/toolgate envoy
-	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it proto
+	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it -- proto policy_page
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

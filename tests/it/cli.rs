@@ -26,7 +26,7 @@ fn run(directory: &Path, arguments: &str) -> String {
 }
 
 /// Splits at blanks; single quotes keep a word together.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split('\'')
         .enumerate()
         .flat_map(|(index, part)| match index % 2 {

@@ -9,6 +9,9 @@ mod cli;
 /// The documentation.
 #[cfg(test)]
 mod docs;
+/// The reference of the policy language: every example of it.
+#[cfg(test)]
+mod policy_page;
 /// Random policies, and what holds for all of them.
 #[cfg(test)]
 mod properties;
