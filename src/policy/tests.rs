@@ -160,6 +160,8 @@ fn a_ban_of_a_server_says_what_it_bans_or_does_not_load() {
     use Code::*;
     let cases: &[(&str, &str, &[Code])] = &[
         ("grants:", "bans:\n  b: { people: [ads] }\ngrants:", &[IncompleteBan]),
+        ("grants:", "bans:\n  b: { call: [look], effects: [] }\ngrants:", &[BadValue]),
+        ("grants:", "bans:\n  b: { call: [look], traits: [] }\ngrants:", &[BadValue]),
         ("grants:", "bans:\n  b: { people: [adds], call: [look] }\ngrants:", &[UnknownGroup]),
         ("grants:", "bans:\n  b: { everything: false, call: [look] }\ngrants:", &[BadValue]),
         ("grants:", "bans:\n  b: { call: [look], limits: {} }\ngrants:", &[UnknownKey]),
@@ -657,6 +659,25 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
         (directory("tests/presto.yml", "toolgate: 1"), &[UnexpectedFile]),
         (directory("tests/more/presto.yaml", "toolgate: 1"), &[UnexpectedFile]),
         (directory("guardrails.yaml", &GUARDRAILS.replace("7002", "7001")), &[Conflict]),
+        (
+            directory("guardrails.yaml", &GUARDRAILS.replace("127.0.0.1:7002", "nonsense")),
+            &[BadValue],
+        ),
+        (directory("guardrails.yaml", &GUARDRAILS.replace("127.0.0.1:7002", "a b:1")), &[BadValue]),
+        (
+            directory(
+                "guardrails.yaml",
+                &GUARDRAILS.replace("127.0.0.1:7002", "Dev.example.com:1"),
+            ),
+            &[BadValue],
+        ),
+        (
+            directory(
+                "guardrails.yaml",
+                &GUARDRAILS.replace("127.0.0.1:7002", "dev.example.com:443"),
+            ),
+            &[],
+        ),
         (
             directory(
                 "guardrails.yaml",

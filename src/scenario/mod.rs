@@ -10,7 +10,7 @@ mod tests;
 
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Place, Source, Sources};
 use crate::engine::{Reason, Verdict};
-use crate::explain::{Explanation, Question, explain};
+use crate::explain::{Explanation, Question, QuestionError, explain};
 use crate::policy::{PolicyFiles, PolicySet, is_test};
 use crate::yaml::{self, Reader};
 
@@ -139,7 +139,7 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
     if let Some(who) = case.who {
         let person = file.people.iter().find(|person| person.name.value == who.value);
         match person {
-            Some(Person { name, user, groups }) => {
+            Some(Person { name, user, groups, place: _ }) => {
                 question.user = Some(user.unwrap_or(name.value));
                 question.groups_unknown = groups.is_none();
                 question.groups.clone_from(groups);
@@ -151,7 +151,26 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
             }
         }
     }
-    explain(set, &question).map_err(|error| (case.target.place, error.to_string()))
+    explain(set, &question).map_err(|error| {
+        let person = case
+            .who
+            .and_then(|who| file.people.iter().find(|person| person.name.value == who.value));
+        let place = match &error {
+            QuestionError::Unknown { what: "group" | "issuer", .. } => {
+                person.map(|person| person.place)
+            }
+            QuestionError::Unknown { what: "surface" | "channel" | "service", .. }
+            | QuestionError::OtherKind { .. } => case.via.or(case.service).map(|text| text.place),
+            QuestionError::Issuer { .. } => person.map(|person| person.place),
+            QuestionError::Unknown { .. }
+            | QuestionError::NotThere { .. }
+            | QuestionError::NoTool { .. }
+            | QuestionError::Environment { .. }
+            | QuestionError::Several
+            | QuestionError::Arguments { .. } => None,
+        };
+        (place.unwrap_or(case.target.place), error.to_string())
+    })
 }
 
 /// What is wrong with how a case went.

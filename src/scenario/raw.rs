@@ -9,6 +9,18 @@ use crate::yaml::{Fields, Keys, Kind, Node, Plain, Reader, Spanned};
 /// Who is not signed in.
 pub(super) const NOBODY: &str = "nobody";
 
+/// The reasons that a policy has; the others are about requests, tokens and certificates.
+const DECIDED: [Reason; 8] = [
+    Reason::Unauthenticated,
+    Reason::Review,
+    Reason::Surface,
+    Reason::NotListed,
+    Reason::Banned,
+    Reason::NoGrant,
+    Reason::Limit,
+    Reason::ApprovalRequired,
+];
+
 type Text<'n> = Spanned<&'n str>;
 
 pub(super) struct File<'n> {
@@ -24,6 +36,8 @@ pub(super) struct Person<'n> {
     pub(super) user: Option<&'n str>,
     /// `None` if they are unknown.
     pub(super) groups: Option<Vec<&'n str>>,
+    /// Where they stand.
+    pub(super) place: Place,
 }
 
 pub(super) struct Case<'n> {
@@ -95,7 +109,7 @@ fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {
             None => continue,
         };
         let groups = groups.map(|groups| groups.into_iter().map(|group| group.value).collect());
-        people.push(Person { name, user, groups });
+        people.push(Person { name, user, groups, place: fields.place });
     }
     people
 }
@@ -135,13 +149,13 @@ fn case<'n>(reader: &mut Reader<'_>, node: &'n Node, refused: bool) -> Option<Ca
         json(reader, node)
     });
     let because = if refused {
-        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        let reasons: Vec<_> = DECIDED.iter().map(|reason| reason.as_str()).collect();
         let cure = format!("say why, one of: {}", reasons.join(", "));
         let text = reader.required(fields, "because", &cure);
         let text = text.and_then(|node| reader.text(node))?;
-        let reason = Reason::ALL.iter().find(|reason| reason.as_str() == text.value);
+        let reason = DECIDED.iter().find(|reason| reason.as_str() == text.value);
         if reason.is_none() {
-            let message = format!("`{}` is not a reason", text.value);
+            let message = format!("`{}` is no reason that a case can have", text.value);
             let near = did_you_mean(text.value, reasons.iter().copied());
             let help = near.map_or(cure, |near| format!("did you mean `{near}`?"));
             reader.report(Diagnostic::error(Code::BadValue, text.place, message).help(help));

@@ -85,7 +85,7 @@ impl Lowering<'_> {
         bare: Option<&str>,
     ) -> Option<ServerEnvironment> {
         let id = self.environment(raw.name)?;
-        let upstream = self.upstream(server, raw, id)?;
+        let upstream = self.upstream(server, raw, id);
         let mut listed = Vec::new();
         for name in &raw.reviews {
             if let Some(review) = self.review(*name) {
@@ -98,6 +98,8 @@ impl Lowering<'_> {
                 listed.push(ListedReview { id: review, coverage });
             }
         }
+        // Only now: what else is wrong has been said too.
+        let upstream = upstream?;
         let needs = self.needs.get(id.index());
         let kinds = needs.map(|needs| needs.reviews.clone()).unwrap_or_default();
         let of_kind = |kind: &str| {

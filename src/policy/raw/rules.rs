@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::later;
 use super::limits::limits;
-use super::{RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, optional_list, words};
+use super::{
+    RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, not_empty, optional_list, words,
+};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::identity::UserName;
 use crate::policy::model::{Effect, Trait};
@@ -180,10 +182,25 @@ pub(super) fn ban<'n>(
         servers: optional_list(reader, fields, "servers").map(|list| list.value),
         everything: everything.is_some_and(|everything| everything.value),
         verbs: verbs(reader, fields),
-        effects: words(reader, fields.get("effects"), &Effect::ALL),
-        traits: words(reader, fields.get("traits"), &Trait::ALL),
+        effects: some_words(reader, fields.get("effects"), &Effect::ALL),
+        traits: some_words(reader, fields.get("traits"), &Trait::ALL),
         until: until(reader, fields, "until"),
         trial_until: until(reader, fields, "trial_until"),
         flawed: reader.noted() > before,
     })
+}
+
+/// Words of a list that has any.
+fn some_words<T: Copy>(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    all: &[(&'static str, T)],
+) -> Vec<T> {
+    match node {
+        Some(Node { kind: Kind::Sequence(items), .. }) if items.is_empty() => {
+            node.and_then(|node| not_empty(reader, node));
+            Vec::new()
+        }
+        Some(_) | None => words(reader, node, all),
+    }
 }

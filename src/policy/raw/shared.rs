@@ -1,5 +1,7 @@
 //! `groups.yaml`, `reviews.yaml` and `guardrails.yaml`
 
+use url::Url;
+
 use super::items::approver;
 use super::rules::{GUARDRAIL_BAN, ban};
 use super::{
@@ -114,6 +116,9 @@ pub(in crate::policy) fn guardrails<'n>(
         let upstreams = reader
             .required(fields, "upstreams", "list the `host:port` of every upstream")
             .map(|node| reader.texts(node));
+        for upstream in upstreams.iter().flatten() {
+            reader.parse_text(*upstream, "an upstream's `host:port`", host_port);
+        }
         Some(RawEnvironment { name, reviews: reviews?, upstreams: upstreams? })
     });
     let bans = entries(
@@ -138,4 +143,16 @@ fn floors<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Vec<RawFloor<'n>> 
         Some(RawFloor { of: of?, approver, place: name.place })
     };
     entries.into_iter().filter_map(floor).collect()
+}
+
+/// One that no URL could have would be listed for nothing.
+fn host_port(text: &str) -> Result<(), &'static str> {
+    let url = Url::parse(&format!("https://{text}/")).map_err(|_| "not a host and a port")?;
+    // A URL leaves its scheme's own port out.
+    let port = url.port().unwrap_or(443);
+    match url.host_str() {
+        Some(host) if format!("{host}:{port}") == text => Ok(()),
+        Some(_) => Err("write the host in lower case, a colon, and the port"),
+        None => Err("not a host and a port"),
+    }
 }
