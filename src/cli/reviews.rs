@@ -3,8 +3,7 @@
 mod status;
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::exit::{Exit, fail, fail_with, hint, print};
 use crate::disk;
@@ -60,7 +59,11 @@ fn stamp_reviews(args: &Stamp) -> Exit {
         print("reviews.yaml: every digest is up to date\n");
         return Exit::Success;
     }
-    if let Err(error) = replace(&path, &text) {
+    // A link's target is replaced, and not the link. (The new file is a dot file until then: no
+    // policy, should one reload while this runs.)
+    let replaced =
+        fs::canonicalize(&path).and_then(|path| disk::replace_file(&path, text.as_bytes()));
+    if let Err(error) = replaced {
         return fail(format_args!("{}: {error}", path.display()));
     }
     for Change { review, server, digest } in changes {
@@ -87,30 +90,5 @@ fn refused(error: &StampError) -> Exit {
             }
             exit
         }
-    }
-}
-
-/// Replaces the file by rename, once what was written reads back as it was meant.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // A link's target is replaced, and not the link.
-    let path = fs::canonicalize(path)?;
-    // A dot file is no policy, should one reload while this runs.
-    let new = path.with_file_name(".reviews.yaml.new");
-    let written = write(&path, &new, text).and_then(|()| fs::rename(&new, &path));
-    if written.is_err() {
-        fs::remove_file(&new).ok();
-    }
-    written
-}
-
-fn write(path: &Path, new: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::File::create(new)?;
-    file.set_permissions(fs::metadata(path)?.permissions())?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    if fs::read(new)? == text.as_bytes() {
-        Ok(())
-    } else {
-        Err(io::Error::other("what was written does not read back; nothing was changed"))
     }
 }
