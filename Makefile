@@ -78,6 +78,7 @@ $(DENY)/bin/cargo-deny:
 render: build ## Bring what is generated and checked in up to date
 	target/debug/toolgate reviews stamp
 	target/debug/toolgate envoy
+	target/debug/toolgate schema --out docs/schema
 	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it -- proto policy_page
 
 .PHONY: clean

@@ -19,6 +19,7 @@
 //! | [`disk`] | reading policy directories, replacing files | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
+//! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
 //! | `telemetry` | logs, metrics, the decision log (feature `serve`) | [`config`], [`record`] |
@@ -60,6 +61,7 @@ pub mod mcp;
 pub mod policy;
 pub mod record;
 pub mod scenario;
+pub mod schema;
 #[cfg(feature = "serve")]
 pub mod server;
 #[cfg(feature = "serve")]

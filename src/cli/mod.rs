@@ -9,6 +9,7 @@ mod load;
 #[cfg(feature = "serve")]
 mod probe;
 mod reviews;
+mod schema;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
@@ -46,6 +47,8 @@ enum Command {
     Test(test::Args),
     /// Look after the reviews
     Reviews(reviews::Args),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(schema::Args),
 }
 
 impl Cli {
@@ -63,6 +66,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),
             Command::Reviews(args) => reviews::run(&args),
+            Command::Schema(args) => schema::run(&args),
         }
     }
 }

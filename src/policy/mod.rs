@@ -9,7 +9,7 @@ mod files;
 pub mod limits;
 mod lower;
 pub mod model;
-mod names;
+pub(crate) mod names;
 mod raw;
 pub mod stamp;
 pub mod uri;

@@ -11,7 +11,23 @@ const MAX_NAME: usize = 63;
 const MAX_LONG_NAME: usize = 128;
 
 /// Everybody with a valid token; never a group's name.
-pub(super) const ANYONE: &str = "anyone-signed-in";
+pub(crate) const ANYONE: &str = "anyone-signed-in";
+
+/// What names look like, for editors: regular expressions that JavaScript, Python and Rust read
+/// alike. The checks below decide.
+pub(crate) mod pattern {
+    /// [`super::plain`]
+    pub(crate) const PLAIN: &str = "^[a-z0-9-]{1,63}$";
+    /// [`super::review`]
+    pub(crate) const REVIEW: &str = "^[A-Za-z0-9._-]{1,63}$";
+    /// [`super::group`], without its length and the word of the language
+    pub(crate) const GROUP: &str =
+        r"^[^\x00-\x20\x7F-\xA0]([^\x00-\x1F\x7F-\x9F]*[^\x00-\x20\x7F-\xA0])?$";
+    /// [`super::tool`] and [`super::channel_id`]
+    pub(crate) const TOOL: &str = "^[!-~]{1,128}$";
+    /// [`super::uri`], in part
+    pub(crate) const URI: &str = r"^[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%-]+$";
+}
 
 /// Words by which people mean [`ANYONE`]. A hint only: they are fine names for groups.
 pub(super) fn means_anyone(text: &str) -> bool {
@@ -100,4 +116,62 @@ pub(super) fn method(text: &str) -> Result<(), NameError> {
 /// The identifier of a channel in its chat system.
 pub(super) fn channel_id(text: &str) -> Result<(), NameError> {
     check(text, MAX_LONG_NAME, NameError::ChannelId, |c| c.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    type Check = fn(&str) -> Result<(), NameError>;
+
+    #[test]
+    fn editors_are_told_what_is_checked() {
+        let long = |length| "a".repeat(length);
+        let texts = [
+            "",
+            "a",
+            "a-1",
+            "-",
+            "A",
+            "a_b",
+            "a.b",
+            "a b",
+            " a",
+            "a ",
+            "a\tb",
+            "a\u{a0}",
+            "é",
+            "aé",
+            "a\n",
+            "a\u{85}b",
+            "#C1",
+            "~",
+            "db://w/a",
+            "db://w/*",
+            "7:a",
+            "D:a",
+            "db:",
+            "urn:x:y",
+            "db://w/a b",
+            "\u{7f}",
+        ];
+        let texts = texts.map(str::to_owned).into_iter();
+        let texts: Vec<_> = texts.chain([63, 64, 128, 129].map(long)).collect();
+        let rows: [(&str, Check); 6] = [
+            (pattern::PLAIN, plain),
+            (pattern::REVIEW, review),
+            (pattern::GROUP, |text| if text.len() > MAX_LONG_NAME { Ok(()) } else { group(text) }),
+            (pattern::TOOL, tool),
+            (pattern::TOOL, channel_id),
+            (pattern::URI, uri),
+        ];
+        for (pattern, check) in rows {
+            let regex = Regex::new(pattern).unwrap();
+            for text in &texts {
+                assert_eq!(regex.is_match(text), check(text).is_ok(), "{pattern} {text:?}");
+            }
+        }
+    }
 }

@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
+    ("schema", &["authn", "engine", "policy"]),
     (
         "cli",
         &[
@@ -53,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mcp",
             "policy",
             "scenario",
+            "schema",
             "server",
             "telemetry",
             "yaml",

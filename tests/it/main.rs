@@ -21,3 +21,6 @@ mod proto;
 /// Every shipped sample loads.
 #[cfg(test)]
 mod samples;
+/// The schemas for editors, beside the loader.
+#[cfg(test)]
+mod schema;

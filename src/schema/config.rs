@@ -1,0 +1,211 @@
+//! The sidecar's configuration.
+
+use serde_json::{Value, json};
+
+use super::build::{
+    any_of_keys, both, claim, described, integer, list, map, matching, name, object, some, text,
+    version, words, workload,
+};
+use crate::authn::jwks::ALGORITHMS;
+
+const ADDRESS: &str = r"^([0-9.]+|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5}$";
+
+fn address(description: &str) -> Value {
+    described(description, matching(ADDRESS))
+}
+
+fn path(description: &str) -> Value {
+    text(&format!("{description}; a relative path is relative to this file."))
+}
+
+pub(super) fn config() -> Value {
+    let trust_domains = list("The trust domains of callers.", matching("^[a-z0-9._-]+$"));
+    object(
+        "How Toolgate runs beside Envoy.",
+        &["toolgate", "listen", "policies", "public_url", "issuers", "workloads"],
+        [
+            ("toolgate", version()),
+            ("listen", listen()),
+            ("policies", path("The policy directory")),
+            (
+                "public_url",
+                described(
+                    "The URL that clients call: servers live at `{public_url}/{server}/mcp`.",
+                    matching("^https://[^/?#@]+/*$"),
+                ),
+            ),
+            ("issuers", issuers()),
+            (
+                "workloads",
+                object(
+                    "Whose workload identities are believed.",
+                    &["trust_domains"],
+                    [("trust_domains", trust_domains)],
+                ),
+            ),
+            ("origins", list("Browsers' `Origin` values that may call.", text("An origin."))),
+            ("decisions", decisions()),
+            ("envoy", envoy()),
+        ],
+    )
+}
+
+fn listen() -> Value {
+    let tls = object(
+        "Mutual TLS with Envoy, for a TCP listener.",
+        &["certificate", "key", "identity", "ca", "accept"],
+        [
+            ("certificate", path("A PEM file")),
+            ("key", path("A PEM file")),
+            (
+                "identity",
+                described("The SPIFFE ID in the certificate; Envoy checks it.", workload()),
+            ),
+            ("ca", path("A PEM file with the roots of Envoy's certificate")),
+            ("accept", some("Envoy's SPIFFE IDs.", workload())),
+        ],
+    );
+    object(
+        "Where Envoy asks, and where health is asked for.",
+        &["grpc", "http"],
+        [
+            (
+                "grpc",
+                json!({
+                    "description": "Envoy's side: `unix:PATH`, or `ADDRESS:PORT`.",
+                    "anyOf": [matching("^unix:"), matching(ADDRESS)],
+                }),
+            ),
+            ("http", address("`/livez`, `/readyz`, `/status`, `/metrics`.")),
+            ("tls", tls),
+        ],
+    )
+}
+
+fn issuers() -> Value {
+    let keys = object(
+        "Where the keys come from: a file, or a URL.",
+        &[],
+        [
+            ("file", path("A JWKS file")),
+            (
+                "url",
+                described(
+                    "A JWKS URL: `https`, or `http` on the loopback.",
+                    matching("^https?://"),
+                ),
+            ),
+        ],
+    );
+    let algorithm = words("An algorithm.", ALGORITHMS.iter().map(|(name, _)| *name));
+    let one =
+        |what: &str| described(&format!("The claim with {what}, as a JSON Pointer."), claim());
+    let claims = object(
+        "Which claims are read.",
+        &["groups"],
+        [
+            ("subject", one("the subject, never an address")),
+            ("email", one("the email address")),
+            ("preferred_username", one("the name shown to people")),
+            ("groups", some("The claims that hold groups, as JSON Pointers.", claim())),
+        ],
+    );
+    let issuer = object(
+        "An issuer of user tokens.",
+        &["issuer", "audiences", "keys", "algorithms"],
+        [
+            (
+                "issuer",
+                described("The `iss` of its tokens, byte for byte.", matching("^https://[^?#]+$")),
+            ),
+            ("audiences", some("The `aud` values that mean this gateway.", text("An audience."))),
+            ("keys", both(keys, json!({ "minProperties": 1, "maxProperties": 1 }))),
+            ("algorithms", some("The signature algorithms.", algorithm)),
+            ("claims", claims),
+            (
+                "group_prefix",
+                text("What its groups' names start with here; needed with several issuers."),
+            ),
+            (
+                "token_type",
+                words("`jwt` also accepts tokens whose `typ` is JWT or absent.", ["at+jwt", "jwt"]),
+            ),
+        ],
+    );
+    both(map("Issuers of user tokens, by name.", name(), issuer), json!({ "minProperties": 1 }))
+}
+
+fn decisions() -> Value {
+    let file = object(
+        "A file that is rotated.",
+        &["path"],
+        [
+            ("path", path("The file")),
+            ("max_megabytes", integer("Beyond this size it becomes `PATH.1`.", 1, 1_000_000)),
+            ("keep", integer("How many of those are kept.", 0, 1_000)),
+        ],
+    );
+    let otlp = object(
+        "An OpenTelemetry collector.",
+        &["url"],
+        [
+            (
+                "url",
+                described(
+                    "Its OTLP/gRPC address: `https`, or `http` on the loopback.",
+                    matching("^https?://"),
+                ),
+            ),
+            ("ca", path("The certificates that its own must lead to, PEM; for `https`")),
+        ],
+    );
+    let decisions = object(
+        "Where the record of every decision goes.",
+        &[],
+        [
+            ("stdout", object("One JSON line each, to standard output.", &[], [])),
+            ("file", file),
+            ("otlp", otlp),
+            (
+                "when_full",
+                words(
+                    "A request whose record finds no room: its record is dropped, it waits, or it is refused.",
+                    ["drop", "block", "deny"],
+                ),
+            ),
+            ("queue", integer("How many records may wait.", 1, 1_000_000)),
+            ("arguments_key", path("The key of the arguments' digest")),
+        ],
+    );
+    both(decisions, any_of_keys(&["stdout", "file", "otlp"]))
+}
+
+fn envoy() -> Value {
+    object(
+        "What `toolgate envoy` renders beside the routes.",
+        &["listen", "certificate", "bundles"],
+        [
+            (
+                "listen",
+                object(
+                    "Where clients call.",
+                    &["mtls"],
+                    [
+                        ("mtls", address("The listener with mutual TLS.")),
+                        ("plain", address("A plain listener, on the loopback.")),
+                    ],
+                ),
+            ),
+            (
+                "certificate",
+                object(
+                    "Envoy's certificate and key.",
+                    &["cert", "key"],
+                    [("cert", text("A PEM file.")), ("key", text("A PEM file."))],
+                ),
+            ),
+            ("bundles", text("The file with the SPIFFE bundles of callers.")),
+            ("files", path("Where envoy.json, routes.json and clusters.json are written")),
+        ],
+    )
+}
