@@ -6,6 +6,7 @@ mod envoy;
 mod exit;
 mod explain;
 mod load;
+mod new;
 #[cfg(feature = "serve")]
 mod probe;
 mod reviews;
@@ -45,6 +46,8 @@ enum Command {
     Explain(explain::Args),
     /// Decide the cases of the policies' tests
     Test(test::Args),
+    /// Start a file
+    New(new::Args),
     /// Look after the reviews
     Reviews(reviews::Args),
     /// Print the JSON Schema of a kind of file, for editors
@@ -65,6 +68,7 @@ impl Cli {
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::New(args) => new::run(&args),
             Command::Reviews(args) => reviews::run(&args),
             Command::Schema(args) => schema::run(&args),
         }

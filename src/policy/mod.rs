@@ -10,6 +10,7 @@ pub mod limits;
 mod lower;
 pub mod model;
 pub(crate) mod names;
+pub mod outline;
 mod raw;
 pub mod stamp;
 pub mod uri;

@@ -340,3 +340,81 @@ fn serve_does_not_start_on_a_broken_configuration() {
     let bad = run(directory.path(), "serve --config bad.yaml");
     assert!(bad.starts_with("exit: 2") && bad.contains("off the loopback"), "{bad}");
 }
+
+#[test]
+fn a_new_servers_file_loads_once_everything_is_decided() {
+    let (directory, policies) = copy_of_policies();
+    let guardrails = policies.join("guardrails.yaml");
+    let text = std::fs::read_to_string(&guardrails).unwrap();
+    let upstreams = [
+        ("127.0.0.1:7104\"", "127.0.0.1:7104\", \"wiki.example.com:443\""),
+        ("7201\"", "7201\", \"127.0.0.1:7202\""),
+    ];
+    let text = upstreams.iter().fold(text, |text, (from, to)| text.replacen(from, to, 1));
+    std::fs::write(&guardrails, &text).unwrap();
+    let told = run(directory.path(), "new server wiki");
+    let path = policies.join("servers/wiki.yaml");
+    let written = std::fs::read_to_string(&path).unwrap();
+    insta::assert_snapshot!(format!("{told}\n{written}"));
+
+    // The loader names every place that is open.
+    let command = "explain wiki@staging/search --via ide --groups ads --at 2026-11-20T12:00:00Z";
+    let open = run(directory.path(), command);
+    for (index, line) in written.lines().enumerate() {
+        let (code, _) = line.split_once('#').unwrap_or((line, ""));
+        let named = open.contains(&format!("wiki.yaml:{}:", index + 1))
+            || open.lines().any(|shown| shown.starts_with(&format!("{} |", index + 1)));
+        assert!(!code.contains("DECIDE") || named, "{}: {line}\n{open}", index + 1);
+    }
+
+    // An undecided file is not in the way of another one.
+    let other = run(directory.path(), "new server other");
+    assert!(other.starts_with("exit: 0"), "{other}");
+    std::fs::remove_file(policies.join("servers/other.yaml")).unwrap();
+    let again = run(directory.path(), "new server wiki");
+    assert!(again.starts_with("exit: 2\nerror: policies/servers/wiki.yaml: "), "{again}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
+
+    let decisions = [
+        (
+            "upstream_identity: DECIDE",
+            "upstream_identity: spiffe://prod.example.com/ns/wiki/sa/mcp",
+        ),
+        ("DECIDE-security", "SEC-1412"),
+        ("DECIDE-legal", "LEGAL-377"),
+        ("DECIDE-genai", "GENAI-52"),
+        ("DECIDE-security", "SEC-1412"),
+        ("http://DECIDE/mcp", "http://127.0.0.1:7399/mcp"),
+        ("DECIDE: a tool's name", "search"),
+        ("effect: DECIDE", "effect: read"),
+        ("people: [DECIDE]", "people: [ads]"),
+        ("via: [DECIDE]", "via: [ide]"),
+        ("in: [DECIDE]", "in: [staging]"),
+        ("call: [DECIDE]", "call: [search]"),
+    ];
+    let decided = decisions.iter().fold(written, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    std::fs::write(&path, decided).unwrap();
+    std::fs::write(&guardrails, text.replacen("7301\"", "7301\", \"127.0.0.1:7399\"", 1)).unwrap();
+    let stamped = run(directory.path(), "reviews stamp wiki");
+    assert!(stamped.contains("SEC-1412 now covers wiki"), "{stamped}");
+    let allowed = run(directory.path(), command);
+    assert!(allowed.starts_with("exit: 0\nALLOWED"), "{allowed}");
+}
+
+#[test]
+fn a_new_servers_file_is_written_in_its_place_or_not_at_all() {
+    let (directory, policies) = copy_of_policies();
+    for name in ["Wiki", "wi/ki", "../wiki", "", "."] {
+        let told = run(directory.path(), &format!("new server '{name}'"));
+        assert!(told.starts_with("exit: 2\nerror: `"), "{name}: {told}");
+    }
+    let nowhere = run(directory.path(), "new server wiki --policies nowhere");
+    assert!(nowhere.starts_with("exit: 2") && nowhere.contains("cannot be read"), "{nowhere}");
+    std::fs::write(policies.join("groups.yaml"), "toolgate: 1\ngroups: [").unwrap();
+    let broken = run(directory.path(), "new server wiki");
+    assert!(broken.starts_with("exit: 2") && broken.contains("groups.yaml"), "{broken}");
+    assert!(!policies.join("servers/wiki.yaml").exists());
+}

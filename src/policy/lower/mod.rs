@@ -72,12 +72,12 @@ fn meant(path: &str) -> Cow<'_, str> {
 
 /// Everything the files say, before they are compared with each other.
 #[derive(Default)]
-struct Raw<'n> {
-    servers: Vec<(RawServer<'n>, &'n str)>,
-    places: Vec<RawPlace<'n>>,
-    groups: Vec<RawGroup<'n>>,
+pub(super) struct Raw<'n> {
+    pub(super) servers: Vec<(RawServer<'n>, &'n str)>,
+    pub(super) places: Vec<RawPlace<'n>>,
+    pub(super) groups: Vec<RawGroup<'n>>,
     reviews: Vec<RawReview<'n>>,
-    guardrails: Option<RawGuardrails<'n>>,
+    pub(super) guardrails: Option<RawGuardrails<'n>>,
     broken: Vec<String>,
     /// The files that could be read.
     read: Vec<&'n str>,
@@ -147,7 +147,7 @@ pub(super) fn stampable(
 }
 
 /// The tree of every file that is YAML.
-fn trees<'f>(
+pub(super) fn trees<'f>(
     files: &'f PolicyFiles,
     sources: &mut Sources,
     problems: &mut Vec<Diagnostic>,
@@ -346,7 +346,11 @@ fn more_bans<'n>(
     bans
 }
 
-fn read<'n>(trees: &'n [(SourceId, &'n str, Node)], problems: &mut Vec<Diagnostic>) -> Raw<'n> {
+/// What every file says by itself.
+pub(super) fn read<'n>(
+    trees: &'n [(SourceId, &'n str, Node)],
+    problems: &mut Vec<Diagnostic>,
+) -> Raw<'n> {
     let mut raw = Raw::default();
     for (source, path, tree) in trees {
         let before = problems.len();
@@ -374,10 +378,9 @@ fn hides_a_block(problem: &Diagnostic, root: &Node) -> bool {
     let Kind::Mapping(entries) = &root.kind else {
         return true;
     };
-    let outer = entries.iter().flat_map(|(key, node)| [key.span, node.span]).chain([root.span]);
-    let starts: Vec<_> = outer.map(|span| span.start).collect();
+    let mut outer = entries.iter().flat_map(|(key, node)| [key.span, node.span]).chain([root.span]);
     matches!(problem.code, Code::UnknownKey | Code::MissingKey | Code::WrongType)
-        && problem.place.is_some_and(|place| starts.contains(&place.span.start))
+        && problem.place.is_some_and(|place| outer.any(|span| span.start == place.span.start))
 }
 
 /// A set without servers decides nothing, and one without guardrails has no environments: both
