@@ -112,8 +112,13 @@ fn could_be_taken_for(key: &str, name: &str) -> bool {
     if key.is_ascii() && name.is_ascii() {
         return key.eq_ignore_ascii_case(name);
     }
-    // Without allocating: a caller may send many keys.
+    folded(key).eq(folded(name))
+}
+
+/// A text whose characters are all folded that simple case folding folds, and a few more. One way
+/// alone is not enough: U+212A becomes a `k` only in lower case, U+017F an `s` only in upper case.
+/// Without allocating, since a caller may send many keys.
+fn folded(text: &str) -> impl Iterator<Item = char> {
     let (upper, lower) = (char::to_uppercase, char::to_lowercase);
-    key.chars().flat_map(upper).eq(name.chars().flat_map(upper))
-        || key.chars().flat_map(lower).eq(name.chars().flat_map(lower))
+    text.chars().flat_map(lower).flat_map(upper).flat_map(lower)
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::diagnostics::did_you_mean;
 use crate::identity::{Caller, GroupSet, Groups, User, UserName, WorkloadPattern};
 use crate::json::{self, JsonError, Limits, Object, Value};
+use crate::mcp;
 use crate::policy::PolicySet;
 use crate::policy::model::{Place, PlaceKind};
 
@@ -120,7 +121,9 @@ pub(super) struct Asker {
     pub(super) channel: Option<String>,
 }
 
-const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: &[] };
+/// As the request's body is read, in which arguments stand two levels down.
+const LIMITS: Limits =
+    Limits { max_depth: mcp::LIMITS.max_depth - 2, guarded_keys: mcp::LIMITS.guarded_keys };
 
 impl<'q> Question<'q> {
     pub(super) fn tool(&self) -> Option<&'q str> {

@@ -31,7 +31,8 @@ const KEYS: &[&str] = &[
     super::era::META_VERSION,
 ];
 
-const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: KEYS };
+/// How a body is read.
+pub const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: KEYS };
 
 /// Ids are echoed; real ones are numbers and UUIDs.
 const MAX_ID_BYTES: usize = 256;

@@ -12,7 +12,7 @@ mod tests;
 use thiserror::Error;
 
 pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS};
-pub use self::message::{Id, Message, parse};
+pub use self::message::{Id, LIMITS, Message, parse};
 
 use crate::json::{JsonError, Object};
 

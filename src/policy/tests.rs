@@ -914,6 +914,11 @@ fn a_group_that_no_issuer_can_claim_is_found() {
     assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:g2"]);
     assert_eq!(set.unclaimable(&[("corp", ""), ("crop", "")]), Vec::<String>::new());
     assert_eq!(set.unclaimable(&[("corp", "c:"), ("crop", "d:")]), ["ads"]);
+    // The value that would be the group's own name is another group's.
+    let taken = "toolgate: 1\ngroups: { ads: {}, infra: { claims: ['corp:ads'] } }\n";
+    let set = load(directory("groups.yaml", taken)).unwrap();
+    assert_eq!(set.unclaimable(&[("corp", "")]), ["ads"]);
+    assert_eq!(set.unclaimable(&[("corp", ""), ("crop", "")]), Vec::<String>::new());
     let ban = "bans: { b: { users: ['corp:eve', 'crop:eve'], call: [look] } }\ngrants:";
     let set = load(directory("servers/presto.yaml", &SERVER.replace("grants:", ban))).unwrap();
     assert_eq!(set.unclaimable(&[("corp", "")]), ["crop:eve"]);

@@ -457,18 +457,20 @@ mod tests {
         edited.edit("servers/spark.yaml", |text| format!("{text}\ncolour: red\n"));
         edited.ban("who: { people: [contractors, strangers], effects: [read] }");
         edited.ban("stop: { servers: [presto, brand-new], everything: true }");
+        edited.ban("drop: { servers: [presto], call: [overwrite_table, export_all] }");
+        edited.ban("there: { via: [ide, chat-bot/brand-new], effects: [write] }");
         edited.ban("strange: { people: [strangers], effects: [read] }");
         edited.ban("elsewhere: { servers: [brand-new], everything: true }");
-        let Look::Bad { problems, amended: Some(set), added: 2 } = edited.outcome() else {
+        let Look::Bad { problems, amended: Some(set), added: 4 } = edited.outcome() else {
             panic!("not taken")
         };
-        assert_eq!(Edited::bans(&set), 5);
+        assert_eq!(Edited::bans(&set), 7);
         // What only the bad set knows bans nobody yet, and that is said, as long as it stands.
         for _ in 0..2 {
             assert!(problems.text.contains("Not in force either"), "{}", problems.text);
             assert!(problems.text.contains("strangers") && problems.text.contains("brand-new"));
             edited.edit("servers/spark.yaml", |text| format!("{text}# again\n"));
-            let Look::Bad { problems, amended: None, added: 2 } = edited.outcome() else {
+            let Look::Bad { problems, amended: None, added: 4 } = edited.outcome() else {
                 panic!("changed")
             };
             assert!(problems.text.contains("Not in force either"), "{}", problems.text);
@@ -479,11 +481,12 @@ mod tests {
                 .iter()
                 .any(|ban| set.rule(ban.rule).is_some_and(|rule| *rule.name == *name))
         };
+        assert!(ban("drop") && ban("there"));
         assert!(ban("who") && ban("stop") && !ban("strange") && !ban("elsewhere"));
         // Guardrails that are broken themselves: nothing of them is taken.
         edited.ban("stop2: { people: [contractors], efects: [write] }");
         edited.ban("stop3: { people: [contractors], effects: [write] }");
-        let Look::Bad { amended: None, added: 2, .. } = edited.outcome() else {
+        let Look::Bad { amended: None, added: 4, .. } = edited.outcome() else {
             panic!("taken from a file that is broken")
         };
     }

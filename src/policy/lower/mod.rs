@@ -20,7 +20,7 @@ use super::model::{
 use super::names;
 use super::raw::{
     self, RawBan, RawBannedServices, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview,
-    RawServer, RawVia, Text,
+    RawServer, RawVerbs, RawVia, Text,
 };
 use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
@@ -235,7 +235,7 @@ pub(super) fn lower(
         if !problems.is_empty() {
             // Names that the good files do not know match nobody there: what is left bans less,
             // and all that it can.
-            let known = keep_known(&mut ban, &lowering, &server_names);
+            let known = keep_known(&mut ban, &lowering, &raw.servers);
             let (rest, wrong) = if known {
                 lowering.apart(&ban, &raw.servers, &server_names)
             } else {
@@ -289,13 +289,23 @@ pub(super) fn lower(
 
 /// Takes out of a ban what is not known. `false` if nothing is left of a list: without it, the ban
 /// would be a wider one.
-fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &[&str]) -> bool {
+fn keep_known(
+    ban: &mut RawBan<'_>,
+    lowering: &Lowering<'_>,
+    servers: &[(RawServer<'_>, &str)],
+) -> bool {
     let group = |name: &Text<'_>| {
         name.value == names::ANYONE || lowering.groups.by_name.contains_key(name.value)
     };
     let place = |name: &Text<'_>| {
-        let (name, _) = name.value.split_once('/').unwrap_or((name.value, ""));
-        lowering.places.iter().any(|place| *place.name == *name)
+        let (name, channel) = match name.value.split_once('/') {
+            Some((name, channel)) => (name, Some(channel)),
+            None => (name.value, None),
+        };
+        let place = lowering.places.iter().find(|place| *place.name == *name);
+        place.is_some_and(|place| {
+            channel.is_none_or(|channel| place.channel_named(channel).is_some())
+        })
     };
     let environment =
         |name: &Text<'_>| lowering.environments.iter().any(|known| *known.name == *name.value);
@@ -307,7 +317,8 @@ fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &[&str]) -
         }
     };
     keep(ban.environments.as_mut(), &environment);
-    keep(ban.servers.as_mut(), &|name: &Text<'_>| servers.contains(&name.value));
+    let named = |name: &Text<'_>| servers.iter().any(|(server, _)| server.name.value == name.value);
+    keep(ban.servers.as_mut(), &named);
     if let Some(via) = &mut ban.via
         && let RawVia::Places(places) = &mut via.value
     {
@@ -327,7 +338,23 @@ fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &[&str]) -
         RawBannedServices::Only(services) => !services.is_empty(),
     });
     let someone = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
-    rest && (someone || !of_people)
+    // What it bans adds up too.
+    let about: Vec<_> = servers
+        .iter()
+        .map(|(server, _)| server)
+        .filter(|server| ban.servers.iter().flatten().any(|name| name.value == server.name.value))
+        .collect();
+    let offered = |items: fn(&RawServer<'_>, &str) -> bool| {
+        let about = about.clone();
+        move |name: &Text<'_>| about.iter().all(|server| items(server, name.value))
+    };
+    let RawVerbs { call, read, prompt } = &mut ban.verbs;
+    call.retain(offered(|server, name| server.tools.iter().any(|tool| tool.item.is_meant(name))));
+    read.retain(offered(|server, name| server.resources.iter().any(|item| item.is_meant(name))));
+    prompt.retain(offered(|server, name| server.prompts.iter().any(|item| item.is_meant(name))));
+    let something = ban.everything
+        || !(ban.verbs.is_empty() && ban.effects.is_empty() && ban.traits.is_empty());
+    rest && something && (someone || !of_people)
 }
 
 /// The bans of versions of `guardrails.yaml` that can be read whole; of others nothing is taken.

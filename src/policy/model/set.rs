@@ -133,11 +133,15 @@ impl PolicySet {
             .claimed_by_value
             .keys()
             .filter(|value| !value.split_once(':').is_some_and(|(issuer, _)| known(issuer)));
-        let names = self
-            .groups
-            .claimed_by_name
-            .keys()
-            .filter(|name| !issuers.iter().any(|(_, prefix)| name.starts_with(prefix)));
+        let names = self.groups.claimed_by_name.keys().filter(|name| {
+            // A value that is listed for another group is not this group's any more.
+            !issuers.iter().any(|(issuer, prefix)| {
+                name.strip_prefix(prefix).is_some_and(|value| {
+                    let key = format!("{issuer}:{value}");
+                    !self.groups.claimed_by_value.contains_key(key.as_str())
+                })
+            })
+        });
         let mut unclaimable: Vec<_> = values.chain(names).map(ToString::to_string).collect();
         let users = self.named_users().filter(|user| !known(user.issuer()));
         unclaimable.extend(users.map(ToString::to_string));
