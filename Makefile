@@ -10,6 +10,8 @@ CARGO ?= cargo
 PYTEST = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/e2e/pytest.ini
 DENY_VERSION := 0.20.2
 DENY := $(TOOLGATE_CACHE)/cargo-deny-$(DENY_VERSION)
+FUZZ_VERSION := 0.13.2
+FUZZ := $(TOOLGATE_CACHE)/cargo-fuzz-$(FUZZ_VERSION)
 
 .PHONY: help
 help: ## List the targets
@@ -56,6 +58,7 @@ venv:
 .PHONY: lint
 lint: ## Format and clippy, warnings denied
 	$(CARGO) fmt --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 .PHONY: domain
@@ -73,6 +76,22 @@ deny: $(DENY)/bin/cargo-deny ## Licences, bans and sources of the dependencies
 $(DENY)/bin/cargo-deny:
 	@echo "Building cargo-deny $(DENY_VERSION) (a few minutes, once)"
 	$(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --no-default-features --root $(DENY)
+
+.PHONY: fuzz
+fuzz: FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),$(if $(SHORT),20,600))
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader and the limits whatever comes (SHORT=1: 20 s each; SECONDS=...)
+	@# Without a sanitizer no nightly compiler is needed; there is no unsafe code to watch.
+	PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz build --sanitizer none
+	@for target in loader limits; do \
+		mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
+		PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz run --sanitizer none $$target \
+			fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10 -verbosity=0 -print_final_stats=1; \
+	done
+
+$(FUZZ)/bin/cargo-fuzz:
+	@echo "Building cargo-fuzz $(FUZZ_VERSION) (a minute, once)"
+	$(CARGO) install cargo-fuzz --locked --version $(FUZZ_VERSION) --root $(FUZZ)
 
 .PHONY: render
 render: build ## Bring what is generated and checked in up to date

@@ -229,8 +229,15 @@ pub fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Nobody misspells a page, and the distance costs the product of both lengths.
+    const LONGEST: usize = 128;
+    let near = |candidate: &&str| {
+        let apart = candidate.len().abs_diff(name.len());
+        name.len() <= LONGEST && apart <= 1 + candidate.len().max(name.len()) / 4
+    };
     candidates
         .into_iter()
+        .filter(near)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| {
             *distance <= 1 + candidate.len().max(name.len()) / 4 && *distance < candidate.len()

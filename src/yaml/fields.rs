@@ -1,6 +1,7 @@
 //! Taking a tree apart: keys that are known, keys that come later, values of a given type. Every
 //! problem is noted and reading goes on, so that one run reports them all.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use jiff::Timestamp;
@@ -180,17 +181,19 @@ impl<'p> Reader<'p> {
     /// The node as a list of texts, none of which stands twice.
     pub fn texts<'n>(&mut self, node: &'n Node) -> Vec<Spanned<&'n str>> {
         let mut texts: Vec<Spanned<&'n str>> = Vec::new();
+        let mut seen: HashMap<&'n str, Place> = HashMap::new();
         for item in self.list(node) {
             let Some(text) = self.text(item) else {
                 continue;
             };
-            if let Some(first) = texts.iter().find(|seen| seen.value == text.value) {
+            if let Some(first) = seen.get(text.value) {
                 let message = format!("`{}` stands twice", text.value);
                 let diagnostic = Diagnostic::error(Code::Repeated, text.place, message)
-                    .related(first.place, "first here")
+                    .related(*first, "first here")
                     .help("remove one of them");
                 self.report(diagnostic);
             } else {
+                seen.insert(text.value, text.place);
                 texts.push(text);
             }
         }

@@ -14,6 +14,8 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
 use crate::diagnostics::{Code, Diagnostic, Place, SourceId, Span};
@@ -142,8 +144,19 @@ fn indenting_tab(text: &str) -> Option<usize> {
 
 /// A collection that is still open.
 enum Open {
-    Sequence { start: u32, flow: bool, items: Vec<Node> },
-    Mapping { start: u32, flow: bool, entries: Vec<(Key, Node)>, key: Option<Key> },
+    Sequence {
+        start: u32,
+        flow: bool,
+        items: Vec<Node>,
+    },
+    Mapping {
+        start: u32,
+        flow: bool,
+        entries: Vec<(Key, Node)>,
+        key: Option<Key>,
+        /// Where each key first stands: files may have very many.
+        seen: HashMap<String, Span>,
+    },
 }
 
 impl Open {
@@ -241,7 +254,8 @@ impl TreeBuilder<'_> {
                     self.check_properties(anchor, tag.is_some(), span);
                     let flow = style == StructureStyle::Flow;
                     let start = span.start;
-                    open.push(Open::Mapping { start, flow, entries: Vec::new(), key: None });
+                    let (entries, key, seen) = (Vec::new(), None, HashMap::new());
+                    open.push(Open::Mapping { start, flow, entries, key, seen });
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let node = open.pop()?.close(span.end);
@@ -287,14 +301,14 @@ impl TreeBuilder<'_> {
         match open.last_mut() {
             None => *root = Some(node),
             Some(Open::Sequence { items, .. }) => items.push(node),
-            Some(Open::Mapping { entries, key, .. }) => match key.take() {
-                None => *key = Some(self.key(entries, node)),
+            Some(Open::Mapping { entries, key, seen, .. }) => match key.take() {
+                None => *key = Some(self.key(seen, node)),
                 Some(key) => entries.push((key, node)),
             },
         }
     }
 
-    fn key(&mut self, entries: &[(Key, Node)], node: Node) -> Key {
+    fn key(&mut self, seen: &mut HashMap<String, Span>, node: Node) -> Key {
         let span = node.span;
         let text = match node.kind {
             Kind::Text(text) => text,
@@ -312,7 +326,7 @@ impl TreeBuilder<'_> {
             let (what, cure) = ("merge keys are not used in policies", "write the keys out");
             self.problem(Code::YamlFeature, span, what, cure);
         }
-        if let Some((first, _)) = entries.iter().find(|(key, _)| key.text == text) {
+        if let Some(first) = seen.get(&text) {
             let place = |span| Place { source: self.source, span };
             self.problems.push(
                 Diagnostic::error(
@@ -321,9 +335,11 @@ impl TreeBuilder<'_> {
                     format!("`{text}` stands twice in one mapping"),
                 )
                 .label("again here")
-                .related(place(first.span), "first here")
+                .related(place(*first), "first here")
                 .help("keep one of them; neither wins"),
             );
+        } else {
+            seen.insert(text.clone(), span);
         }
         Key { text, span }
     }

@@ -9,6 +9,9 @@ mod cli;
 /// The documentation.
 #[cfg(test)]
 mod docs;
+/// Input of every malformed kind.
+#[cfg(test)]
+mod malformed;
 /// The reference of the policy language: every example of it.
 #[cfg(test)]
 mod policy_page;

@@ -167,6 +167,14 @@ pub(super) fn trees<'f>(
             problems.push(Diagnostic::about_path(code, path, message).help(help));
             continue;
         }
+        if file.bytes.len() > yaml::MAX_FILE_BYTES {
+            // Not even shown: an excerpt would cost a look at all of it.
+            problems.push(
+                Diagnostic::about_path(Code::Syntax, path, "the file is larger than 1 MiB")
+                    .help("split it: one server per file"),
+            );
+            continue;
+        }
         let Ok(text) = std::str::from_utf8(&file.bytes) else {
             problems.push(
                 Diagnostic::about_path(Code::Syntax, path, "the file is not UTF-8")
