@@ -40,27 +40,18 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         None => diagnostic.message.clone(),
     };
     let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.as_str()));
-    if let Some(place) = diagnostic.place
-        && let Some(snippet) = snippet(sources, place)
-    {
-        let mut annotation = AnnotationKind::Primary.span(whole(sources, place));
-        if let Some(label) = &diagnostic.label {
-            annotation = annotation.label(label.as_str());
+    if let Some(place) = diagnostic.place {
+        let mut primary = vec![(AnnotationKind::Primary, place, diagnostic.label.as_deref())];
+        let related = diagnostic.related.as_ref();
+        let mut other = Vec::new();
+        if let Some((related, label)) = related {
+            let list = if related.source == place.source { &mut primary } else { &mut other };
+            list.push((AnnotationKind::Context, *related, Some(label.as_str())));
         }
-        let snippet = snippet.annotation(annotation);
-        match &diagnostic.related {
-            Some((related, label)) if related.source == place.source => {
-                let context = AnnotationKind::Context.span(whole(sources, *related));
-                group = group.element(snippet.annotation(context.label(label.as_str())));
-            }
-            Some((related, label)) => {
+        for annotations in [primary, other] {
+            if let Some(snippet) = snippet(sources, annotations) {
                 group = group.element(snippet);
-                if let Some(other) = self::snippet(sources, *related) {
-                    let context = AnnotationKind::Context.span(whole(sources, *related));
-                    group = group.element(other.annotation(context.label(label.as_str())));
-                }
             }
-            None => group = group.element(snippet),
         }
     }
     if let Some(help) = &diagnostic.help {
@@ -79,12 +70,33 @@ fn whole(sources: &Sources, place: Place) -> Range<usize> {
     start..end.max(start)
 }
 
-fn snippet(
-    sources: &Sources,
-    place: Place,
-) -> Option<Snippet<'_, annotate_snippets::Annotation<'_>>> {
-    let source = sources.get(place.source)?;
-    Some(Snippet::source(source.text.as_str()).path(source.path.to_string_lossy().into_owned()))
+/// An excerpt with places of one file. The renderer looks at all it is given, once for every
+/// problem, so it is given the lines of the places only.
+fn snippet<'a>(
+    sources: &'a Sources,
+    annotations: Vec<(AnnotationKind, Place, Option<&'a str>)>,
+) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let source = sources.get(annotations.first()?.1.source)?;
+    let spans = annotations.iter().map(|(_, place, _)| whole(sources, *place));
+    let (first, last) = spans
+        .fold((usize::MAX, 0), |(first, last), span| (first.min(span.start), last.max(span.end)));
+    let (before, _) = source.text.split_at_checked(first)?;
+    let start = before.rfind('\n').map_or(0, |line_feed| line_feed + 1);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let (_, after) = source.text.split_at_checked(last)?;
+    let end = after.find('\n').map_or(source.text.len(), |line_feed| last + line_feed + 1);
+    let mut snippet = Snippet::source(source.text.get(start..end)?)
+        .line_start(line)
+        .path(source.path.to_string_lossy().into_owned());
+    for (kind, place, label) in annotations {
+        let Range { start: from, end: to } = whole(sources, place);
+        let mut annotation = kind.span(from - start..to - start);
+        if let Some(label) = label {
+            annotation = annotation.label(label);
+        }
+        snippet = snippet.annotation(annotation);
+    }
+    Some(snippet)
 }
 
 /// One JSON document: `{"diagnostics": [...], "left_out": 0}`, lines and columns from 1.
