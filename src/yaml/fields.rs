@@ -10,6 +10,9 @@ use jiff::civil::Date;
 use super::{Kind, Node, Plain};
 use crate::diagnostics::{Code, Diagnostic, Place, SourceId, Span, did_you_mean};
 
+/// Beyond so many problems nobody is told what may have been meant.
+const MOST_GUESSES: usize = 200;
+
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Spanned<T> {
@@ -143,7 +146,9 @@ impl<'p> Reader<'p> {
                 )
                 .help("remove it: this version would not enforce it")
             } else {
-                let near = did_you_mean(name, keys.known.iter().copied());
+                // Each guess costs more than reading the key, and nobody reads hundreds.
+                let guess = self.problems.len() < MOST_GUESSES;
+                let near = guess.then(|| did_you_mean(name, keys.known.iter().copied())).flatten();
                 Diagnostic::error(Code::UnknownKey, place, format!("unknown key `{name}`")).help(
                     match near {
                         Some(near) => format!("did you mean `{near}`?"),
