@@ -1,0 +1,140 @@
+//! Bans of another version of `guardrails.yaml`, beside those of good files: how a ban takes effect
+//! while another file is broken.
+
+use super::Lowering;
+use crate::diagnostics::{Diagnostic, SourceId};
+use crate::policy::model::Ban;
+use crate::policy::names;
+use crate::policy::raw::{self, RawBan, RawBannedServices, RawServer, RawVerbs, RawVia, Text};
+use crate::yaml::{Node, Reader};
+
+impl Lowering<'_> {
+    /// Adds what the bans take away to the guardrails, and returns what could not be added.
+    pub(super) fn amend(
+        &mut self,
+        bans: Vec<RawBan<'_>>,
+        servers: &[(RawServer<'_>, &str)],
+        names: &[&str],
+        guardrails: &mut Vec<Ban>,
+    ) -> Vec<Diagnostic> {
+        let mut left_out = Vec::new();
+        for mut ban in bans {
+            let (mut lowered, problems) = self.apart(&ban, servers, names);
+            if !problems.is_empty() {
+                // Names that the good files do not know match nobody there: what is left bans
+                // less, and all that it can.
+                let (rest, wrong) = if keep_known(&mut ban, self, servers) {
+                    self.apart(&ban, servers, names)
+                } else {
+                    (Vec::new(), Vec::new())
+                };
+                lowered = if wrong.is_empty() { rest } else { Vec::new() };
+            }
+            for ban in lowered {
+                if !guardrails.iter().any(|known| known.says_the_same(&ban)) {
+                    guardrails.push(ban);
+                }
+            }
+            left_out.extend(problems);
+        }
+        left_out
+    }
+
+    /// A ban of the guardrails, with its problems apart from those of everything else.
+    fn apart(
+        &mut self,
+        ban: &RawBan<'_>,
+        servers: &[(RawServer<'_>, &str)],
+        names: &[&str],
+    ) -> (Vec<Ban>, Vec<Diagnostic>) {
+        let before = self.problems.len();
+        let lowered = self.guardrail(ban, servers, names);
+        (lowered, self.problems.split_off(before))
+    }
+}
+
+/// Takes out of a ban what is not known. `false` if nothing is left of a list: without it, the ban
+/// would be a wider one.
+fn keep_known(
+    ban: &mut RawBan<'_>,
+    lowering: &Lowering<'_>,
+    servers: &[(RawServer<'_>, &str)],
+) -> bool {
+    let group = |name: &Text<'_>| {
+        name.value == names::ANYONE || lowering.groups.by_name.contains_key(name.value)
+    };
+    let place = |name: &Text<'_>| {
+        let (name, channel) = match name.value.split_once('/') {
+            Some((name, channel)) => (name, Some(channel)),
+            None => (name.value, None),
+        };
+        let place = lowering.places.iter().find(|place| *place.name == *name);
+        place.is_some_and(|place| {
+            channel.is_none_or(|channel| place.channel_named(channel).is_some())
+        })
+    };
+    let environment =
+        |name: &Text<'_>| lowering.environments.iter().any(|known| *known.name == *name.value);
+    let mut rest = true;
+    let mut keep = |list: Option<&mut Vec<Text<'_>>>, known: &dyn Fn(&Text<'_>) -> bool| {
+        if let Some(list) = list {
+            list.retain(|name| known(name));
+            rest &= !list.is_empty();
+        }
+    };
+    keep(ban.environments.as_mut(), &environment);
+    let named = |name: &Text<'_>| servers.iter().any(|(server, _)| server.name.value == name.value);
+    keep(ban.servers.as_mut(), &named);
+    if let Some(via) = &mut ban.via
+        && let RawVia::Places(places) = &mut via.value
+    {
+        keep(Some(places), &place);
+    }
+    // Whom it is for adds up: one kind may go if another is left.
+    let of_people = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
+    if let Some(people) = &mut ban.people {
+        people.retain(group);
+    }
+    ban.people = ban.people.take().filter(|people| !people.is_empty());
+    if let Some(RawBannedServices::Only(services)) = &mut ban.services {
+        services.retain(place);
+    }
+    ban.services = ban.services.take().filter(|services| match services {
+        RawBannedServices::Any => true,
+        RawBannedServices::Only(services) => !services.is_empty(),
+    });
+    let someone = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
+    // What it bans adds up too.
+    let about: Vec<_> = servers
+        .iter()
+        .map(|(server, _)| server)
+        .filter(|server| ban.servers.iter().flatten().any(|name| name.value == server.name.value))
+        .collect();
+    let offered = |items: fn(&RawServer<'_>, &str) -> bool| {
+        let about = about.clone();
+        move |name: &Text<'_>| about.iter().all(|server| items(server, name.value))
+    };
+    let RawVerbs { call, read, prompt } = &mut ban.verbs;
+    call.retain(offered(|server, name| server.tools.iter().any(|tool| tool.item.is_meant(name))));
+    read.retain(offered(|server, name| server.resources.iter().any(|item| item.is_meant(name))));
+    prompt.retain(offered(|server, name| server.prompts.iter().any(|item| item.is_meant(name))));
+    let something = ban.everything
+        || !(ban.verbs.is_empty() && ban.effects.is_empty() && ban.traits.is_empty());
+    rest && something && (someone || !of_people)
+}
+
+/// The bans of versions of `guardrails.yaml` that can be read whole; of others nothing is taken.
+pub(super) fn more_bans<'n>(
+    trees: &'n [(SourceId, &'n str, Node)],
+    left_out: &mut Vec<Diagnostic>,
+) -> Vec<RawBan<'n>> {
+    let mut bans = Vec::new();
+    for (source, _, tree) in trees {
+        let before = left_out.len();
+        let guardrails = raw::guardrails(&mut Reader::new(*source, left_out), tree);
+        bans.extend(
+            guardrails.filter(|_| left_out.len() == before).into_iter().flat_map(|g| g.bans),
+        );
+    }
+    bans
+}
