@@ -6,6 +6,7 @@ use url::Host;
 
 use super::Lowering;
 use super::items::Named;
+use super::rules::named_groups;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
@@ -65,7 +66,7 @@ impl Lowering<'_> {
             server.bans.extend(lowered);
         }
         if *only_referenced_groups {
-            let mut groups = named_by_rules(&server);
+            let mut groups = named_groups(&server, &[]);
             for tool in tools {
                 if let Some(RawApprover::Groups(names)) = &tool.approval {
                     let known = names.iter().filter_map(|name| self.groups.by_name.get(name.value));
@@ -211,27 +212,6 @@ pub(super) fn misnamed(name: Text<'_>, file_name: &str) -> Option<Diagnostic> {
     let diagnostic = Diagnostic::error(Code::FileName, name.place, message)
         .help("the file's name is the server's name");
     (name.value != file_name).then_some(diagnostic)
-}
-
-/// The groups that a server's own grants and bans name.
-fn named_by_rules(server: &Server) -> GroupSet {
-    let mut named = GroupSet::default();
-    let mut add = |groups: &GroupSet| groups.iter().for_each(|group| named.insert(group));
-    let mut add_people = |people: &People, more: [&Option<GroupSet>; 2]| {
-        if let People::Groups(groups) = people {
-            add(groups);
-        }
-        more.into_iter().flatten().for_each(&mut add);
-    };
-    for grant in &server.grants {
-        if let GrantWho::People { people, also_in, except, via: _ } = &grant.who {
-            add_people(people, [also_in, except]);
-        }
-    }
-    for people in server.bans.iter().filter_map(|ban| ban.who.as_ref()?.people.as_ref()) {
-        add_people(people, [&None, &None]);
-    }
-    named
 }
 
 /// The environment that a server's bare path means: its only one, else `prod`.
