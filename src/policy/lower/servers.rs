@@ -11,8 +11,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Coverage, EnvironmentId, GrantWho, ListedReview, NeededReview, People, Server,
-    ServerEnvironment, Upstream,
+    Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
 };
 use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
