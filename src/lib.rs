@@ -17,6 +17,7 @@
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |
 //! | [`record`] | what is kept of every decision; generated from `proto/` | nothing |
 //! | [`disk`] | reading policy directories, replacing files | [`policy`] |
+//! | [`git`] | policies as of a git revision | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
@@ -55,6 +56,7 @@ pub mod disk;
 pub mod engine;
 pub mod envoy;
 pub mod explain;
+pub mod git;
 pub mod identity;
 pub mod json;
 pub mod mcp;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["authn", "diagnostics", "identity", "yaml"]),
     ("envoy", &["config", "identity", "policy"]),
     ("disk", &["diagnostics", "policy", "yaml"]),
+    ("git", &["diagnostics", "policy", "yaml"]),
     ("record", &[]),
     ("explain", &["diagnostics", "engine", "identity", "json", "mcp", "policy"]),
     ("telemetry", &["config", "record"]),
