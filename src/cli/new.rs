@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, fail, fail_with, hint, print};
 use crate::disk;
 use crate::policy::outline::{EnvironmentOutline, Outline, outline, server_name};
+use crate::yaml;
 
 /// Starts a file.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ fn server(args: &Server) -> Exit {
         return exit;
     }
     let path = policies.join("servers").join(format!("{name}.yaml"));
-    if let Err(error) = create(&path, &starting_file(name, &known)) {
+    if let Err(error) = create(&path, &starting_file(name, &known, has_schema(policies))) {
         let exit = fail(format_args!("{}: {error}", path.display()));
         if error.kind() == io::ErrorKind::AlreadyExists {
             hint("nothing was changed; choose another name, or edit that file");
@@ -66,6 +67,11 @@ fn server(args: &Server) -> Exit {
     }
     print(next(name, &path, policies, &known));
     Exit::Success
+}
+
+/// Whether the schema lies where the line for editors would look for it.
+fn has_schema(policies: &Path) -> bool {
+    policies.join("../docs/schema/server.json").exists()
 }
 
 /// Writes a file that is not there yet.
@@ -81,12 +87,13 @@ fn choice(what: &str, names: &[String]) -> String {
     if names.is_empty() {
         return format!("# {what}: none yet");
     }
+    let names: Vec<_> = names.iter().map(|name| yaml::written(name)).collect();
     format!("# {what}: {}", names.join(", "))
 }
 
 fn environment(known: &EnvironmentOutline, text: &mut String) {
     let EnvironmentOutline { name, reviews, free_upstream } = known;
-    let _ = writeln!(text, "  {name}:");
+    let _ = writeln!(text, "  {}:", yaml::written(name));
     let loopback = |host: &String| host.starts_with("127.") || host.starts_with("[::1]");
     let _ = match free_upstream {
         Some(host) if loopback(host) => {
@@ -110,11 +117,16 @@ fn environment(known: &EnvironmentOutline, text: &mut String) {
     }
 }
 
-fn starting_file(name: &str, known: &Outline) -> String {
+fn starting_file(name: &str, known: &Outline, has_schema: bool) -> String {
     let Outline { environments, groups, surfaces, services } = known;
+    let schema = if has_schema {
+        "# yaml-language-server: $schema=../../docs/schema/server.json\n"
+    } else {
+        ""
+    };
+    let name = yaml::written(name);
     let mut text = format!(
-        "# yaml-language-server: $schema=../../docs/schema/server.json
-# Every DECIDE is somebody's decision. The file loads once none is left.
+        "{schema}# Every DECIDE is somebody's decision. The file loads once none is left.
 toolgate: 1
 server: {name}
 

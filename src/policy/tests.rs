@@ -140,6 +140,16 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
         (grant, "g: { services: [night], via: [chat], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], call: [drop] }", &[ServiceReach]),
         (grant, "g: { services: [chat], call: [look] }", &[UnknownPlace]),
+        // The tool is the problem, and not what names it or its set.
+        (
+            "  drop: { effect: destructive, traits: [sensitive] }\ngrants:\n",
+            "  list: { effect: reed, sets: [browse] }\n  tail: { effect: read, limits: 1, sets: [tails] }\n\
+             grants:\n  g: { people: [ads], via: [chat], call: [browse, tails, list, tail] }\n",
+            &[BadValue, WrongType],
+        ),
+        (grant, "g: { people: [ads], via: [chat], call: [browse] }", &[UnknownTool]),
+        (grant, "g: { services: any-service, call: [look] }", &[BadValue]),
+        (grant, "g: { services: [night, any-service], call: [look] }", &[BadValue]),
         (upstream, "'http://10.0.0.1:443/mcp'", &[Upstream]),
         (upstream, "'https://10.0.0.1:443/mcp'", &[Upstream]),
         (upstream, "'http://127.0.0.1:7002/mcp'", &[Upstream]),

@@ -84,9 +84,11 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
         let Some(tree) = yaml::parse(source, text, &mut problems) else {
             continue;
         };
-        let Some(file) = raw::file(&mut Reader::new(source, &mut problems), &tree) else {
+        let mut reader = Reader::new(source, &mut problems);
+        let Some(file) = raw::file(&mut reader, &tree) else {
             continue;
         };
+        let broken = reader.into_broken();
         let mut suite = Suite { file: shown, passed: 0, failed: Vec::new() };
         for case in &file.cases {
             match ask(set, &file, case) {
@@ -102,6 +104,9 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
                         }),
                     }
                 }
+                // Who could not be read has been reported.
+                Err(_)
+                    if case.who.is_some_and(|who| broken.iter().any(|name| name == who.value)) => {}
                 Err((place, message)) => {
                     problems.push(Diagnostic::error(Code::BadValue, place, message));
                 }

@@ -89,7 +89,8 @@ pub(super) fn file<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Option<File<'
         let problem = Diagnostic::error(Code::BadValue, place, "the file has no case");
         reader.report(problem.help("list cases under `allowed` and `refused`"));
     }
-    (reader.noted() == before).then_some(File { now: now?.value, people, cases })
+    // What could be read is looked at all the same: its problems are reported in the same run.
+    Some(File { now: now?.value, people, cases })
 }
 
 fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {
@@ -100,13 +101,19 @@ fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {
             let problem = Diagnostic::error(Code::BadValue, name.place, "`nobody` is nobody");
             reader.report(problem.help("`who: nobody` is a request without a token"));
         }
-        let Some(fields) = reader.fields(node, KEYS) else { continue };
+        let Some(fields) = reader.fields(node, KEYS) else {
+            reader.declare_broken(name.value);
+            continue;
+        };
         let user = fields.get("user").and_then(|node| reader.text(node)).map(|text| text.value);
         let cure = "list the person's groups: `[]`, or `unknown` if the token does not say";
         let groups = match reader.required(fields, "groups", cure).map(|node| &node.kind) {
             Some(Kind::Text(text)) if text == "unknown" => None,
             Some(_) => fields.get("groups").map(|node| reader.texts(node)),
-            None => continue,
+            None => {
+                reader.declare_broken(name.value);
+                continue;
+            }
         };
         let groups = groups.map(|groups| groups.into_iter().map(|group| group.value).collect());
         people.push(Person { name, user, groups, place: fields.place });

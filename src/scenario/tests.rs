@@ -125,6 +125,29 @@ fn a_case_that_would_test_nothing_is_a_problem() {
 }
 
 #[test]
+fn one_problem_of_a_file_hides_no_other() {
+    let call = "via: ai-chat, call: presto/list_tables";
+    let cases = format!(
+        "  zoe: {{}}
+allowed:
+  - {{ who: anna, {call} }}
+  - {{ who: zoe, {call} }}
+refused:
+  - {{ who: ana, {call} }}
+  - {{ who: ana, {call}, because: no_grnt }}
+"
+    );
+    let problems = run_on(&cases).unwrap_err().to_string();
+    for problem in
+        ["`groups` is missing", "nobody of this file's", "`because` is missing", "`no_grnt` is no"]
+    {
+        assert!(problems.contains(problem), "{problem}\n{problems}");
+    }
+    // That zoe could not be read is one problem.
+    assert_eq!(problems.matches("error[").count(), 4, "{problems}");
+}
+
+#[test]
 fn what_no_case_touches_is_listed() {
     let report = run_on(
         "allowed:

@@ -362,6 +362,19 @@ fn scalar(text: String, style: ScalarStyle) -> Kind {
     }
 }
 
+/// A text as it is written into a block or a flow of YAML: plain if that is read as the same text,
+/// in double quotes otherwise. JSON's quoting is YAML's too.
+#[must_use]
+pub fn written(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let starts = |c: char| c.is_ascii_alphanumeric();
+    if text.starts_with(starts) && text.chars().all(plain) && core_schema(text).is_none() {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
+
 /// YAML 1.2.2 §10.3.2: what a plain scalar is when it is not text.
 fn core_schema(text: &str) -> Option<Plain> {
     match text {

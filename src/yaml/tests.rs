@@ -138,3 +138,26 @@ proptest::proptest! {
         let _ = read(&text);
     }
 }
+
+#[test]
+fn what_is_written_is_read_as_the_same_text() {
+    for text in [
+        "presto", "7", "null", "true", "0x1f", "1e3", "-a", "--", "~", "a b", "#presto", "", "1.5",
+        "a: b", "é", "no", "\"", "a\\b", "1-a", ".5", "[a]",
+    ] {
+        let mut problems = Vec::new();
+        let source = SourceId::default_for_test();
+        for file in [format!("key: {}", written(text)), format!("key: [{}]", written(text))] {
+            let tree = parse(source, &file, &mut problems);
+            let Some(Node { kind: Kind::Mapping(entries), .. }) = tree else {
+                panic!("{file}");
+            };
+            let mut value = &entries[0].1.kind;
+            if let Kind::Sequence(items) = value {
+                value = &items[0].kind;
+            }
+            assert!(matches!(value, Kind::Text(read) if read == text), "{file}");
+        }
+    }
+    assert_eq!([written("presto"), written("7")], ["presto", "\"7\""]);
+}

@@ -27,6 +27,14 @@ pub(super) fn tool<'n>(
         later: &["pin"],
     };
     let fields = reader.fields(node, KEYS)?;
+    let tool = tool_of(reader, name, fields);
+    if tool.is_none() {
+        declare_sets(reader, fields);
+    }
+    tool
+}
+
+fn tool_of<'n>(reader: &mut Reader<'_>, name: Text<'n>, fields: Fields<'n>) -> Option<RawTool<'n>> {
     let item = shared(reader, name, fields);
     let minutes_saved = fields
         .get("minutes_saved")
@@ -60,7 +68,22 @@ pub(super) fn item<'n>(
 ) -> Option<RawItem<'n>> {
     const KEYS: Keys = Keys { known: &["effect", "traits", "sets"], later: &["pin"] };
     let fields = reader.fields(node, KEYS)?;
-    shared(reader, name, fields)
+    let item = shared(reader, name, fields);
+    if item.is_none() {
+        declare_sets(reader, fields);
+    }
+    item
+}
+
+/// The sets of what could not be read are there: a rule that names one is not a second problem.
+fn declare_sets(reader: &mut Reader<'_>, fields: Fields<'_>) {
+    if let Some(Node { kind: Kind::Sequence(sets), .. }) = fields.get("sets") {
+        for set in sets {
+            if let Kind::Text(set) = &set.kind {
+                reader.declare_broken(set);
+            }
+        }
+    }
 }
 
 /// What tools, resources and prompts have in common.

@@ -13,6 +13,9 @@ use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Fields, Keys, Kind, Node, Reader, Spanned};
 
+/// In a ban: every service.
+const ANY_SERVICE: &str = "any-service";
+
 fn via<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<RawVia<'n>>> {
     let list = optional_list(reader, fields, "via")?;
     Some(match list.value.as_slice() {
@@ -46,6 +49,25 @@ fn one_or_more<'n>(
     }
     let text = reader.text(node)?;
     Some(Spanned { value: vec![text], place: text.place })
+}
+
+/// The services of a grant, each by its name.
+fn services<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<Vec<Text<'n>>>> {
+    let any = |node: &Node| matches!(&node.kind, Kind::Text(text) if text == ANY_SERVICE);
+    let node = fields.get("services")?;
+    let listed = match &node.kind {
+        Kind::Sequence(items) => items.iter().find(|item| any(item)),
+        Kind::Text(_) | Kind::Plain(..) | Kind::Mapping(_) => Some(node).filter(|node| any(node)),
+    };
+    let Some(listed) = listed else {
+        return optional_list(reader, fields, "services");
+    };
+    let place = reader.place(listed.span);
+    let message = format!("a grant names its services, and `{ANY_SERVICE}` is all of them");
+    let diagnostic = Diagnostic::error(Code::BadValue, place, message)
+        .help("list each service; only a ban may say `any-service`");
+    reader.report(diagnostic);
+    None
 }
 
 fn users(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Spanned<Vec<UserName>>> {
@@ -98,7 +120,7 @@ pub(super) fn grant<'n>(
         except: optional_list(reader, fields, "except"),
         users: users(reader, fields),
         ticket: ticket(reader, fields),
-        services: optional_list(reader, fields, "services"),
+        services: services(reader, fields),
         via: via(reader, fields),
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         verbs: verbs(reader, fields),
@@ -158,7 +180,7 @@ pub(super) fn ban<'n>(
     let before = reader.noted();
     let fields = reader.fields(node, keys)?;
     let services = match fields.get("services") {
-        Some(Node { kind: Kind::Text(text), .. }) if text == "any-service" => {
+        Some(Node { kind: Kind::Text(text), .. }) if text == ANY_SERVICE => {
             Some(RawBannedServices::Any)
         }
         Some(_) => optional_list(reader, fields, "services")
