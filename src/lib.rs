@@ -20,6 +20,7 @@
 //! | [`git`] | policies as of a git revision | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
+//! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`policy`], [`yaml`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
@@ -59,6 +60,7 @@ pub mod explain;
 pub mod git;
 pub mod identity;
 pub mod json;
+pub mod lint;
 pub mod mcp;
 pub mod policy;
 pub mod record;

@@ -45,7 +45,13 @@ pub(super) fn hint(message: impl Display) {
 
 /// Prints problems and ends with [`Exit::Failure`].
 pub(super) fn fail_with(problems: &Diagnostics) -> Exit {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = is_coloured(&io::stderr());
     let _ = write!(io::stderr().lock(), "{}", render_text(problems, colour));
     Exit::Failure
+}
+
+/// Whether what is printed there is coloured: only for a person, and not against their will
+/// (<https://no-color.org>: set and not empty).
+pub(super) fn is_coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

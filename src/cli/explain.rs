@@ -62,7 +62,7 @@ enum Format {
     Json,
 }
 
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
+pub(super) fn instant(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "write an instant with its zone, such as 2026-11-20T12:00:00Z")
 }
 

@@ -5,6 +5,7 @@ mod admin;
 mod envoy;
 mod exit;
 mod explain;
+mod lint;
 mod load;
 mod new;
 #[cfg(feature = "serve")]
@@ -46,6 +47,8 @@ enum Command {
     Explain(explain::Args),
     /// Decide the cases of the policies' tests
     Test(test::Args),
+    /// Find what loads, and is probably not wanted
+    Lint(lint::Args),
     /// Start a file
     New(new::Args),
     /// Look after the reviews
@@ -68,6 +71,7 @@ impl Cli {
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Lint(args) => lint::run(&args),
             Command::New(args) => new::run(&args),
             Command::Reviews(args) => reviews::run(&args),
             Command::Schema(args) => schema::run(&args),

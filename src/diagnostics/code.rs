@@ -1,9 +1,9 @@
 //! The stable codes. `docs/architecture.md` fixes the ranges: 001–029 reading a file, 030–099
-//! its meaning (both: does not load), 900–999 the sidecar's own configuration. 100–299 are kept
-//! for findings in files that load.
+//! its meaning (both: does not load), 100–199 findings of lint rules in files that load, 900–999
+//! the sidecar's own configuration. A lint rule's code has a name as well.
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal $($rule:literal)?,)+) => {
         /// The stable code of a kind of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
@@ -19,6 +19,14 @@ macro_rules! codes {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
+                }
+            }
+
+            /// The name of the lint rule, such as `ended-grant`; `None` if it is no rule's code.
+            #[must_use]
+            pub fn rule(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => None$(.or(Some($rule)))?,)+
                 }
             }
 
@@ -90,6 +98,18 @@ codes! {
     LimitOutside = "TG042",
     /// An approval that is weaker than the guardrails ask for, or that nobody could give.
     WeakApproval = "TG043",
+    /// A channel's name that YAML reads as a comment.
+    UnquotedChannel = "TG101" "unquoted-channel",
+    /// A review that ends soon.
+    ReviewEnds = "TG120" "review-ends",
+    /// A grant that has ended.
+    EndedGrant = "TG121" "ended-grant",
+    /// A tool, resource or prompt that no grant names.
+    UnusedTool = "TG123" "unused-tool",
+    /// A comment that ignores a finding which is not there.
+    UnusedSuppression = "TG190" "unused-suppression",
+    /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.
+    BadSuppression = "TG191" "bad-suppression",
     /// A value of the sidecar's configuration that breaks a rule.
     Config = "TG900",
 }

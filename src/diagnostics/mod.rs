@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use self::code::Code;
-pub use self::render::{render_json, render_text};
+pub use self::render::{render_excerpts, render_json, render_text};
 
 /// A file that was read.
 #[derive(Clone, Debug)]
@@ -49,7 +49,8 @@ pub struct Place {
 /// How much a problem weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing is loaded while it stands.
+    /// Below `TG100` nothing is loaded while it stands; from there on the policies load, and CI
+    /// fails.
     Error,
     /// Worth a look; loads all the same.
     Warning,
@@ -74,6 +75,26 @@ pub struct Diagnostic {
     pub related: Option<(Place, String)>,
     /// How to mend it.
     pub help: Option<String>,
+    /// The one safe way to mend it, as edits of the text.
+    pub fix: Option<Fix>,
+}
+
+/// Edits that mend a problem and change nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What they do, in a line: `quote the channel`.
+    pub title: String,
+    /// The edits, all of one file; none overlaps another.
+    pub edits: Vec<Edit>,
+}
+
+/// A new text for a place; an empty place is an insertion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced.
+    pub place: Place,
+    /// By what.
+    pub text: String,
 }
 
 /// All problems of one run, with the files they are in. Displays as the rendered text.
@@ -99,6 +120,11 @@ impl Sources {
     #[must_use]
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.0.get(id.0 as usize)
+    }
+
+    /// The files, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        (0..).map(SourceId).zip(&self.0)
     }
 
     /// Line and column of a place, both from 1; columns count characters.
@@ -157,6 +183,7 @@ impl Diagnostic {
             label: None,
             related: None,
             help: None,
+            fix: None,
         }
     }
 
@@ -172,6 +199,7 @@ impl Diagnostic {
             label: None,
             related: None,
             help: None,
+            fix: None,
         }
     }
 
@@ -193,6 +221,20 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the one safe way to mend it.
+    #[must_use]
+    pub fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { title: title.into(), edits });
+        self
+    }
+
+    /// Says how much it weighs.
+    #[must_use]
+    pub fn weighing(mut self, severity: Severity) -> Self {
+        self.severity = severity;
         self
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use super::{Diagnostic, Diagnostics, Place, Severity, Sources};
+use super::{Diagnostic, Diagnostics, Edit, Place, Severity, Sources};
 
 /// The most problems that are shown: each costs a look at the whole file.
 const MOST: usize = 200;
@@ -14,20 +14,33 @@ const MOST: usize = 200;
 /// Text for people: one excerpt per problem, and a closing line that counts them.
 #[must_use]
 pub fn render_text(diagnostics: &Diagnostics, colour: bool) -> String {
+    let list = &diagnostics.list;
+    let errors = list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let noun = if errors == 1 { "problem" } else { "problems" };
+    render_excerpts(diagnostics, colour) + &format!("{errors} {noun}\n")
+}
+
+/// Text for people: one excerpt per problem, each followed by an empty line.
+#[must_use]
+pub fn render_excerpts(diagnostics: &Diagnostics, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for diagnostic in diagnostics.list.iter().take(MOST) {
         text.push_str(&renderer.render(&[group(&diagnostics.sources, diagnostic)]));
         text.push_str("\n\n");
     }
-    let errors =
-        diagnostics.list.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let left_out = diagnostics.list.len().saturating_sub(MOST);
     if left_out > 0 {
         let _ = write!(text, "and {left_out} more\n\n");
     }
-    let noun = if errors == 1 { "problem" } else { "problems" };
-    text + &format!("{errors} {noun}\n")
+    text
+}
+
+/// `TG004`, and for a lint rule `TG121 ended-grant`: the name is what a comment that ignores it
+/// needs.
+fn id(diagnostic: &Diagnostic) -> String {
+    let code = diagnostic.code.as_str();
+    diagnostic.code.rule().map_or_else(|| code.to_owned(), |rule| format!("{code} {rule}"))
 }
 
 fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
@@ -39,7 +52,7 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         Some(path) => format!("{}: {}", path.display(), diagnostic.message),
         None => diagnostic.message.clone(),
     };
-    let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.as_str()));
+    let mut group = Group::with_title(level.primary_title(title).id(id(diagnostic)));
     if let Some(place) = diagnostic.place {
         let mut primary = vec![(AnnotationKind::Primary, place, diagnostic.label.as_deref())];
         let related = diagnostic.related.as_ref();
@@ -119,6 +132,7 @@ pub fn render_json(diagnostics: &Diagnostics) -> serde_json::Value {
             };
             json!({
                 "code": diagnostic.code.as_str(),
+                "rule": diagnostic.code.rule(),
                 "severity": match diagnostic.severity {
                     Severity::Error => "error",
                     Severity::Warning => "warning",
@@ -134,6 +148,10 @@ pub fn render_json(diagnostics: &Diagnostics) -> serde_json::Value {
                     json!({ "place": place(*at), "label": label })
                 }),
                 "help": diagnostic.help,
+                "fix": diagnostic.fix.as_ref().map(|fix| {
+                    let edit = |edit: &Edit| json!({ "place": place(edit.place), "text": edit.text });
+                    json!({ "title": fix.title, "edits": fix.edits.iter().map(edit).collect::<Vec<_>>() })
+                }),
             })
         })
         .collect();

@@ -18,7 +18,8 @@ pub mod uri;
 #[cfg(test)]
 mod tests;
 
-use crate::diagnostics::{Diagnostics, Sources};
+use crate::diagnostics::{Diagnostics, SourceId, Sources};
+use crate::yaml::Node;
 
 pub use self::files::{PolicyFile, PolicyFiles, is_test};
 pub use self::model::PolicySet;
@@ -30,6 +31,24 @@ pub use self::model::PolicySet;
 /// Every problem of every file: nothing is loaded while one stands.
 pub fn load(files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
     lower::lower(files, &[]).map(|amended| amended.set)
+}
+
+/// A policy directory as it was read, for those who look at how it is written.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The set, if it loads.
+    pub set: Option<PolicySet>,
+    /// The tree of every file that is YAML, tests included.
+    pub trees: Vec<(SourceId, Node)>,
+    /// Every problem, and the files. Without a set there is one; beside a set they are about
+    /// tests.
+    pub problems: Diagnostics,
+}
+
+/// Reads a whole policy directory, and keeps what [`load`] throws away. Each file is parsed once.
+#[must_use]
+pub fn inspect(files: PolicyFiles) -> Inspected {
+    lower::inspect(files)
 }
 
 /// A set of good files, and bans of guardrails beside theirs.

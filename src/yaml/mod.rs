@@ -9,7 +9,9 @@
 //! keys, which a serde data model loses, and reading into a tree lets one run report every
 //! problem of a file instead of the first.
 
+mod comments;
 mod fields;
+mod path;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
 use crate::diagnostics::{Code, Diagnostic, Place, SourceId, Span};
 
+pub use self::comments::comments;
 pub use self::fields::{Fields, Keys, Reader, Spanned};
 
 /// A file larger than this is refused unread.

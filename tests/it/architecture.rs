@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
+    ("lint", &["diagnostics", "engine", "policy", "yaml"]),
     ("schema", &["authn", "engine", "policy"]),
     (
         "cli",
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "explain",
             "identity",
             "json",
+            "lint",
             "mcp",
             "policy",
             "scenario",

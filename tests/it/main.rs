@@ -9,6 +9,9 @@ mod cli;
 /// The documentation.
 #[cfg(test)]
 mod docs;
+/// The lint rules.
+#[cfg(test)]
+mod lint;
 /// Input of every malformed kind.
 #[cfg(test)]
 mod malformed;

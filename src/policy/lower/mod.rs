@@ -5,82 +5,27 @@ mod amend;
 mod approval;
 mod items;
 mod places;
+mod read;
 mod rules;
 mod servers;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use self::approval::Floor;
-use super::Amended;
+use self::read::{check_presence, unread, unread_servers};
 use super::digest::Digest;
-use super::files::{FileKind, PolicyFile, PolicyFiles};
+use super::files::{PolicyFile, PolicyFiles, is_test};
 use super::model::{
     Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
 };
-use super::raw::{
-    self, RawEnvironment, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer, Text,
-};
+use super::raw::{RawEnvironment, RawGroup, RawReview, Text};
+use super::{Amended, Inspected};
 use crate::diagnostics::{
-    Code, Diagnostic, Diagnostics, Place as FilePlace, Source, SourceId, Sources, did_you_mean,
+    Code, Diagnostic, Diagnostics, Place as FilePlace, Sources, did_you_mean,
 };
 use crate::identity::{GroupId, GroupSet};
-use crate::yaml::{self, Kind, Node, Reader};
 
-/// Files that declare what others name.
-const DECLARING_FILES: [&str; 4] =
-    ["surfaces.yaml", "groups.yaml", "reviews.yaml", "guardrails.yaml"];
-
-/// Of these, the ones without which nothing can be decided.
-const REQUIRED_FILES: [&str; 2] = ["surfaces.yaml", "guardrails.yaml"];
-
-/// The declaring files whose absence or form is a problem that has been reported.
-fn unread(files: &PolicyFiles, read: &[&str]) -> Vec<&'static str> {
-    let there = |name: &str| files.files.iter().any(|file| meant(&file.path) == name);
-    let reported =
-        |name: &&str| !read.contains(name) && (there(name) || REQUIRED_FILES.contains(name));
-    DECLARING_FILES.into_iter().filter(reported).collect()
-}
-
-/// The servers whose files could not be read, or say another name.
-fn unread_servers(
-    files: &PolicyFiles,
-    problems: &[Diagnostic],
-    servers: &[(RawServer<'_>, &str)],
-) -> Vec<String> {
-    // A file that could not be opened is only a problem.
-    let unreadable = problems
-        .iter()
-        .filter_map(|problem| problem.path.as_ref()?.strip_prefix(&files.root).ok()?.to_str());
-    let paths = files.files.iter().map(|file| file.path.as_str()).chain(unreadable);
-    let name = |path| match FileKind::of(&meant(path)) {
-        Ok(FileKind::Server(name)) => Some(name.to_owned()),
-        Ok(_) | Err(_) => None,
-    };
-    let read = |name: &String| servers.iter().any(|(server, _)| server.name.value == name);
-    paths.filter_map(name).filter(|name| !read(name)).collect()
-}
-
-/// The path that a file was meant to have.
-fn meant(path: &str) -> Cow<'_, str> {
-    match path.strip_suffix(".yml") {
-        Some(stem) => Cow::Owned(format!("{stem}.yaml")),
-        None => Cow::Borrowed(path),
-    }
-}
-
-/// Everything the files say, before they are compared with each other.
-#[derive(Default)]
-pub(super) struct Raw<'n> {
-    pub(super) servers: Vec<(RawServer<'n>, &'n str)>,
-    pub(super) places: Vec<RawPlace<'n>>,
-    pub(super) groups: Vec<RawGroup<'n>>,
-    reviews: Vec<RawReview<'n>>,
-    pub(super) guardrails: Option<RawGuardrails<'n>>,
-    broken: Vec<String>,
-    /// The files that could be read.
-    read: Vec<&'n str>,
-}
+pub(super) use self::read::{Stampable, Tree, read, stampable, trees};
 
 /// What is known while the rest is resolved.
 struct Lowering<'s> {
@@ -115,78 +60,22 @@ struct Needs {
     upstreams: Vec<Box<str>>,
 }
 
-/// A server, as far as stamping reviews needs it.
-pub(super) struct Stampable {
-    pub(super) name: String,
-    /// Of its tools.
-    pub(super) digest: Digest,
-    /// The reviews that it lists, in any environment.
-    pub(super) reviews: Vec<String>,
-}
-
-/// The servers whose files can be read.
-pub(super) fn stampable(
-    files: &PolicyFiles,
-    sources: &mut Sources,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<Stampable> {
-    let mut servers = Vec::new();
-    for (source, path, tree) in trees(files, sources, problems) {
-        let mut reader = Reader::new(source, problems);
-        if let Ok(FileKind::Server(name)) = FileKind::of(path)
-            && let Some(server) = raw::server(&mut reader, &tree)
-        {
-            problems.extend(servers::misnamed(server.name, name));
-            let listed = server.environments.iter().flat_map(|environment| &environment.reviews);
-            let reviews = listed.map(|review| review.value.to_owned()).collect();
-            servers.push(Stampable { name: name.to_owned(), digest: server.tools_digest, reviews });
-        }
-    }
-    servers
-}
-
-/// The tree of every file that is YAML.
-pub(super) fn trees<'f>(
-    files: &'f PolicyFiles,
-    sources: &mut Sources,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<(SourceId, &'f str, Node)> {
-    let mut trees = Vec::new();
-    for file in &files.files {
-        let path = files.display(&file.path);
-        if let Err((code, message)) = FileKind::of(&file.path) {
-            let meant = meant(&file.path);
-            let help = if meant != file.path && FileKind::of(&meant).is_ok() {
-                format!("name it `{meant}`")
-            } else {
-                "a policy directory holds servers/NAME.yaml, surfaces.yaml, groups.yaml, \
-                 reviews.yaml and guardrails.yaml"
-                    .to_owned()
-            };
-            problems.push(Diagnostic::about_path(code, path, message).help(help));
-            continue;
-        }
-        if file.bytes.len() > yaml::MAX_FILE_BYTES {
-            // Not even shown: an excerpt would cost a look at all of it.
-            problems.push(
-                Diagnostic::about_path(Code::Syntax, path, "the file is larger than 1 MiB")
-                    .help("split it: one server per file"),
-            );
-            continue;
-        }
-        let Ok(text) = std::str::from_utf8(&file.bytes) else {
-            problems.push(
-                Diagnostic::about_path(Code::Syntax, path, "the file is not UTF-8")
-                    .help("save it as UTF-8 without a byte-order mark"),
-            );
-            continue;
-        };
-        let source = sources.add(Source { path, text: text.to_owned() });
-        if let Some(tree) = yaml::parse(source, text, problems) {
-            trees.push((source, file.path.as_str(), tree));
-        }
-    }
-    trees
+/// A policy directory as it was read, whether or not it loads.
+pub(super) fn inspect(mut files: PolicyFiles) -> Inspected {
+    let mut sources = Sources::default();
+    let mut problems = std::mem::take(&mut files.problems);
+    files.files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut tests = PolicyFiles::rooted(&files.root);
+    tests.files = files.files.extract_if(.., |file| is_test(&file.path)).collect();
+    let trees = trees(&files, &mut sources, &mut problems);
+    let (set, mut problems) = match set(&files, &sources, &trees, problems, &mut More::default()) {
+        Ok(set) => (Some(set), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    // They decide nothing: what is wrong with them is a problem, and does not keep a set back.
+    let tests = self::trees(&tests, &mut sources, &mut problems);
+    let trees = trees.into_iter().chain(tests).map(|(source, _, tree)| (source, tree)).collect();
+    Inspected { set, trees, problems: Diagnostics { sources, list: problems }.sorted() }
 }
 
 pub(super) fn lower(
@@ -195,23 +84,53 @@ pub(super) fn lower(
 ) -> Result<Amended, Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     // Tests decide nothing, and are no part of the digest.
-    files.files.retain(|file| FileKind::of(&file.path) != Ok(FileKind::Test));
+    files.files.retain(|file| !is_test(&file.path));
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     let trees = trees(&files, &mut sources, &mut problems);
-    let mut raw = read(&trees, &mut problems);
-    raw.broken.extend(unread_servers(&files, &problems, &raw.servers));
-    check_presence(&files, &mut problems);
+    let others =
+        PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
     let mut left_out = Vec::new();
-    let more = PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
-    let more_trees = self::trees(&more, &mut sources, &mut left_out);
-    let more_bans = amend::more_bans(&more_trees, &mut left_out);
+    let more_trees = self::trees(&others, &mut sources, &mut left_out);
+    let mut more = More { files: &others.files, trees: &more_trees, left_out, added: 0 };
+    let set = set(&files, &sources, &trees, problems, &mut more);
+    let More { left_out, added, .. } = more;
+    match set {
+        Ok(set) => {
+            let left_out = Diagnostics { sources, list: left_out }.sorted();
+            Ok(Amended { set, added, left_out })
+        }
+        Err(list) => Err(Diagnostics { sources, list }.sorted()),
+    }
+}
+
+/// Other versions of the guardrails, of which the bans are taken, and what came of it.
+#[derive(Default)]
+struct More<'n> {
+    files: &'n [PolicyFile],
+    trees: &'n [Tree<'n>],
+    left_out: Vec<Diagnostic>,
+    added: usize,
+}
+
+/// The set that the trees of a directory make, or every problem.
+fn set(
+    files: &PolicyFiles,
+    sources: &Sources,
+    trees: &[Tree<'_>],
+    mut problems: Vec<Diagnostic>,
+    more: &mut More<'_>,
+) -> Result<PolicySet, Vec<Diagnostic>> {
+    let mut raw = read(trees, &mut problems);
+    raw.broken.extend(unread_servers(files, &problems, &raw.servers));
+    check_presence(files, &mut problems);
+    let more_bans = amend::more_bans(more.trees, &mut more.left_out);
 
     let mut lowering = Lowering {
-        sources: &sources,
+        sources,
         problems,
         broken: &raw.broken,
-        unread: unread(&files, &raw.read),
+        unread: unread(files, &raw.read),
         refused: Vec::new(),
         groups: GroupNames::default(),
         environments: Vec::new(),
@@ -237,8 +156,9 @@ pub(super) fn lower(
     let mut guardrails: Vec<_> =
         bans.iter().flat_map(|ban| lowering.guardrail(ban, &raw.servers, &server_names)).collect();
     let own = guardrails.len();
-    left_out.extend(lowering.amend(more_bans, &raw.servers, &server_names, &mut guardrails));
-    let added = guardrails.len() - own;
+    let left_out = lowering.amend(more_bans, &raw.servers, &server_names, &mut guardrails);
+    more.left_out.extend(left_out);
+    more.added = guardrails.len() - own;
     let mut servers = HashMap::new();
     for (server, file_name) in &raw.servers {
         let server = lowering.server(server, file_name);
@@ -248,7 +168,7 @@ pub(super) fn lower(
 
     let Lowering { problems, groups, environments, reviews, places, rules, .. } = lowering;
     if !problems.is_empty() {
-        return Err(Diagnostics { sources, list: problems }.sorted());
+        return Err(problems);
     }
     let more = more.files.iter().map(|file| (format!("{}+bans", file.path), &*file.bytes));
     let more: Vec<_> = more.collect();
@@ -259,7 +179,7 @@ pub(super) fn lower(
             .map(|file| (file.path.as_str(), &*file.bytes))
             .chain(more.iter().map(|(path, bytes)| (path.as_str(), *bytes))),
     );
-    let set = PolicySet {
+    Ok(PolicySet {
         digest,
         groups,
         environments,
@@ -271,72 +191,7 @@ pub(super) fn lower(
         exact_workloads: workloads.exact,
         workload_subtrees: workloads.subtrees,
         without_workload: workloads.none,
-    };
-    Ok(Amended { set, added, left_out: Diagnostics { sources, list: left_out }.sorted() })
-}
-
-/// What every file says by itself.
-pub(super) fn read<'n>(
-    trees: &'n [(SourceId, &'n str, Node)],
-    problems: &mut Vec<Diagnostic>,
-) -> Raw<'n> {
-    let mut raw = Raw::default();
-    for (source, path, tree) in trees {
-        let before = problems.len();
-        let mut reader = Reader::new(*source, problems);
-        match FileKind::of(path) {
-            Ok(FileKind::Server(name)) => {
-                raw.servers.extend(raw::server(&mut reader, tree).map(|server| (server, name)));
-            }
-            Ok(FileKind::Surfaces) => raw.places = raw::surfaces(&mut reader, tree),
-            Ok(FileKind::Groups) => raw.groups = raw::groups(&mut reader, tree),
-            Ok(FileKind::Reviews) => raw.reviews = raw::reviews(&mut reader, tree),
-            Ok(FileKind::Guardrails) => raw.guardrails = raw::guardrails(&mut reader, tree),
-            Ok(FileKind::Test) | Err(_) => {}
-        }
-        raw.broken.extend(reader.into_broken());
-        if !problems.iter().skip(before).any(|problem| hides_a_block(problem, tree)) {
-            raw.read.push(path);
-        }
-    }
-    raw
-}
-
-/// Whether a problem stands at a file's outermost level: what is declared there is not seen then.
-fn hides_a_block(problem: &Diagnostic, root: &Node) -> bool {
-    let Kind::Mapping(entries) = &root.kind else {
-        return true;
-    };
-    let mut outer = entries.iter().flat_map(|(key, node)| [key.span, node.span]).chain([root.span]);
-    matches!(problem.code, Code::UnknownKey | Code::MissingKey | Code::WrongType)
-        && problem.place.is_some_and(|place| outer.any(|span| span.start == place.span.start))
-}
-
-/// A set without servers decides nothing, and one without guardrails has no environments: both
-/// are far more often a wrong path than what somebody meant.
-fn check_presence(files: &PolicyFiles, problems: &mut Vec<Diagnostic>) {
-    if files.files.is_empty() && !problems.is_empty() {
-        // The directory itself could not be read.
-        return;
-    }
-    let has = |kind: fn(FileKind<'_>) -> bool| {
-        files.files.iter().any(|file| FileKind::of(&meant(&file.path)).is_ok_and(kind))
-    };
-    let mut missing = |name: &str, message: &str, cure: &str| {
-        problems.push(
-            Diagnostic::about_path(Code::Empty, files.display(name), message.to_owned()).help(cure),
-        );
-    };
-    if !has(|kind| matches!(kind, FileKind::Server(_))) {
-        let cure = "is this the policy directory? Each MCP server has a file servers/NAME.yaml";
-        missing("servers", "no server has a policy", cure);
-    }
-    if !has(|kind| kind == FileKind::Guardrails) {
-        missing("guardrails.yaml", "the file is missing", "it declares the environments");
-    }
-    if !has(|kind| kind == FileKind::Surfaces) {
-        missing("surfaces.yaml", "the file is missing", "it declares where callers come from");
-    }
+    })
 }
 
 impl Lowering<'_> {

@@ -1,0 +1,103 @@
+//! What rules look at: the policies for what they mean, the trees for where it stands.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::diagnostics::{Place, Source, SourceId, Span};
+use crate::policy::PolicySet;
+use crate::policy::model::Server;
+use crate::yaml::{self, Node};
+
+/// Policies that load.
+pub(super) struct Context<'r> {
+    /// What they mean.
+    pub(super) set: &'r PolicySet,
+    /// How they are written, tests included.
+    pub(super) files: &'r [File<'r>],
+    /// When.
+    pub(super) now: Timestamp,
+}
+
+/// One file.
+pub(super) struct File<'r> {
+    source: SourceId,
+    /// The path inside the directory, such as `servers/presto.yaml`.
+    pub(super) path: &'r str,
+    /// The whole text.
+    pub(super) text: &'r str,
+    tree: Option<&'r Node>,
+}
+
+// === impl Context ===
+
+impl<'r> Context<'r> {
+    /// The file at a path inside the directory.
+    pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Every server, with its file.
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&'r Server, &'r File<'r>)> {
+        let servers = self.set.servers().into_iter();
+        servers.filter_map(|server| {
+            Some((server, self.file(&format!("servers/{}.yaml", server.name))?))
+        })
+    }
+}
+
+// === impl File ===
+
+impl<'r> File<'r> {
+    pub(super) fn new(
+        id: SourceId,
+        source: &'r Source,
+        root: &Path,
+        tree: Option<&'r Node>,
+    ) -> Self {
+        let inside = source.path.strip_prefix(root).unwrap_or(&source.path);
+        Self { source: id, path: inside.to_str().unwrap_or_default(), text: &source.text, tree }
+    }
+
+    /// The place of some bytes.
+    pub(super) fn place(&self, span: Span) -> Place {
+        Place { source: self.source, span }
+    }
+
+    /// The tree; a file that is not YAML has none.
+    pub(super) fn tree(&self) -> Option<&'r Node> {
+        self.tree
+    }
+
+    /// What a path of keys leads to.
+    pub(super) fn node(&self, path: &[&str]) -> Option<&'r Node> {
+        self.tree?.at(path).map(|(_, node)| node)
+    }
+
+    /// Where the last key of a path stands.
+    pub(super) fn key(&self, path: &[&str]) -> Option<Place> {
+        self.tree?.at(path).map(|(key, _)| self.place(key.span))
+    }
+
+    /// Where the value of a path stands.
+    pub(super) fn value(&self, path: &[&str]) -> Option<Place> {
+        self.node(path).map(|node| self.place(node.span))
+    }
+
+    /// Where its comments stand, from `#` to the end of the line. It costs a second look at the
+    /// file: ask only a file whose text may have what is looked for.
+    pub(super) fn comments(&self) -> Vec<Span> {
+        yaml::comments(self.text)
+    }
+
+    /// The text of some bytes.
+    pub(super) fn slice(&self, span: Span) -> &'r str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+
+    /// What stands on a line before a place.
+    pub(super) fn before(&self, span: Span) -> &'r str {
+        let before = self.text.get(..span.start as usize).unwrap_or_default();
+        before.rsplit('\n').next().unwrap_or_default()
+    }
+}

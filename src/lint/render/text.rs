@@ -1,0 +1,37 @@
+use std::fmt::Write as _;
+
+use crate::diagnostics::render_excerpts;
+use crate::lint::{Counts, Report};
+
+/// Text for people: an excerpt per finding, and a closing line that counts them. Without any, that
+/// line is all.
+#[must_use]
+pub fn text(report: &Report, colour: bool) -> String {
+    let mut text = render_excerpts(&report.diagnostics, colour);
+    let looked = match report.not_looked_at.len() {
+        0 => String::new(),
+        rules => {
+            format!("; {} not look until the policies load", count(rules, "rule can", "rules can"))
+        }
+    };
+    let files = count(report.files, "file", "files");
+    let Counts { errors, warnings, fixable: _ } = report.counts();
+    let mut found = Vec::new();
+    if errors > 0 {
+        found.push(count(errors, "error", "errors"));
+    }
+    if warnings > 0 {
+        found.push(count(warnings, "warning", "warnings"));
+    }
+    let _ = if found.is_empty() {
+        writeln!(text, "{files}: no findings{looked}")
+    } else {
+        let found = found.join(", ");
+        writeln!(text, "{found} in {files}{looked}")
+    };
+    text
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
