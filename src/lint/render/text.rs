@@ -10,8 +10,8 @@ pub fn text(report: &Report, colour: bool) -> String {
     let mut text = render_excerpts(&report.diagnostics, colour);
     let looked = match report.not_looked_at.len() {
         0 => String::new(),
-        rules => {
-            format!("; {} not look until the policies load", count(rules, "rule can", "rules can"))
+        some => {
+            format!("; {} cannot look until the policies load", count(some, "rule", "rules"))
         }
     };
     let files = count(report.files, "file", "files");

@@ -33,25 +33,22 @@ rule! {
 
 fn check(policies: &Context<'_>, findings: &mut Findings) {
     for (server, file) in policies.servers() {
-        let is_granted =
-            |item| server.grants().iter().any(|grant| grant.items.contains(item));
-        let ids = || 0..;
-        let tools = ids().map(|id| ItemId::Tool(ToolId(id)));
-        let resources = ids().map(|id| ItemId::Resource(ResourceId(id)));
-        let prompts = ids().map(|id| ItemId::Prompt(PromptId(id)));
-        let names = |block| file.node(&[block]).map_or(&[][..], |node| node.entries());
-        let all = tools
-            .zip(names("tools"))
-            .map(|found| ("tool", found))
-            .chain(resources.zip(names("resources")).map(|found| ("resource", found)))
-            .chain(prompts.zip(names("prompts")).map(|found| ("prompt", found)));
-        for (kind, (item, (name, _))) in all {
-            if !is_granted(item) {
-                let message = format!("no grant names the {kind} `{}`", name.text);
-                findings.add(file.place(name.span), message, |finding| {
-                    finding.help(format!("grant it, or remove the {kind} until it is needed"))
-                });
-            }
+        let named = |item: ItemId| server.grants().iter().any(|grant| grant.items.contains(item));
+        let mut look = |(kind, block): (&str, &str), item: ItemId, name: &str| {
+            let Some(place) = file.key(&[block, name]).filter(|_| !named(item)) else { return };
+            findings.add(place, format!("no grant names the {kind} `{name}`"), |finding| {
+                finding.help(format!("grant it, or remove the {kind} until it is needed"))
+            });
+        };
+        for (id, tool) in (0..).map(ToolId).zip(server.tools()) {
+            look(("tool", "tools"), ItemId::Tool(id), &tool.name);
+        }
+        for (id, resource) in (0..).map(ResourceId).zip(server.resources()) {
+            let name = resource.pattern.to_string();
+            look(("resource", "resources"), ItemId::Resource(id), &name);
+        }
+        for (id, prompt) in (0..).map(PromptId).zip(server.prompts()) {
+            look(("prompt", "prompts"), ItemId::Prompt(id), &prompt.name);
         }
     }
 }
