@@ -110,6 +110,8 @@ codes! {
     UnusedSuppression = "TG190" "unused-suppression",
     /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.
     BadSuppression = "TG191" "bad-suppression",
+    /// A weight that the guardrails give to no rule, or to one that nothing weighs.
+    BadOverride = "TG192" "bad-override",
     /// A value of the sidecar's configuration that breaks a rule.
     Config = "TG900",
 }

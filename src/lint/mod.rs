@@ -4,15 +4,20 @@
 //! whose code is the rule's. Nothing here reads a file or asks the clock.
 
 mod context;
+mod overrides;
 pub mod page;
 mod render;
 mod rule;
 mod rules;
 mod suppress;
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 
 use self::context::{Context, File};
+use self::overrides::Overrides;
 use self::rule::{Check, Findings};
 use self::suppress::Suppressions;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
@@ -60,9 +65,10 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let context = set.as_ref().map(|set| Context { set, files: &files, now });
 
     let mut own = Vec::new();
+    let overrides = Overrides::read(&files, &mut own);
     let suppressions = Suppressions::read(&files, &mut own);
     let (mut found, mut looked_at, mut not_looked_at) = (Vec::new(), Vec::new(), Vec::new());
-    for rule in ALL.iter().copied() {
+    for rule in ALL.iter().copied().filter(|rule| !overrides.is_off(rule)) {
         let mut findings = Findings::of(rule);
         match (rule.check, &context) {
             (Check::Text(check), _) => files.iter().for_each(|file| check(file, &mut findings)),
@@ -74,7 +80,7 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
             (Check::Linter, _) => continue,
         }
         looked_at.push(rule.code);
-        found.extend(findings.into_list());
+        found.extend(findings.into_list().into_iter().map(|finding| overrides.weigh(finding)));
     }
     let found = suppressions.apply(&sources, found, &looked_at, &mut own);
     let problems = problems.into_iter().filter(|problem| !is_explained(problem, &found, &sources));

@@ -115,6 +115,11 @@ pub(super) fn guardrails() -> Value {
         words("An effect or a trait.", effects.into_iter().chain(traits)),
         items::approver("The least approval."),
     );
+    let weights = map(
+        "What lint rules weigh, by their names.",
+        name(),
+        words("`off`, or what its findings are.", ["off", "warning", "error"]),
+    );
     object(
         "What holds on every server; nothing can grant it back.",
         &["toolgate", "environments"],
@@ -123,6 +128,7 @@ pub(super) fn guardrails() -> Value {
             ("environments", map("The environments there are.", name(), environment)),
             ("approval", floors),
             ("bans", rules::bans(true)),
+            ("lint", weights),
         ],
     )
 }

@@ -287,8 +287,9 @@ impl Examples {
         for command in body.lines().filter_map(|line| line.strip_prefix("$ ")) {
             let arguments = command.strip_prefix("toolgate ").unwrap_or_else(|| panic!("{here}"));
             let mut arguments = words(arguments);
-            let has_time =
-                ["explain", "status"].iter().any(|word| arguments.iter().any(|a| a == word));
+            let has_time = ["explain", "lint", "status"]
+                .iter()
+                .any(|word| arguments.iter().any(|a| a == word));
             if has_time && !arguments.iter().any(|argument| argument == "--at") {
                 arguments.extend(["--at".to_owned(), NOW.to_owned()]);
             }

@@ -18,4 +18,5 @@ rules! {
     unused_tool,
     unused_suppression,
     bad_suppression,
+    bad_override,
 }

@@ -14,6 +14,9 @@ use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
 use crate::yaml::{Fields, Keys, Node, Reader};
 
+/// What a lint rule may weigh.
+const LINT_LEVELS: [&str; 3] = ["off", "warning", "error"];
+
 pub(in crate::policy) fn groups<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Vec<RawGroup<'n>> {
     const KEYS: Keys = Keys { known: &["toolgate", "groups"], later: &[] };
     let Some(fields) = reader.fields(root, KEYS) else {
@@ -102,7 +105,7 @@ pub(in crate::policy) fn guardrails<'n>(
     root: &'n Node,
 ) -> Option<RawGuardrails<'n>> {
     const KEYS: Keys =
-        Keys { known: &["toolgate", "environments", "approval", "bans"], later: &[] };
+        Keys { known: &["toolgate", "environments", "approval", "bans", "lint"], later: &[] };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
     let environments = reader.required(fields, "environments", "declare the environments");
@@ -128,6 +131,7 @@ pub(in crate::policy) fn guardrails<'n>(
         |reader, name, node| ban(reader, name, node, GUARDRAIL_BAN),
     );
     let approval = floors(reader, fields);
+    weights(reader, fields);
     Some(RawGuardrails { environments, approval, bans })
 }
 
@@ -143,6 +147,16 @@ fn floors<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Vec<RawFloor<'n>> 
         Some(RawFloor { of: of?, approver, place: name.place })
     };
     entries.into_iter().filter_map(floor).collect()
+}
+
+/// What lint rules weigh. It decides nothing, and `lint` reads it; that the rules are there is a
+/// finding and no problem here, so that a new rule's name keeps no older sidecar from loading.
+fn weights(reader: &mut Reader<'_>, fields: Fields<'_>) {
+    let rule = ("a lint rule's name", names::plain as NameCheck);
+    entries(reader, fields.get("lint"), rule, |reader, _, node| {
+        let text = reader.text(node)?;
+        word(reader, text, &LINT_LEVELS.map(|level| (level, ())))
+    });
 }
 
 /// One that no URL could have would be listed for nothing.
