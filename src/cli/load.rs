@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::exit::{Exit, fail, fail_with, hint};
 use crate::config::{self, Config};
 use crate::disk::{self, PolicyDirectory};
-use crate::policy::{self, PolicyFiles, PolicySet};
+use crate::policy::{self, Cores, PolicyFiles, PolicySet};
 use crate::yaml::MAX_FILE_BYTES;
 
 /// A directory that keeps changing is taken as it is after so many looks; what changes then is
@@ -27,7 +27,8 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
         }
     };
     let files = settled(&config.policies);
-    let policies = policy::load(files.clone()).map_err(|problems| fail_with(&problems))?;
+    let policies =
+        policy::load_on(files.clone(), Cores::All).map_err(|problems| fail_with(&problems))?;
     let unclaimable = policies.unclaimable(&config.group_prefixes());
     if unclaimable.is_empty() {
         return Ok((config, files, policies));
@@ -65,7 +66,8 @@ pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
 }
 
 pub(super) fn policies(directory: &Path) -> Result<PolicySet, Exit> {
-    policy::load(disk::read_policies(directory)).map_err(|problems| fail_with(&problems))
+    policy::load_on(disk::read_policies(directory), Cores::All)
+        .map_err(|problems| fail_with(&problems))
 }
 
 /// The policy directory that a configuration names, if as much can be read of it.

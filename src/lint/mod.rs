@@ -14,6 +14,8 @@ mod suppress;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use self::context::{Context, File};
@@ -21,7 +23,7 @@ use self::overrides::Overrides;
 use self::rule::{Check, Findings};
 use self::suppress::Suppressions;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
-use crate::policy::{self, Inspected, PolicyFiles};
+use crate::policy::{self, Cores, Inspected, PolicyFiles};
 
 pub use self::render::{json, text};
 pub use self::rule::Rule;
@@ -53,12 +55,13 @@ pub struct Counts {
 #[must_use]
 pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let root = files.root.clone();
-    let Inspected { set, trees, problems } = policy::inspect(files);
+    let Inspected { set, trees, problems } = policy::inspect(files, Cores::All);
     let Diagnostics { sources, list: problems } = problems;
+    let trees: HashMap<_, _> = trees.iter().map(|(source, tree)| (*source, tree)).collect();
     let files: Vec<_> = sources
         .iter()
         .map(|(id, source)| {
-            let tree = trees.iter().find(|(tree, _)| *tree == id).map(|(_, tree)| tree);
+            let tree = trees.get(&id).copied();
             File::new(id, source, &root, tree)
         })
         .collect();

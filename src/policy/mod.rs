@@ -4,6 +4,7 @@
 //! of every value; `lower` resolves what they say about each other into the `model`, and reports
 //! every problem of all of them in one run. Only the model is decided on.
 
+mod cores;
 pub mod digest;
 mod files;
 pub mod limits;
@@ -21,6 +22,7 @@ mod tests;
 use crate::diagnostics::{Diagnostics, SourceId, Sources};
 use crate::yaml::Node;
 
+pub use self::cores::Cores;
 pub use self::files::{PolicyFile, PolicyFiles, is_test};
 pub use self::model::PolicySet;
 
@@ -30,7 +32,16 @@ pub use self::model::PolicySet;
 ///
 /// Every problem of every file: nothing is loaded while one stands.
 pub fn load(files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
-    lower::lower(files, &[]).map(|amended| amended.set)
+    load_on(files, Cores::One)
+}
+
+/// Reads a whole policy directory on one core or on all.
+///
+/// # Errors
+///
+/// Every problem of every file: nothing is loaded while one stands.
+pub fn load_on(files: PolicyFiles, cores: Cores) -> Result<PolicySet, Diagnostics> {
+    lower::lower(files, &[], cores).map(|amended| amended.set)
 }
 
 /// A policy directory as it was read, for those who look at how it is written.
@@ -47,8 +58,8 @@ pub struct Inspected {
 
 /// Reads a whole policy directory, and keeps what [`load`] throws away. Each file is parsed once.
 #[must_use]
-pub fn inspect(files: PolicyFiles) -> Inspected {
-    lower::inspect(files)
+pub fn inspect(files: PolicyFiles, cores: Cores) -> Inspected {
+    lower::inspect(files, cores)
 }
 
 /// A set of good files, and bans of guardrails beside theirs.
@@ -73,7 +84,7 @@ pub fn load_with_bans(
     files: PolicyFiles,
     guardrails: &[PolicyFile],
 ) -> Result<Amended, Diagnostics> {
-    lower::lower(files, guardrails)
+    lower::lower(files, guardrails, Cores::One)
 }
 
 /// The digest that reviews cover, of each server whose file can be read: SHA-256 over the

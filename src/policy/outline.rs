@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::cores::Cores;
 use super::files::PolicyFiles;
 use super::lower;
 use super::names;
@@ -49,8 +50,8 @@ pub fn server_name(name: &str) -> Result<(), String> {
 pub fn outline(files: &PolicyFiles) -> Result<Outline, Diagnostics> {
     let mut sources = Sources::default();
     let mut problems = files.problems.clone();
-    let trees = lower::trees(files, &mut sources, &mut problems);
-    let raw = lower::read(&trees, &mut problems);
+    let trees = lower::trees(files, Cores::One, &mut sources, &mut problems);
+    let raw = lower::read(&trees, Cores::One, &mut problems);
     // What is wrong in another server's file, perhaps one just started, is not in the way.
     let servers = files.root.join("servers");
     problems.retain(|problem| {

@@ -960,7 +960,9 @@ colour: red
     files
         .files
         .push(PolicyFile { path: "servers/spark.yaml".to_owned(), bytes: (*b"a: [").into() });
+    let more = load_on(files.clone(), Cores::All).unwrap_err();
     let problems = load(files).unwrap_err();
+    assert_eq!(more.to_string(), problems.to_string());
     insta::assert_snapshot!(problems.to_string());
 }
 

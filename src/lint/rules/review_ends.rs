@@ -47,9 +47,12 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
     let Some(file) = policies.file("reviews.yaml") else { return };
     for (id, review) in policies.set.reviews() {
         let days = (review.last_day - today).get_days();
+        if days > WARNING_DAYS {
+            continue;
+        }
         let resting = resting_on(policies, id, review);
         let Some(place) = file.value(&["reviews", &review.name, "last_day"]) else { continue };
-        if days > WARNING_DAYS || resting.is_empty() {
+        if resting.is_empty() {
             continue;
         }
         let severity = if days > ERROR_DAYS { Severity::Warning } else { Severity::Error };

@@ -33,8 +33,14 @@ rule! {
 }
 
 fn check(file: &File<'_>, findings: &mut Findings) {
-    // Nearly every comment has a blank behind its `#`, and a second look at the file costs.
-    if !file.text.split('#').skip(1).any(|rest| rest.starts_with(is_word)) {
+    // A comment has a blank before its `#`, and nearly every one has another behind it; and a
+    // second look at the file costs.
+    let could_be = |(before, rest): (&str, &str)| {
+        before.is_empty() || before.ends_with([' ', '\t', '\n']) && rest.starts_with(is_word)
+    };
+    let mut parts = file.text.split('#').peekable();
+    let mut pairs = std::iter::from_fn(|| Some((parts.next()?, parts.peek().copied()?)));
+    if !pairs.any(could_be) {
         return;
     }
     for comment in file.comments() {

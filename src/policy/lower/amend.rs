@@ -1,7 +1,7 @@
 //! Bans of another version of `guardrails.yaml`, beside those of good files: how a ban takes effect
 //! while another file is broken.
 
-use super::Lowering;
+use super::{Lowering, Servers};
 use crate::diagnostics::{Diagnostic, SourceId};
 use crate::policy::model::Ban;
 use crate::policy::names;
@@ -13,18 +13,17 @@ impl Lowering<'_> {
     pub(super) fn amend(
         &mut self,
         bans: Vec<RawBan<'_>>,
-        servers: &[(RawServer<'_>, &str)],
-        names: &[&str],
+        servers: &Servers<'_>,
         guardrails: &mut Vec<Ban>,
     ) -> Vec<Diagnostic> {
         let mut left_out = Vec::new();
         for mut ban in bans {
-            let (mut lowered, problems) = self.apart(&ban, servers, names);
+            let (mut lowered, problems) = self.apart(&ban, servers);
             if !problems.is_empty() {
                 // Names that the good files do not know match nobody there: what is left bans
                 // less, and all that it can.
                 let (rest, wrong) = if keep_known(&mut ban, self, servers) {
-                    self.apart(&ban, servers, names)
+                    self.apart(&ban, servers)
                 } else {
                     (Vec::new(), Vec::new())
                 };
@@ -41,25 +40,16 @@ impl Lowering<'_> {
     }
 
     /// A ban of the guardrails, with its problems apart from those of everything else.
-    fn apart(
-        &mut self,
-        ban: &RawBan<'_>,
-        servers: &[(RawServer<'_>, &str)],
-        names: &[&str],
-    ) -> (Vec<Ban>, Vec<Diagnostic>) {
+    fn apart(&mut self, ban: &RawBan<'_>, servers: &Servers<'_>) -> (Vec<Ban>, Vec<Diagnostic>) {
         let before = self.problems.len();
-        let lowered = self.guardrail(ban, servers, names);
+        let lowered = self.guardrail(ban, servers);
         (lowered, self.problems.split_off(before))
     }
 }
 
 /// Takes out of a ban what is not known. `false` if nothing is left of a list: without it, the ban
 /// would be a wider one.
-fn keep_known(
-    ban: &mut RawBan<'_>,
-    lowering: &Lowering<'_>,
-    servers: &[(RawServer<'_>, &str)],
-) -> bool {
+fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &Servers<'_>) -> bool {
     let group = |name: &Text<'_>| {
         name.value == names::ANYONE || lowering.groups.by_name.contains_key(name.value)
     };
@@ -83,7 +73,7 @@ fn keep_known(
         }
     };
     keep(ban.environments.as_mut(), &environment);
-    let named = |name: &Text<'_>| servers.iter().any(|(server, _)| server.name.value == name.value);
+    let named = |name: &Text<'_>| servers.contains_key(name.value);
     keep(ban.servers.as_mut(), &named);
     if let Some(via) = &mut ban.via
         && let RawVia::Places(places) = &mut via.value
@@ -105,11 +95,8 @@ fn keep_known(
     });
     let someone = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
     // What it bans adds up too.
-    let about: Vec<_> = servers
-        .iter()
-        .map(|(server, _)| server)
-        .filter(|server| ban.servers.iter().flatten().any(|name| name.value == server.name.value))
-        .collect();
+    let about: Vec<&RawServer<'_>> =
+        ban.servers.iter().flatten().filter_map(|name| servers.get(name.value).copied()).collect();
     let offered = |items: fn(&RawServer<'_>, &str) -> bool| {
         let about = about.clone();
         move |name: &Text<'_>| about.iter().all(|server| items(server, name.value))

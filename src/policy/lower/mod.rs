@@ -9,16 +9,17 @@ mod read;
 mod rules;
 mod servers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::approval::Floor;
 use self::read::{check_presence, unread, unread_servers};
+use super::cores::Cores;
 use super::digest::Digest;
 use super::files::{PolicyFile, PolicyFiles, is_test};
 use super::model::{
     Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
 };
-use super::raw::{RawEnvironment, RawGroup, RawReview, Text};
+use super::raw::{RawEnvironment, RawGroup, RawReview, RawServer, Text};
 use super::{Amended, Inspected};
 use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, Sources, did_you_mean,
@@ -42,6 +43,7 @@ struct Lowering<'s> {
     /// What each environment asks of the servers in it.
     needs: Vec<Needs>,
     reviews: Vec<Review>,
+    review_ids: HashMap<Box<str>, ReviewId>,
     /// Per review: the digest it covers, by server.
     covers: Vec<HashMap<Box<str>, Digest>>,
     places: Vec<super::model::Place>,
@@ -52,28 +54,35 @@ struct Lowering<'s> {
     upstreams: HashMap<String, (FilePlace, String)>,
 }
 
+/// More guesses at what was meant than anybody reads.
+const MOST_GUESSES: usize = 200;
+
 /// What an environment asks of the servers in it.
 struct Needs {
     /// The kinds of review.
     reviews: Vec<Box<str>>,
     /// The `host:port` of every upstream that belongs there.
-    upstreams: Vec<Box<str>>,
+    upstreams: HashSet<Box<str>>,
 }
 
+/// The servers that could be read, by name.
+type Servers<'r> = BTreeMap<&'r str, &'r RawServer<'r>>;
+
 /// A policy directory as it was read, whether or not it loads.
-pub(super) fn inspect(mut files: PolicyFiles) -> Inspected {
+pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut tests = PolicyFiles::rooted(&files.root);
     tests.files = files.files.extract_if(.., |file| is_test(&file.path)).collect();
-    let trees = trees(&files, &mut sources, &mut problems);
-    let (set, mut problems) = match set(&files, &sources, &trees, problems, &mut More::default()) {
+    let trees = trees(&files, cores, &mut sources, &mut problems);
+    let mut more = More::default();
+    let (set, mut problems) = match set(&files, cores, &sources, &trees, problems, &mut more) {
         Ok(set) => (Some(set), Vec::new()),
         Err(problems) => (None, problems),
     };
     // They decide nothing: what is wrong with them is a problem, and does not keep a set back.
-    let tests = self::trees(&tests, &mut sources, &mut problems);
+    let tests = self::trees(&tests, cores, &mut sources, &mut problems);
     let trees = trees.into_iter().chain(tests).map(|(source, _, tree)| (source, tree)).collect();
     Inspected { set, trees, problems: Diagnostics { sources, list: problems }.sorted() }
 }
@@ -81,19 +90,20 @@ pub(super) fn inspect(mut files: PolicyFiles) -> Inspected {
 pub(super) fn lower(
     mut files: PolicyFiles,
     more_guardrails: &[PolicyFile],
+    cores: Cores,
 ) -> Result<Amended, Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     // Tests decide nothing, and are no part of the digest.
     files.files.retain(|file| !is_test(&file.path));
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
-    let trees = trees(&files, &mut sources, &mut problems);
+    let trees = trees(&files, cores, &mut sources, &mut problems);
     let others =
         PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
     let mut left_out = Vec::new();
-    let more_trees = self::trees(&others, &mut sources, &mut left_out);
+    let more_trees = self::trees(&others, Cores::One, &mut sources, &mut left_out);
     let mut more = More { files: &others.files, trees: &more_trees, left_out, added: 0 };
-    let set = set(&files, &sources, &trees, problems, &mut more);
+    let set = set(&files, cores, &sources, &trees, problems, &mut more);
     let More { left_out, added, .. } = more;
     match set {
         Ok(set) => {
@@ -116,12 +126,13 @@ struct More<'n> {
 /// The set that the trees of a directory make, or every problem.
 fn set(
     files: &PolicyFiles,
+    cores: Cores,
     sources: &Sources,
     trees: &[Tree<'_>],
     mut problems: Vec<Diagnostic>,
     more: &mut More<'_>,
 ) -> Result<PolicySet, Vec<Diagnostic>> {
-    let mut raw = read(trees, &mut problems);
+    let mut raw = read(trees, cores, &mut problems);
     raw.broken.extend(unread_servers(files, &problems, &raw.servers));
     check_presence(files, &mut problems);
     let more_bans = amend::more_bans(more.trees, &mut more.left_out);
@@ -136,27 +147,29 @@ fn set(
         environments: Vec::new(),
         needs: Vec::new(),
         reviews: Vec::new(),
+        review_ids: HashMap::new(),
         covers: Vec::new(),
         places: Vec::new(),
         floors: Vec::new(),
         rules: Vec::new(),
         upstreams: HashMap::new(),
     };
-    let server_names: Vec<&str> = raw.servers.iter().map(|(server, _)| server.name.value).collect();
+    let named: Servers<'_> =
+        raw.servers.iter().map(|(server, _)| (server.name.value, server)).collect();
     lowering.groups(&raw.groups);
     let guardrails = raw.guardrails.as_ref();
     lowering.environments(guardrails.map_or(&[], |guardrails| &guardrails.environments));
-    lowering.reviews(&raw.reviews, &server_names);
+    lowering.reviews(&raw.reviews, &named);
     let workloads = lowering.places(&raw.places);
     lowering.floors(guardrails.map_or(&[], |guardrails| &guardrails.approval));
     let bans = guardrails.map_or(&[][..], |guardrails| &guardrails.bans);
     for ban in bans {
-        lowering.check_reach(ban, &raw.servers);
+        lowering.check_reach(ban, &named);
     }
     let mut guardrails: Vec<_> =
-        bans.iter().flat_map(|ban| lowering.guardrail(ban, &raw.servers, &server_names)).collect();
+        bans.iter().flat_map(|ban| lowering.guardrail(ban, &named)).collect();
     let own = guardrails.len();
-    let left_out = lowering.amend(more_bans, &raw.servers, &server_names, &mut guardrails);
+    let left_out = lowering.amend(more_bans, &named, &mut guardrails);
     more.left_out.extend(left_out);
     more.added = guardrails.len() - own;
     let mut servers = HashMap::new();
@@ -194,6 +207,10 @@ fn set(
     })
 }
 
+fn names(servers: &Servers<'_>) -> Vec<String> {
+    servers.keys().map(ToString::to_string).collect()
+}
+
 impl Lowering<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
         self.problems.push(diagnostic);
@@ -216,7 +233,10 @@ impl Lowering<'_> {
             // Its declaration is the problem, and has been reported.
             return;
         }
-        let near = did_you_mean(name.value, candidates.iter().map(String::as_str));
+        // Each guess is a look at every candidate, and nobody reads hundreds.
+        let guess = self.problems.len() < MOST_GUESSES;
+        let candidates = candidates.iter().map(String::as_str);
+        let near = guess.then(|| did_you_mean(name.value, candidates)).flatten();
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("declare it in {declared_in}, or correct the name"),
@@ -298,11 +318,13 @@ impl Lowering<'_> {
                     hosts.insert(host.value, (host.place, environment.name.value));
                 }
             }
-            let boxed = |texts: &[Text<'_>]| texts.iter().map(|text| text.value.into()).collect();
+            let boxed = |texts: &[Text<'_>]| -> Vec<Box<str>> {
+                texts.iter().map(|text| text.value.into()).collect()
+            };
             self.environments.push(Environment { name: environment.name.value.into() });
             self.needs.push(Needs {
                 reviews: boxed(&environment.reviews),
-                upstreams: boxed(&environment.upstreams),
+                upstreams: boxed(&environment.upstreams).into_iter().collect(),
             });
         }
     }
@@ -318,19 +340,21 @@ impl Lowering<'_> {
         found.and_then(|index| u32::try_from(index).ok()).map(EnvironmentId)
     }
 
-    fn reviews(&mut self, raw: &[RawReview<'_>], servers: &[&str]) {
+    fn reviews(&mut self, raw: &[RawReview<'_>], servers: &Servers<'_>) {
         for review in raw {
             let mut covers = HashMap::new();
             for (server, digest) in &review.covers {
-                if servers.contains(&server.value) {
+                if servers.contains_key(server.value) {
                     covers.insert(server.value.into(), digest.value);
                 } else {
-                    let candidates: Vec<_> = servers.iter().map(ToString::to_string).collect();
                     let (code, file) = (Code::UnknownServer, "servers/");
-                    self.unknown(code, *server, "server", file, &candidates);
+                    self.unknown(code, *server, "server", file, &names(servers));
                 }
             }
             self.covers.push(covers);
+            if let Ok(index) = u32::try_from(self.reviews.len()) {
+                self.review_ids.insert(review.name.value.into(), ReviewId(index));
+            }
             self.reviews.push(Review {
                 name: review.name.value.into(),
                 kind: review.kind.value.into(),
@@ -341,11 +365,11 @@ impl Lowering<'_> {
     }
 
     fn review(&mut self, name: Text<'_>) -> Option<ReviewId> {
-        let found = self.reviews.iter().position(|review| &*review.name == name.value);
+        let found = self.review_ids.get(name.value).copied();
         if found.is_none() {
             // No guess: SEC-1412 and SEC-1413 are both plausible, and only one was meant.
             self.unknown(Code::UnknownReview, name, "review", "reviews.yaml", &[]);
         }
-        found.and_then(|index| u32::try_from(index).ok()).map(ReviewId)
+        found
     }
 }

@@ -1,9 +1,11 @@
 //! What every file of a directory says by itself, and which of them could not be read.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::servers;
 use crate::diagnostics::{Code, Diagnostic, Source, SourceId, Sources};
+use crate::policy::cores::Cores;
 use crate::policy::digest::Digest;
 use crate::policy::files::{FileKind, PolicyFiles};
 use crate::policy::raw::{self, RawGroup, RawGuardrails, RawPlace, RawReview, RawServer};
@@ -44,10 +46,12 @@ pub(in crate::policy) struct Stampable {
 /// The tree of every file that is YAML.
 pub(in crate::policy) fn trees<'f>(
     files: &'f PolicyFiles,
+    cores: Cores,
     sources: &mut Sources,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Tree<'f>> {
     let mut trees = Vec::new();
+    let mut texts = Vec::new();
     for file in &files.files {
         let path = files.display(&file.path);
         if let Err((code, message)) = FileKind::of(&file.path) {
@@ -78,9 +82,16 @@ pub(in crate::policy) fn trees<'f>(
             continue;
         };
         let source = sources.add(Source { path, text: text.to_owned() });
-        if let Some(tree) = yaml::parse(source, text, problems) {
-            trees.push((source, file.path.as_str(), tree));
-        }
+        texts.push((source, file.path.as_str(), text));
+    }
+    let parsed = cores.map(&texts, |(source, path, text)| {
+        let mut problems = Vec::new();
+        let tree = yaml::parse(*source, text, &mut problems);
+        (tree.map(|tree| (*source, *path, tree)), problems)
+    });
+    for (tree, found) in parsed {
+        trees.extend(tree);
+        problems.extend(found);
     }
     trees
 }
@@ -92,7 +103,7 @@ pub(in crate::policy) fn stampable(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Stampable> {
     let mut servers = Vec::new();
-    for (source, path, tree) in trees(files, sources, problems) {
+    for (source, path, tree) in trees(files, Cores::One, sources, problems) {
         let mut reader = Reader::new(source, problems);
         if let Ok(FileKind::Server(name)) = FileKind::of(path)
             && let Some(server) = raw::server(&mut reader, &tree)
@@ -109,28 +120,43 @@ pub(in crate::policy) fn stampable(
 /// What every file says by itself.
 pub(in crate::policy) fn read<'n>(
     trees: &'n [Tree<'n>],
+    cores: Cores,
     problems: &mut Vec<Diagnostic>,
 ) -> Raw<'n> {
-    let mut raw = Raw::default();
-    for (source, path, tree) in trees {
-        let before = problems.len();
-        let mut reader = Reader::new(*source, problems);
-        match FileKind::of(path) {
-            Ok(FileKind::Server(name)) => {
-                raw.servers.extend(raw::server(&mut reader, tree).map(|server| (server, name)));
-            }
-            Ok(FileKind::Surfaces) => raw.places = raw::surfaces(&mut reader, tree),
-            Ok(FileKind::Groups) => raw.groups = raw::groups(&mut reader, tree),
-            Ok(FileKind::Reviews) => raw.reviews = raw::reviews(&mut reader, tree),
-            Ok(FileKind::Guardrails) => raw.guardrails = raw::guardrails(&mut reader, tree),
-            Ok(FileKind::Test) | Err(_) => {}
-        }
-        raw.broken.extend(reader.into_broken());
-        if !problems.iter().skip(before).any(|problem| hides_a_block(problem, tree)) {
-            raw.read.push(path);
-        }
+    let mut all = Raw::default();
+    for (raw, found) in cores.map(trees, read_one) {
+        let Raw { servers, places, groups, reviews, guardrails, broken, read } = raw;
+        all.servers.extend(servers);
+        all.places.extend(places);
+        all.groups.extend(groups);
+        all.reviews.extend(reviews);
+        all.guardrails = all.guardrails.or(guardrails);
+        all.broken.extend(broken);
+        all.read.extend(read);
+        problems.extend(found);
     }
-    raw
+    all
+}
+
+fn read_one<'n>((source, path, tree): &'n Tree<'n>) -> (Raw<'n>, Vec<Diagnostic>) {
+    let mut raw = Raw::default();
+    let mut problems = Vec::new();
+    let mut reader = Reader::new(*source, &mut problems);
+    match FileKind::of(path) {
+        Ok(FileKind::Server(name)) => {
+            raw.servers.extend(raw::server(&mut reader, tree).map(|server| (server, name)));
+        }
+        Ok(FileKind::Surfaces) => raw.places = raw::surfaces(&mut reader, tree),
+        Ok(FileKind::Groups) => raw.groups = raw::groups(&mut reader, tree),
+        Ok(FileKind::Reviews) => raw.reviews = raw::reviews(&mut reader, tree),
+        Ok(FileKind::Guardrails) => raw.guardrails = raw::guardrails(&mut reader, tree),
+        Ok(FileKind::Test) | Err(_) => {}
+    }
+    raw.broken = reader.into_broken();
+    if !problems.iter().any(|problem| hides_a_block(problem, tree)) {
+        raw.read.push(path);
+    }
+    (raw, problems)
 }
 
 /// Whether a problem stands at a file's outermost level: what is declared there is not seen then.
@@ -166,8 +192,8 @@ pub(super) fn unread_servers(
         Ok(FileKind::Server(name)) => Some(name.to_owned()),
         Ok(_) | Err(_) => None,
     };
-    let read = |name: &String| servers.iter().any(|(server, _)| server.name.value == name);
-    paths.filter_map(name).filter(|name| !read(name)).collect()
+    let read: HashSet<&str> = servers.iter().map(|(server, _)| server.name.value).collect();
+    paths.filter_map(name).filter(|name| !read.contains(name.as_str())).collect()
 }
 
 /// The path that a file was meant to have.

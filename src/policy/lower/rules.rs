@@ -1,7 +1,7 @@
 //! Grants and bans.
 
-use super::Lowering;
 use super::items::Named;
+use super::{Lowering, Servers, names as names_of};
 use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
 use crate::identity::GroupSet;
 use crate::policy::model::{
@@ -9,7 +9,7 @@ use crate::policy::model::{
     ResourceId, Rule, RuleId, Server, Target, ToolId,
 };
 use crate::policy::names::{self, ANYONE};
-use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, RawServer, Text};
+use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, Text};
 
 impl Lowering<'_> {
     pub(super) fn rule(&mut self, name: Text<'_>) -> RuleId {
@@ -223,11 +223,10 @@ impl Lowering<'_> {
     }
 
     /// A guardrail that names servers and environments must be able to match on each server.
-    pub(super) fn check_reach(&mut self, raw: &RawBan<'_>, servers: &[(RawServer<'_>, &str)]) {
+    pub(super) fn check_reach(&mut self, raw: &RawBan<'_>, servers: &Servers<'_>) {
         let (Some(names), Some(environments)) = (&raw.servers, &raw.environments) else { return };
         for name in names {
-            let found = servers.iter().find(|(server, _)| server.name.value == name.value);
-            let Some((server, _)) = found else { continue };
+            let Some(server) = servers.get(name.value) else { continue };
             let runs = |name: &Text<'_>| {
                 server.environments.iter().any(|environment| environment.name.value == name.value)
             };
@@ -243,13 +242,8 @@ impl Lowering<'_> {
 
     /// A ban of the guardrails. One that names tools, resources or prompts is one ban a server,
     /// since each has its own.
-    pub(super) fn guardrail(
-        &mut self,
-        raw: &RawBan<'_>,
-        servers: &[(RawServer<'_>, &str)],
-        server_names: &[&str],
-    ) -> Vec<Ban> {
-        let Some(ban) = self.ban(raw, None, server_names) else { return Vec::new() };
+    pub(super) fn guardrail(&mut self, raw: &RawBan<'_>, servers: &Servers<'_>) -> Vec<Ban> {
+        let Some(ban) = self.ban(raw, None, servers) else { return Vec::new() };
         let (false, Some(names)) = (raw.verbs.is_empty(), &raw.servers) else {
             if let Some(name) = raw.verbs.names().next() {
                 let message = "a guardrail that names tools, resources or prompts names servers";
@@ -262,8 +256,7 @@ impl Lowering<'_> {
         };
         let mut bans = Vec::new();
         for name in names {
-            let found = servers.iter().find(|(server, _)| server.name.value == name.value);
-            let Some((server, _)) = found else { continue };
+            let Some(server) = servers.get(name.value) else { continue };
             let mut one = ban.clone();
             one.servers = Some(vec![name.value.into()]);
             one.what.items = self.verbs(&raw.verbs, &Named::new(server));
@@ -277,7 +270,7 @@ impl Lowering<'_> {
         &mut self,
         raw: &RawBan<'_>,
         server: Option<(&Server, &Named<'_>)>,
-        server_names: &[&str],
+        servers: &Servers<'_>,
     ) -> Option<Ban> {
         let rule = self.rule(raw.name);
         let people = raw.people.as_ref().map(|names| self.people(names));
@@ -305,12 +298,12 @@ impl Lowering<'_> {
             None => names.iter().filter_map(|name| self.environment(*name)).collect(),
         });
         for name in raw.servers.iter().flatten() {
-            if !server_names.contains(&name.value) {
-                let candidates: Vec<_> = server_names.iter().map(ToString::to_string).collect();
+            if !servers.contains_key(name.value) {
+                let candidates = names_of(servers);
                 self.unknown(Code::UnknownServer, *name, "server", "servers/", &candidates);
             }
         }
-        let servers =
+        let servers: Option<Vec<_>> =
             raw.servers.as_ref().map(|names| names.iter().map(|name| name.value.into()).collect());
         let items = server.map(|(_, named)| self.verbs(&raw.verbs, named)).unwrap_or_default();
         let what = BanWhat {

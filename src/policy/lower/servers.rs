@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use url::Host;
 
-use super::Lowering;
 use super::items::Named;
 use super::rules::named_groups;
+use super::{Lowering, Servers};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
@@ -61,7 +61,7 @@ impl Lowering<'_> {
             server.grants.extend(lowered);
         }
         for ban in bans {
-            let lowered = self.ban(ban, Some((&server, &named)), &[]);
+            let lowered = self.ban(ban, Some((&server, &named)), &Servers::new());
             server.bans.extend(lowered);
         }
         if *only_referenced_groups {
@@ -176,8 +176,7 @@ impl Lowering<'_> {
         }
         let host_port = format!("{host}:{port}");
         let needs = self.needs.get(environment.index());
-        let hosts = needs.map(|needs| needs.upstreams.as_slice());
-        if !hosts.unwrap_or_default().iter().any(|known| **known == *host_port) {
+        if !needs.is_some_and(|needs| needs.upstreams.contains(host_port.as_str())) {
             let name = raw.name.value;
             let message = format!("`{host_port}` is not an upstream of `{name}`");
             self.report(

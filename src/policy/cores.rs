@@ -1,0 +1,26 @@
+//! How much of the machine reading may use.
+
+use rayon::prelude::*;
+
+/// How many cores reading policies may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cores {
+    /// One: beside requests that are being decided.
+    One,
+    /// All that there are: for a command that somebody waits for.
+    All,
+}
+
+impl Cores {
+    /// What `each` makes of every item, in their order.
+    pub(super) fn map<'i, T: Sync, R: Send>(
+        self,
+        items: &'i [T],
+        each: impl Fn(&'i T) -> R + Send + Sync,
+    ) -> Vec<R> {
+        match self {
+            Self::One => items.iter().map(each).collect(),
+            Self::All => items.par_iter().map(each).collect(),
+        }
+    }
+}
