@@ -21,6 +21,7 @@
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
 //! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`policy`], [`yaml`] |
+//! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
@@ -49,6 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod access;
 pub mod authn;
 pub mod cli;
 pub mod config;

@@ -178,12 +178,7 @@ impl<'q> Circumstances<'q> {
         target: Option<Target<'_>>,
     ) -> BanMisses {
         let Ban { rule: _, who, via, environments, servers, what, until, trial_until: _ } = ban;
-        let who = who.as_ref().is_some_and(|who| {
-            let BanWho { people, users, services } = who;
-            let people = people.as_ref().is_some_and(|people| self.bans_people(people));
-            let services = services.as_ref().is_some_and(|list| self.bans_service(list));
-            !people && !self.is_named(users) && !services
-        });
+        let who = who.as_ref().is_some_and(|who| !self.bans(who));
         let what = !what.everything
             && target.is_none_or(|target| {
                 !what.items.contains(target.id)
@@ -198,6 +193,14 @@ impl<'q> Circumstances<'q> {
             what,
             ended: until.is_some_and(|until| until <= self.now),
         }
+    }
+
+    /// Whether a ban on these is about the caller.
+    pub(super) fn bans(&self, who: &BanWho) -> bool {
+        let BanWho { people, users, services } = who;
+        people.as_ref().is_some_and(|people| self.bans_people(people))
+            || self.is_named(users)
+            || services.as_ref().is_some_and(|list| self.bans_service(list))
     }
 
     /// Whether the user is one of these. Who has no token is nobody.
@@ -287,7 +290,8 @@ impl<'q> Circumstances<'q> {
     }
 }
 
-fn channel(place: Option<&Place>, claimed: Option<&str>) -> ChannelState {
+/// What is known about a channel that a request from a place claims.
+pub(crate) fn channel(place: Option<&Place>, claimed: Option<&str>) -> ChannelState {
     let Some(PlaceKind::Surface { channels, verified: true, clients: _ }) =
         place.map(|place| &place.kind)
     else {

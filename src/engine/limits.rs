@@ -38,7 +38,9 @@ pub(super) fn first(limits: &[Limit], arguments: &Object<'_>) -> Option<Breach> 
     limits.iter().position(|limit| !holds(limit, arguments)).map(Breach::Limit)
 }
 
-fn holds(limit: &Limit, arguments: &Object<'_>) -> bool {
+/// Whether a limit holds. It depends on the argument that it is about, and on whether another one
+/// could be taken for that.
+pub(crate) fn holds(limit: &Limit, arguments: &Object<'_>) -> bool {
     member(limit, arguments, limit.pointer.argument(), limit.pointer.rest())
 }
 
@@ -52,7 +54,8 @@ fn member(limit: &Limit, object: &Object<'_>, name: &str, rest: &[Token]) -> boo
     }
 }
 
-fn inside(limit: &Limit, value: &Value<'_>, rest: &[Token]) -> bool {
+/// Whether a limit holds for a value, this many steps inside its argument.
+pub(crate) fn inside(limit: &Limit, value: &Value<'_>, rest: &[Token]) -> bool {
     match rest.split_first() {
         None => limit.tests.iter().all(|test| passes(test, value)),
         Some((Token::Member(name), rest)) => {
@@ -103,7 +106,7 @@ fn equals(scalar: &Scalar, value: &Value<'_>) -> bool {
 
 /// Some servers match members to fields without regard to case, and then the last one counts:
 /// beside `limit`, `Limit` would be a second value that nobody looked at.
-fn could_be_taken_for(key: &str, name: &str) -> bool {
+pub(crate) fn could_be_taken_for(key: &str, name: &str) -> bool {
     // Copied into another object, `__proto__` brings members of its own; some readers end a key
     // at a NUL.
     if key == "__proto__" || key.contains(char::is_control) {

@@ -6,6 +6,7 @@
 
 mod conditions;
 mod limits;
+mod open;
 mod reason;
 mod shadow;
 mod trace;
@@ -23,6 +24,10 @@ pub use self::limits::Breach;
 pub use self::reason::Reason;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
 pub use self::visible::visible;
+
+pub(crate) use self::conditions::channel;
+pub(crate) use self::limits::{could_be_taken_for, holds, inside};
+pub(crate) use self::open::{Open, OpenGrant, open};
 
 use self::conditions::Circumstances;
 use crate::identity::Caller;

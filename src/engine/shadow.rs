@@ -6,10 +6,14 @@
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
+
 use super::conditions::Circumstances;
 use super::{Asked, NoTrace, Reason, Refusal};
 use crate::identity::Groups;
-use crate::policy::model::{Ban, Effect, Grant, GrantWho, PlaceKind, Target, Trait};
+use crate::policy::model::{
+    Ban, Effect, Grant, GrantWho, PlaceKind, ServerEnvironment, Target, Trait,
+};
 
 /// What is enforced instead of a refusal: `None` for the refusal itself.
 pub(super) fn enforced(
@@ -21,7 +25,7 @@ pub(super) fn enforced(
     if !relaxable || !within_bounds(asked, c) || bans_hold(asked, c) {
         return None;
     }
-    let shadowed = asked.environment.shadow_until.is_some_and(|until| c.now < until);
+    let shadowed = shadowed(asked.environment, c.now);
     match asked.without_bans(c, &mut NoTrace) {
         Ok(_) => Some(Ok(())),
         Err((Reason::NoGrant | Reason::Limit, _)) if shadowed => Some(Ok(())),
@@ -30,18 +34,27 @@ pub(super) fn enforced(
     }
 }
 
+/// Whether refusals are recorded instead of enforced there.
+pub(super) fn shadowed(environment: &ServerEnvironment, now: Timestamp) -> bool {
+    environment.shadow_until.is_some_and(|until| now < until)
+}
+
+/// Whether a ban is recorded instead of enforced.
+pub(super) fn on_trial(ban: &Ban, now: Timestamp) -> bool {
+    ban.trial_until.is_some_and(|until| now < until)
+}
+
 /// Whether a ban matches that is not on trial.
 fn bans_hold(asked: &Asked<'_>, c: &Circumstances<'_>) -> bool {
-    let on_trial = |ban: &Ban| ban.trial_until.is_some_and(|until| c.now < until);
     asked.bans().any(|ban| {
         let misses = c.ban_misses(ban, asked.server, asked.environment.id, asked.item);
-        misses.is_empty() && !on_trial(ban)
+        misses.is_empty() && !on_trial(ban, c.now)
     })
 }
 
 /// Only signed-in people with known groups, on surfaces, for what is neither destructive,
 /// sensitive nor under approval, and what some grant gives to somebody there.
-fn within_bounds(asked: &Asked<'_>, c: &Circumstances<'_>) -> bool {
+pub(super) fn within_bounds(asked: &Asked<'_>, c: &Circumstances<'_>) -> bool {
     let known = c.user.is_some_and(|user| matches!(user.groups, Groups::Known(_)));
     let surface = c.place.is_some_and(|place| matches!(place.kind, PlaceKind::Surface { .. }));
     let gives = |grant: &Grant| {

@@ -17,6 +17,9 @@ const MAX_DIGITS: usize = 15;
 /// The longest fraction; with it, every number is a whole multiple of `10^-MAX_FRACTION`.
 const MAX_FRACTION: usize = 20;
 
+/// The number 1.
+const ONE: i128 = 100_000_000_000_000_000_000;
+
 /// An exact decimal number: a multiple of `10^-20`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal(i128);
@@ -33,6 +36,31 @@ pub enum DecimalError {
     /// More digits than a double keeps.
     #[error("more than {MAX_DIGITS} significant digits, or {MAX_FRACTION} after the point")]
     TooLong,
+}
+
+impl Decimal {
+    /// The number one further up, if it compares exactly.
+    pub(crate) fn next_up(self) -> Option<Self> {
+        Self(self.0.checked_add(ONE)?).exact()
+    }
+
+    /// The number one further down, if it compares exactly.
+    pub(crate) fn next_down(self) -> Option<Self> {
+        Self(self.0.checked_sub(ONE)?).exact()
+    }
+
+    /// A number strictly between two others, with as few digits as there is one.
+    pub(crate) fn between(low: Self, high: Self) -> Option<Self> {
+        // Up to `MAX_DIGITS` digits before the point.
+        let steps = (0..=35_u32).rev().map(|zeros| 10_i128.pow(zeros));
+        let mut found = steps.map(|step| (low.0.div_euclid(step) + 1) * step);
+        Self(found.find(|value| *value < high.0)?).exact()
+    }
+
+    /// The number, if it could have been written.
+    fn exact(self) -> Option<Self> {
+        self.to_string().parse().ok()
+    }
 }
 
 impl FromStr for Decimal {

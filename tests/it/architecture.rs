@@ -40,10 +40,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
     ("lint", &["diagnostics", "engine", "policy", "yaml"]),
+    ("access", &["engine", "identity", "json", "mcp", "policy"]),
     ("schema", &["authn", "engine", "policy"]),
     (
         "cli",
         &[
+            "access",
             "authn",
             "config",
             "diagnostics",
@@ -137,9 +139,12 @@ fn the_domain_names_no_runtime() {
 
 #[test]
 fn one_module_knows_each_outside_format() {
-    for (crate_name, home) in
-        [("granit_parser", "yaml"), ("annotate_snippets", "diagnostics"), ("x509_parser", "authn")]
-    {
+    for (crate_name, home) in [
+        ("granit_parser", "yaml"),
+        ("annotate_snippets", "diagnostics"),
+        ("x509_parser", "authn"),
+        ("batsat", "access"),
+    ] {
         for (name, code) in modules() {
             assert!(name == home || !code.contains(crate_name), "`{name}` names `{crate_name}`");
         }

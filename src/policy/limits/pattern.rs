@@ -5,6 +5,7 @@
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, ClassPerlKind, ClassSetItem, GroupKind, Span, Visitor};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use thiserror::Error;
 
 /// The longest pattern, in bytes.
@@ -81,11 +82,42 @@ impl Pattern {
         &self.source
     }
 
+    /// A text that matches, if one is easily found.
+    #[must_use]
+    pub(crate) fn example(&self) -> Option<String> {
+        let mut text = String::new();
+        shortest(&regex_syntax::parse(self.regex.as_str()).ok()?, &mut text)?;
+        self.matches(&text).then_some(text)
+    }
+
     /// Whether the whole text matches. One of more than 64 KiB never does.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         text.len() <= MAX_TEXT && self.regex.is_match(text)
     }
+}
+
+/// A text that the pattern matches, as short as is easily found.
+fn shortest(hir: &Hir, text: &mut String) -> Option<()> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).ok()?),
+        HirKind::Class(class) => {
+            let Class::Unicode(class) = class else { return None };
+            let ranges = || class.ranges().iter().map(|range| range.start()..=range.end());
+            let shown = ranges().flatten().find(char::is_ascii_alphanumeric);
+            text.push(shown.or_else(|| ranges().flatten().next())?);
+        }
+        HirKind::Repetition(repetition) => {
+            for _ in 0..repetition.min {
+                shortest(&repetition.sub, text)?;
+            }
+        }
+        HirKind::Capture(capture) => shortest(&capture.sub, text)?,
+        HirKind::Concat(parts) => parts.iter().try_for_each(|part| shortest(part, text))?,
+        HirKind::Alternation(parts) => shortest(parts.first()?, text)?,
+    }
+    Some(())
 }
 
 /// Writes out `\d`, `\s` and `\w`, which are Unicode's otherwise: `\d` would match U+0661. They

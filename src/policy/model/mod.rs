@@ -19,6 +19,7 @@ pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target,
 pub use self::rules::{
     Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
 };
+pub(crate) use self::set::GroupClaim;
 
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {$(

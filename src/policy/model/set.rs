@@ -6,6 +6,15 @@ use super::{
 use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
 
+/// What a token says that puts its user into a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum GroupClaim<'s> {
+    /// The group's own name.
+    Name(&'s str),
+    /// A value of `groups.yaml`, as `issuer:value`.
+    Value(&'s str),
+}
+
 impl PolicySet {
     /// The digest of the files that this set was made of.
     #[must_use]
@@ -52,6 +61,11 @@ impl PolicySet {
         self.environments.get(id.index()).map_or("", |environment| &environment.name)
     }
 
+    /// The names of all environments, in the order of the guardrails.
+    pub(crate) fn environment_names(&self) -> impl Iterator<Item = &str> {
+        self.environments.iter().map(|environment| &*environment.name)
+    }
+
     /// A surface or service.
     #[must_use]
     pub fn place(&self, id: PlaceId) -> Option<&Place> {
@@ -81,6 +95,40 @@ impl PolicySet {
             let matching = |(pattern, _): &&(WorkloadPattern, PlaceId)| pattern.matches(workload);
             self.workload_subtrees.iter().find(matching).map(|(_, place)| *place)
         })
+    }
+
+    /// The same set, in which every review is in force: what the rules say, whether or not they
+    /// are looked after. For comparing; nothing is ever decided on it.
+    #[must_use]
+    pub(crate) fn as_if_reviewed(&self) -> Self {
+        let mut set = self.clone();
+        for server in set.servers.values_mut() {
+            for environment in &mut server.environments {
+                environment.reviews.clear();
+            }
+        }
+        set
+    }
+
+    /// Every claim that puts a user into a group: its name, or `issuer:value`. The two are told
+    /// apart, since no name is a value.
+    pub(crate) fn claims_of_groups(&self) -> impl Iterator<Item = (GroupClaim<'_>, GroupId)> {
+        let by_name = self.groups.claimed_by_name.iter();
+        let by_name = by_name.map(|(name, group)| (GroupClaim::Name(name), *group));
+        let by_value = self.groups.claimed_by_value.iter().flat_map(|(value, groups)| {
+            groups.iter().map(|group| (GroupClaim::Value(value), *group))
+        });
+        by_name.chain(by_value)
+    }
+
+    /// The patterns of workloads that places consist of.
+    pub(crate) fn workload_patterns(&self) -> impl Iterator<Item = &WorkloadPattern> {
+        self.places.iter().flat_map(|place| &place.workloads)
+    }
+
+    /// The places, in the order of the file.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// The reviews, in the order of `reviews.yaml`.

@@ -1,6 +1,8 @@
 //! What holds for every policy. The policies are random, the callers are all there could be.
 
+mod access;
 mod generator;
+mod pairs;
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,0 +1,79 @@
+//! A caller that is decided upon differently, as data and in words.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::PlaceWords;
+use crate::identity::{UserName, Workload};
+
+/// A caller, from somewhere, with arguments, at some time: enough to ask again.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// Who is signed in.
+    pub groups: Groups,
+    /// The user, if it matters which one it is.
+    pub user: Option<UserName>,
+    /// The calling workload; `None` if it proves no identity.
+    pub workload: Option<Workload>,
+    /// The channel that it names.
+    pub channel: Option<Box<str>>,
+    /// The two in the words of the policies.
+    pub place: PlaceWords,
+    /// The OAuth client that the token was issued to, if it matters.
+    pub client: Option<Box<str>>,
+    /// The arguments, if a tool is called: a JSON object.
+    pub arguments: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The groups of a witness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// Nobody is signed in.
+    NobodySignedIn,
+    /// The token does not say.
+    Unknown,
+    /// Exactly these, by their names under the old and under the new policies. They differ where
+    /// a group is new or gone, or has another name or other claims.
+    Known {
+        /// Under the old ones.
+        old: Vec<Box<str>>,
+        /// Under the new ones.
+        new: Vec<Box<str>>,
+    },
+}
+
+/// `{finance, data-trained} via ai-chat with {"limit":5}`
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user} ")?;
+        }
+        match &self.groups {
+            Groups::NobodySignedIn => f.write_str("nobody")?,
+            Groups::Unknown => f.write_str("{unknown groups}")?,
+            Groups::Known { old, new } => {
+                let mut names: Vec<&str> = new.iter().map(|name| &**name).collect();
+                names.extend(
+                    old.iter()
+                        .map(|name| &**name)
+                        .filter(|name| !new.iter().any(|n| **n == **name)),
+                );
+                write!(f, "{{{}}}", names.join(", "))?;
+            }
+        }
+        let PlaceWords { old, new } = &self.place;
+        if let Some(place) = new.as_ref().or(old.as_ref()) {
+            write!(f, " via {place}")?;
+        }
+        if let Some(client) = &self.client {
+            write!(f, " with client {client}")?;
+        }
+        match &self.arguments {
+            Some(arguments) if arguments != "{}" => write!(f, " with {arguments}"),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
