@@ -47,6 +47,11 @@ soak: venv ## Ten minutes at 1,000 calls a second: nothing may grow (SHORT=1: 40
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
 
 .PHONY: build
+bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
+bench: ## Measure reading, linting and comparing 10,000 servers, as ratios (SHORT=1: 1,000)
+	@$(CARGO) bench --locked --bench policies -- $(BENCH)
+
+.PHONY: build
 build: ## Toolgate, the sample servers and the development identity provider
 	@echo "Building Toolgate and its samples (the first time takes a few minutes)"
 	@$(CARGO) build --locked --bins --examples
