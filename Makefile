@@ -46,7 +46,7 @@ soak: venv ## Ten minutes at 1,000 calls a second: nothing may grow (SHORT=1: 40
 	@$(CARGO) build --locked --release --bins --examples
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
 
-.PHONY: build
+.PHONY: bench
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
 bench: ## Measure reading, linting and comparing 10,000 servers, as ratios (SHORT=1: 1,000)
 	@$(CARGO) bench --locked --bench policies -- $(BENCH)
