@@ -1,5 +1,7 @@
 //! `toolgate lint`
 
+mod fix;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use crate::lint::{self, Report, Rule, page};
 /// Exits with 0 if there is no error, 1 if there is one, 2 if there is no answer. Problems that
 /// keep the policies from loading are errors too.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Args {
     /// A policy directory, or files of one: then only what is found in them is shown, and what
     /// keeps the directory from loading
@@ -23,9 +26,15 @@ pub(super) struct Args {
     /// Exit with 1 for warnings, too
     #[arg(long)]
     deny_warnings: bool,
-    /// Print errors only, and nothing if there is none
+    /// Print only what makes it exit with 1, and nothing if there is nothing
     #[arg(long, short)]
     quiet: bool,
+    /// Mend what has one safe answer, and show what is left
+    #[arg(long)]
+    fix: bool,
+    /// Show how `--fix` would change the files, and change nothing; exit with 1 if it would
+    #[arg(long, conflicts_with_all = ["fix", "format"])]
+    diff: bool,
     /// When, such as 2026-11-20T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = super::explain::instant)]
     at: Option<Timestamp>,
@@ -59,14 +68,29 @@ pub(super) fn run(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     let now = args.at.unwrap_or_else(Timestamp::now);
-    let mut report = lint::lint(disk::read_policies(&directory), now);
     let whole = args.paths.contains(&directory);
-    if !whole {
-        report = report.narrowed(|path| args.paths.iter().any(|named| is_same(named, path)));
-    }
+    let keep = |path: &Path| whole || args.paths.iter().any(|named| is_same(named, path));
+    let files = disk::read_policies(&directory);
+    let report = if args.fix || args.diff {
+        let mended = lint::mend(files, now, keep);
+        if args.diff {
+            return fix::diff(&mended);
+        }
+        if let Err(exit) = fix::write(&mended) {
+            return exit;
+        }
+        if args.format == Format::Text && !args.quiet {
+            fix::tell(&mended);
+        }
+        mended.report
+    } else {
+        lint::lint(files, now)
+    };
+    let mut report = report.narrowed(keep);
     let counts = report.counts();
     if args.quiet {
-        report.diagnostics.list.retain(|finding| finding.severity == Severity::Error);
+        let counts = |severity| severity == Severity::Error || args.deny_warnings;
+        report.diagnostics.list.retain(|finding| counts(finding.severity));
     }
     show(args, &report);
     let warned = args.deny_warnings && counts.warnings > 0;

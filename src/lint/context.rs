@@ -59,6 +59,11 @@ impl<'r> File<'r> {
         Self { source: id, path: inside.to_str().unwrap_or_default(), text: &source.text, tree }
     }
 
+    /// Whether places with this source are in it.
+    pub(super) fn is(&self, source: SourceId) -> bool {
+        self.source == source
+    }
+
     /// The place of some bytes.
     pub(super) fn place(&self, span: Span) -> Place {
         Place { source: self.source, span }

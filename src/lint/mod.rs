@@ -4,6 +4,8 @@
 //! whose code is the rule's. Nothing here reads a file or asks the clock.
 
 mod context;
+mod fix;
+mod obvious;
 mod overrides;
 pub mod page;
 mod render;
@@ -25,6 +27,7 @@ use self::suppress::Suppressions;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
 use crate::policy::{self, Cores, Inspected, PolicyFiles};
 
+pub use self::fix::{Mended, MendedFile, mend};
 pub use self::render::{json, text};
 pub use self::rule::Rule;
 pub use self::rules::ALL;
@@ -36,6 +39,8 @@ pub struct Report {
     pub diagnostics: Diagnostics,
     /// How many files were looked at.
     pub files: usize,
+    /// Whether the policies load.
+    pub loads: bool,
     /// The rules that need policies that load, if these do not.
     pub not_looked_at: Vec<&'static Rule>,
 }
@@ -87,11 +92,11 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     }
     let found = suppressions.apply(&sources, found, &looked_at, &mut own);
     let problems = problems.into_iter().filter(|problem| !is_explained(problem, &found, &sources));
+    let problems = problems.map(|problem| obvious::mended(problem, &files));
     let list = problems.chain(found.iter().cloned()).chain(own).collect();
-    let looked_at = files.len();
-    drop(files);
+    let (looked_at, loads) = (files.len(), set.is_some());
     let diagnostics = Diagnostics { sources, list }.sorted();
-    Report { diagnostics, files: looked_at, not_looked_at }
+    Report { diagnostics, files: looked_at, loads, not_looked_at }
 }
 
 /// Whether a finding says better what a problem is: that a value is missing follows from YAML

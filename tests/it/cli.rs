@@ -9,7 +9,7 @@ fn toolgate(arguments: &str) -> String {
     run(Path::new(env!("CARGO_MANIFEST_DIR")), arguments)
 }
 
-fn run(directory: &Path, arguments: &str) -> String {
+pub(super) fn run(directory: &Path, arguments: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_toolgate"))
         .args(words(arguments))
         .current_dir(directory)

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use similar::TextDiff;
 use toolgate::diagnostics::Diagnostics;
-use toolgate::lint::{self, Report, Rule, page};
+use toolgate::lint::{self, MendedFile, Report, Rule, page};
 use toolgate::policy::{PolicyFile, PolicyFiles};
 
 const NOW: &str = "2026-11-20T12:00:00Z";
@@ -42,13 +43,17 @@ fn fixture(name: &str) -> BTreeMap<String, String> {
     all
 }
 
-fn run(files: &BTreeMap<String, String>) -> Report {
+fn policies(files: &BTreeMap<String, String>) -> PolicyFiles {
     let mut policies = PolicyFiles::rooted(Path::new("policies"));
     policies.files = files
         .iter()
         .map(|(path, text)| PolicyFile { path: path.clone(), bytes: text.as_bytes().into() })
         .collect();
-    lint::lint(policies, NOW.parse().unwrap())
+    policies
+}
+
+fn run(files: &BTreeMap<String, String>) -> Report {
+    lint::lint(policies(files), NOW.parse().unwrap())
 }
 
 /// The lines of a fixture that a marker with the rule's name is about.
@@ -78,10 +83,10 @@ fn marked(files: &BTreeMap<String, String>, rule: &str) -> (BTreeSet<Line>, usiz
 
 /// Only what a rule found.
 fn only(report: &Report, rule: &Rule) -> Report {
-    let Report { diagnostics: Diagnostics { sources, list }, files, not_looked_at: _ } =
+    let Report { diagnostics: Diagnostics { sources, list }, files, loads, not_looked_at: _ } =
         report.clone();
     let list = list.into_iter().filter(|finding| finding.code == rule.code).collect();
-    Report { diagnostics: Diagnostics { sources, list }, files, not_looked_at: Vec::new() }
+    Report { diagnostics: Diagnostics { sources, list }, files, loads, not_looked_at: Vec::new() }
 }
 
 #[test]
@@ -120,12 +125,35 @@ fn every_fixture_loads_that_is_meant_to() {
     }
 }
 
+/// How `--fix` changes a fixture, and that it then has nothing left to do.
+#[test]
+fn what_has_one_safe_answer_is_mended() {
+    for name in lint::ALL.iter().map(|rule| rule.name()).chain(["obvious"]) {
+        let files = fixture(name);
+        let fixable = run(&files).counts().fixable;
+        let mended = lint::mend(policies(&files), NOW.parse().unwrap(), |_| true);
+        assert_eq!(mended.report.counts().fixable, 0, "{name}");
+        assert_eq!(mended.files.is_empty(), fixable == 0, "{name}");
+        let mut shown = String::new();
+        for MendedFile { path, before, after } in &mended.files {
+            let path = path.display().to_string();
+            let diff = TextDiff::from_lines(before.as_str(), after.as_str());
+            shown += &diff.unified_diff().context_radius(0).header(&path, &path).to_string();
+        }
+        if !shown.is_empty() {
+            insta::assert_snapshot!(format!("{name}_fixed"), shown);
+        }
+    }
+}
+
 #[test]
 fn every_directory_of_fixtures_is_a_rules() {
     for entry in fs::read_dir(root().join("tests/lint")).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        let is_known = name == "base" || name == "README.md" || Rule::named(&name).is_some();
+        let is_known = ["base", "obvious"].contains(&name.as_str())
+            || name == "README.md"
+            || Rule::named(&name).is_some();
         assert!(is_known, "tests/lint/{name} is no rule's");
     }
 }

@@ -6,6 +6,9 @@ mod architecture;
 /// The command line, as a person sees it.
 #[cfg(test)]
 mod cli;
+/// `toolgate lint`, as a person sees it.
+#[cfg(test)]
+mod cli_lint;
 /// The documentation.
 #[cfg(test)]
 mod docs;

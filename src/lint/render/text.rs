@@ -15,7 +15,7 @@ pub fn text(report: &Report, colour: bool) -> String {
         }
     };
     let files = count(report.files, "file", "files");
-    let Counts { errors, warnings, fixable: _ } = report.counts();
+    let Counts { errors, warnings, fixable } = report.counts();
     let mut found = Vec::new();
     if errors > 0 {
         found.push(count(errors, "error", "errors"));
@@ -27,7 +27,11 @@ pub fn text(report: &Report, colour: bool) -> String {
         writeln!(text, "{files}: no findings{looked}")
     } else {
         let found = found.join(", ");
-        writeln!(text, "{found} in {files}{looked}")
+        let fixable = match fixable {
+            0 => String::new(),
+            some => format!(" ({some} can be fixed with --fix)"),
+        };
+        writeln!(text, "{found} in {files}{fixable}{looked}")
     };
     text
 }
