@@ -103,7 +103,7 @@ render: build ## Bring what is generated and checked in up to date
 	target/debug/toolgate reviews stamp
 	target/debug/toolgate envoy
 	target/debug/toolgate schema --out docs/schema
-	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it -- proto policy_page
+	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it -- proto policy_page rules_page
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

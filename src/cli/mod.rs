@@ -2,6 +2,7 @@
 
 #[cfg(feature = "serve")]
 mod admin;
+mod completions;
 mod envoy;
 mod exit;
 mod explain;
@@ -55,6 +56,8 @@ enum Command {
     Reviews(reviews::Args),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Args),
+    /// Print what completes commands in a shell
+    Completions(completions::Args),
 }
 
 impl Cli {
@@ -75,6 +78,7 @@ impl Cli {
             Command::New(args) => new::run(&args),
             Command::Reviews(args) => reviews::run(&args),
             Command::Schema(args) => schema::run(&args),
+            Command::Completions(args) => completions::run(&args),
         }
     }
 }

@@ -20,6 +20,35 @@ pub fn of_rule(rule: &Rule, level: usize) -> String {
     page
 }
 
+/// The page of all rules, as it is checked in.
+#[must_use]
+pub fn all() -> String {
+    let mut page =
+        "# Lint rules\n\nWhat `toolgate lint` finds. `toolgate lint --explain RULE` prints \
+        the same. This page is made of the rules' own documentation; `make render` writes it.\n\n\
+        | code | rule | weighs | finds |\n|---|---|---|---|\n"
+            .to_owned();
+    for rule in ALL {
+        let (code, name, summary) = (rule.code.as_str(), rule.name(), rule.code.summary());
+        let _ = writeln!(
+            page,
+            "| {code} | [{name}](#{}) | {} | {summary} |",
+            anchor(rule),
+            weight(rule)
+        );
+    }
+    for rule in ALL {
+        let _ = write!(page, "\n{}", of_rule(rule, 2));
+    }
+    page
+}
+
+/// Where a rule stands on the page of all rules: what is behind the `#` of a link.
+#[must_use]
+pub fn anchor(rule: &Rule) -> String {
+    format!("{}-{}", rule.name(), rule.code.as_str().to_ascii_lowercase())
+}
+
 fn weight(rule: &Rule) -> &'static str {
     match (rule.severity, rule.check) {
         (Severity::Error, Check::Linter) => "an error; always on",

@@ -418,3 +418,13 @@ fn a_new_servers_file_is_written_in_its_place_or_not_at_all() {
     assert!(broken.starts_with("exit: 2") && broken.contains("groups.yaml"), "{broken}");
     assert!(!policies.join("servers/wiki.yaml").exists());
 }
+
+#[test]
+fn completions_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = toolgate(&format!("completions {shell}"));
+        for word in ["explain", "reviews", "lint", "deny-warnings"] {
+            assert!(script.starts_with("exit: 0\n") && script.contains(word), "{shell}: {word}");
+        }
+    }
+}

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use similar::TextDiff;
-use toolgate::diagnostics::Diagnostics;
+use toolgate::diagnostics::{Diagnostics, Source, Sources};
 use toolgate::lint::{self, MendedFile, Report, Rule, page};
 use toolgate::policy::{PolicyFile, PolicyFiles};
+use toolgate::yaml;
 
 const NOW: &str = "2026-11-20T12:00:00Z";
 
@@ -175,6 +176,24 @@ fn rules_stand_in_the_order_of_their_codes_and_have_a_page() {
         let headings: Vec<_> = page.lines().filter(|line| line.starts_with("## ")).collect();
         let expected = ["## What it finds", "## Why", "## Example", "## How to mend it"];
         assert_eq!(headings, expected, "{}", rule.name());
-        assert!(page.contains("```yaml\n"), "{}: no example", rule.name());
+        let examples: Vec<_> = page.split("```yaml\n").skip(1).collect();
+        assert!(!examples.is_empty(), "{}: no example", rule.name());
+        for example in examples {
+            let (text, _) = example.split_once("```").unwrap();
+            let source = Sources::default().add(Source { path: "x".into(), text: text.to_owned() });
+            let mut problems = Vec::new();
+            yaml::parse(source, text, &mut problems);
+            assert!(problems.is_empty(), "{}: {problems:?}", rule.name());
+        }
     }
+}
+
+#[test]
+fn rules_page_is_that_of_the_rules() {
+    let path = root().join("docs/rules.md");
+    if std::env::var_os("TOOLGATE_GENERATE").is_some() {
+        fs::write(&path, page::all()).unwrap();
+    }
+    let checked_in = fs::read_to_string(&path).unwrap();
+    assert!(checked_in == page::all(), "docs/rules.md is out of date; run `make render`");
 }
