@@ -22,6 +22,7 @@
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
 //! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`policy`], [`yaml`] |
 //! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
+//! | [`matrix`] | who may call what, as a table: text, CSV, Markdown, JSON | [`policy::model`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
@@ -63,6 +64,7 @@ pub mod git;
 pub mod identity;
 pub mod json;
 pub mod lint;
+pub mod matrix;
 pub mod mcp;
 pub mod policy;
 pub mod record;

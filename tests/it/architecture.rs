@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &["diagnostics", "policy", "yaml"]),
     ("record", &[]),
     ("explain", &["diagnostics", "engine", "identity", "json", "mcp", "policy"]),
+    ("matrix", &["policy"]),
     ("telemetry", &["config", "record"]),
     (
         "server",

@@ -1,0 +1,22 @@
+//! Who may call what, as a table: items by places, and in the cells who.
+//!
+//! [`Matrix`] is the table, and the formats are renderers of it. It is words by then; nothing is
+//! decided here.
+
+mod csv;
+mod json;
+mod markdown;
+mod table;
+mod text;
+mod words;
+
+pub use self::csv::csv;
+pub use self::json::json;
+pub use self::markdown::markdown;
+pub use self::table::{
+    Approval, Cell, Clause, Column, ColumnKind, End, ItemKind, Matrix, Row, Section, Who,
+};
+pub use self::text::text;
+
+#[cfg(test)]
+mod tests;

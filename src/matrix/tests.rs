@@ -1,0 +1,198 @@
+//! One matrix with every kind of cell and odd names, in every format.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::policy::model::{Effect, Trait};
+
+fn words(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn groups(names: &[&str]) -> Clause {
+    Clause::of(Who::Groups(words(names)))
+}
+
+fn cell(clauses: impl IntoIterator<Item = Clause>) -> Cell {
+    Cell { clauses: clauses.into_iter().collect() }
+}
+
+fn column(name: &str, kind: ColumnKind) -> Column {
+    Column { name: name.to_owned(), kind }
+}
+
+fn row(name: &str, kind: ItemKind, effect: Effect, cells: Vec<Cell>) -> Row {
+    Row {
+        name: name.to_owned(),
+        kind,
+        effect: Some(effect),
+        traits: Vec::new(),
+        limited: false,
+        approval: None,
+        cells,
+    }
+}
+
+fn presto() -> Section {
+    let analysts = || cell([groups(&["ads", "finance", "infra"])]);
+    let nobody = Cell::default;
+    let service = || cell([Clause::of(Who::NobodySignedIn)]);
+    let tool = |name, effect, cells| row(name, ItemKind::Tool, effect, cells);
+    let contractors = || words(&["contractors"]);
+    let revenue =
+        Clause { also_in: words(&["data-trained"]), not: contractors(), ..groups(&["ads-eng"]) };
+    let overwrite = Clause {
+        not: contractors(),
+        until: Some(End::LastDay("2026-12-31".parse().unwrap())),
+        ..groups(&["ads-eng", "infra"])
+    };
+    Section {
+        server: "presto".to_owned(),
+        title: Some("Presto".to_owned()),
+        environment: "prod".to_owned(),
+        columns: vec![
+            column("ai-chat", ColumnKind::Surface),
+            column("ide", ColumnKind::Surface),
+            column("chat-bot", ColumnKind::Surface),
+            column("nightly-lineage", ColumnKind::Service),
+        ],
+        rows: vec![
+            tool("list_tables", Effect::Read, vec![analysts(), analysts(), nobody(), service()]),
+            Row {
+                limited: true,
+                ..tool("run_query", Effect::Read, vec![analysts(), analysts(), nobody(), nobody()])
+            },
+            Row {
+                traits: vec![Trait::Sensitive],
+                ..tool(
+                    "get_revenue_metrics",
+                    Effect::Read,
+                    vec![cell([revenue]), nobody(), nobody(), nobody()],
+                )
+            },
+            Row {
+                approval: Some(Approval::Groups(words(&["data-stewards"]))),
+                ..tool(
+                    "overwrite_table",
+                    Effect::Destructive,
+                    vec![cell([overwrite]), nobody(), nobody(), nobody()],
+                )
+            },
+        ],
+        notes: Vec::new(),
+    }
+}
+
+/// No policy says such names; renderers do not rely on that.
+fn odd() -> Section {
+    let users = Clause {
+        until: Some(End::Until("2026-12-01T17:00:00Z".parse().unwrap())),
+        unknown_groups: false,
+        ..Clause::of(Who::Users(words(&["corp:dora@example.com", "corp:\"zed\""])))
+    };
+    let limited = Clause {
+        limits: words(&["/limit between 1 and 10"]),
+        remarks: words(&["ban try-out is on trial until 2026-12-24T00:00:00Z"]),
+        ..groups(&["a|b", "c\nd"])
+    };
+    let anyone =
+        Clause { not: words(&["contractors"]), unknown_groups: false, ..Clause::of(Who::Anyone) };
+    let formula = Clause { also_in: words(&["+1", "-1"]), ..groups(&["=1+1", "@here", "'quoted"]) };
+    Section {
+        server: "<script>alert(1)</script>".to_owned(),
+        title: Some("\"Odd\" & 'names' | <b>".to_owned()),
+        environment: "a&b".to_owned(),
+        columns: vec![
+            column("bot/<i>", ColumnKind::Channel),
+            column("\"onload=x", ColumnKind::Surface),
+            column("nightly", ColumnKind::Service),
+            column("idle|one", ColumnKind::Surface),
+        ],
+        rows: vec![
+            Row {
+                effect: None,
+                ..row(
+                    "looking around",
+                    ItemKind::Looking,
+                    Effect::Read,
+                    vec![
+                        cell([anyone]),
+                        Cell::default(),
+                        cell([Clause::of(Who::NobodySignedIn)]),
+                        Cell::default(),
+                    ],
+                )
+            },
+            Row {
+                traits: vec![Trait::Sensitive, Trait::External, Trait::Costly],
+                limited: true,
+                approval: Some(Approval::AnotherPerson),
+                ..row(
+                    "</td><script>",
+                    ItemKind::Tool,
+                    Effect::Destructive,
+                    vec![cell([users, limited]), cell([formula]), Cell::default(), Cell::default()],
+                )
+            },
+            row(
+                "db://warehouse/sales/[x](https://www.example.com/a_b_c)/*",
+                ItemKind::Resource,
+                Effect::Read,
+                vec![
+                    cell([Clause::of(Who::Anyone)]),
+                    Cell::default(),
+                    Cell::default(),
+                    Cell::default(),
+                ],
+            ),
+            Row {
+                approval: Some(Approval::Caller),
+                ..row("`nobody`", ItemKind::Prompt, Effect::Write, vec![Cell::default(); 4])
+            },
+        ],
+        notes: words(&["review legal: LEGAL-<1> ended | 2026-01-01", "=note"]),
+    }
+}
+
+fn sample() -> Matrix {
+    Matrix {
+        at: "2026-11-20T12:00:00Z".parse().unwrap(),
+        digest: "4e1d90c2a7b04e1d90c2a7b04e1d90c2a7b04e1d90c2a7b04e1d90c2a7b04e1d".to_owned(),
+        sections: vec![presto(), odd()],
+    }
+}
+
+#[test]
+fn text_for_a_wide_terminal() {
+    assert_snapshot!(text(&sample(), 120));
+}
+
+#[test]
+fn text_for_a_narrow_terminal() {
+    assert_snapshot!(text(&sample(), 72));
+}
+
+#[test]
+fn csv_for_spreadsheets() {
+    assert_snapshot!(csv(&sample()));
+}
+
+#[test]
+fn markdown_for_wikis() {
+    assert_snapshot!(markdown(&sample()));
+}
+
+#[test]
+fn json_for_programs() {
+    assert_snapshot!(format!("{:#}", json(&sample())));
+}
+
+#[test]
+fn no_value_of_a_spreadsheet_is_a_formula() {
+    for line in csv(&sample()).lines() {
+        for field in line.split(',') {
+            let value = field.trim_start_matches('"');
+            assert!(!value.starts_with(['=', '+', '-', '@']), "{line}");
+        }
+    }
+}
