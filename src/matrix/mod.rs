@@ -4,6 +4,7 @@
 //! decided here.
 
 mod csv;
+mod html;
 mod json;
 mod markdown;
 mod table;
@@ -11,6 +12,7 @@ mod text;
 mod words;
 
 pub use self::csv::csv;
+pub use self::html::html;
 pub use self::json::json;
 pub use self::markdown::markdown;
 pub use self::table::{

@@ -196,3 +196,50 @@ fn no_value_of_a_spreadsheet_is_a_formula() {
         }
     }
 }
+
+/// The page without its style and script, which are files of their own, and their hashes.
+fn body(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, rest) = rest.split_once("</style>").unwrap();
+    let (body, rest) = rest.split_once("<script>").unwrap();
+    let (_, end) = rest.split_once("</script>").unwrap();
+    assert!(!end.contains("<script"));
+    let (head, policy) = head.split_once("default-src").unwrap();
+    let (_, tail) = policy.split_once("\">").unwrap();
+    format!("{head}...\">{tail}<style></style>{body}<script></script>{end}")
+}
+
+#[test]
+fn html_for_people() {
+    assert_snapshot!(body(&html(&sample())));
+}
+
+#[test]
+fn the_page_holds_one_script_and_no_slot() {
+    let page = html(&sample());
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("</script").count(), 1);
+    assert_eq!(page.matches("<style").count(), 1);
+    let body = body(&page);
+    for forbidden in ["{{", "}}", " style=", " src=", "\"onload=", "javascript:", "http://"] {
+        assert!(!body.contains(forbidden), "{forbidden}");
+    }
+    for slot in ["csp", "css", "js", "as-of", "totals", "groups", "places", "sections"] {
+        assert!(!body.contains(&format!(">{slot}<")), "{slot}");
+    }
+}
+
+#[test]
+fn the_page_allows_its_own_script_and_style_only() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest as _, Sha256};
+    let page = html(&sample());
+    for (tag, directive) in [("style", "style-src"), ("script", "script-src")] {
+        let (_, rest) = page.split_once(&format!("<{tag}>")).unwrap();
+        let (text, _) = rest.split_once(&format!("</{tag}>")).unwrap();
+        let hash = STANDARD.encode(Sha256::digest(text));
+        assert!(page.contains(&format!("{directive} 'sha256-{hash}';")), "{tag}");
+    }
+    assert!(page.contains("content=\"default-src 'none';"));
+}

@@ -8,7 +8,9 @@ use crate::policy::model::{Effect, Trait};
 
 /// An instant, for people.
 pub(super) fn instant(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+    let whole_minute = at.subsec_nanosecond() == 0 && at.as_second() % 60 == 0;
+    let format = if whole_minute { "%Y-%m-%d %H:%M UTC" } else { "%Y-%m-%d %H:%M:%S%.f UTC" };
+    at.to_zoned(TimeZone::UTC).strftime(format).to_string()
 }
 
 /// When a clause ends, for programs: a day that is part of it, or an instant that is not.
@@ -121,7 +123,7 @@ pub(super) fn conditions(clause: &Clause) -> Vec<String> {
     if !not.is_empty() {
         words.push(format!("not {}", not.join(", not ")));
     }
-    words.extend(limits.iter().cloned());
+    words.extend(limits.iter().map(|limit| format!("only {limit}")));
     words.extend(known_groups(who, *unknown_groups));
     words.extend(remarks.iter().cloned());
     words
