@@ -20,7 +20,7 @@
 //! | [`git`] | policies as of a git revision | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
-//! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`policy`], [`yaml`] |
+//! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`identity`], [`policy`], [`yaml`] |
 //! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
 //! | [`matrix`] | who may call what, as a table: text, CSV, Markdown, JSON, HTML | [`policy::model`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |

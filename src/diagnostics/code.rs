@@ -100,12 +100,50 @@ codes! {
     WeakApproval = "TG043",
     /// A channel's name that YAML reads as a comment.
     UnquotedChannel = "TG101" "unquoted-channel",
+    /// A subtree of workloads on a surface whose channels are believed.
+    ChannelSubtree = "TG102" "channel-subtree",
+    /// A channel's name where its identifier belongs.
+    ChannelName = "TG103" "channel-name",
+    /// A server whose tools no needed review covers as they stand.
+    StaleReview = "TG104" "stale-review",
+    /// A grant of something destructive that has no end, or a far one.
+    LongDestructiveGrant = "TG105" "long-destructive-grant",
+    /// A limit that reads code by a pattern.
+    MatchesOnCode = "TG107" "matches-on-code",
+    /// A destructive tool that no test refuses.
+    UntestedDestructive = "TG108" "untested-destructive",
+    /// A tool or prompt that does more, by its name, than its effect says.
+    NameContradictsEffect = "TG109" "name-contradicts-effect",
+    /// A group that may call a tool and approves calls of it.
+    ApproverIsGrantee = "TG110" "approver-is-grantee",
+    /// A tool that seems to reach beyond the company and does not say so.
+    MissingExternal = "TG111" "missing-external",
     /// A review that ends soon.
     ReviewEnds = "TG120" "review-ends",
     /// A grant that has ended.
     EndedGrant = "TG121" "ended-grant",
+    /// A grant from where, or for where, nothing is reached.
+    DeadGrant = "TG122" "dead-grant",
     /// A tool, resource or prompt that no grant names.
     UnusedTool = "TG123" "unused-tool",
+    /// Something sensitive that everybody may use.
+    AnyoneOnSensitive = "TG124" "anyone-on-sensitive",
+    /// A grant's name that mentions a group which it does not grant.
+    NameMentionsGroup = "TG125" "name-mentions-group",
+    /// Limits on some arguments of a tool that takes any others.
+    LimitedWithoutAccepts = "TG126" "limited-without-accepts",
+    /// A grant in every channel of a surface, also in those that are not listed.
+    BareSurfaceWithChannels = "TG127" "bare-surface-with-channels",
+    /// A server that does not say where its users get help.
+    MissingSupport = "TG128" "missing-support",
+    /// A server whose tools do not say how much time they save.
+    MissingMinutesSaved = "TG129" "missing-minutes-saved",
+    /// A kind of review that is needed and that no review has.
+    UnknownReviewKind = "TG132" "unknown-review-kind",
+    /// Two names that a reader takes for each other.
+    NearMissNames = "TG133" "near-miss-names",
+    /// A group that nothing names.
+    UnusedGroup = "TG134" "unused-group",
     /// A comment that ignores a finding which is not there.
     UnusedSuppression = "TG190" "unused-suppression",
     /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.

@@ -1,5 +1,6 @@
 //! What rules look at: the policies for what they mean, the trees for where it stands.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ pub(super) struct Context<'r> {
     pub(super) files: &'r [File<'r>],
     /// When.
     pub(super) now: Timestamp,
+    by_path: HashMap<&'r str, &'r File<'r>>,
+    servers: Vec<(&'r Server, &'r File<'r>)>,
 }
 
 /// One file.
@@ -32,17 +35,23 @@ pub(super) struct File<'r> {
 // === impl Context ===
 
 impl<'r> Context<'r> {
+    pub(super) fn new(set: &'r PolicySet, files: &'r [File<'r>], now: Timestamp) -> Self {
+        let by_path: HashMap<_, _> = files.iter().map(|file| (file.path, file)).collect();
+        let with_file = |server: &'r Server| {
+            Some((server, *by_path.get(format!("servers/{}.yaml", server.name).as_str())?))
+        };
+        let servers = set.servers().into_iter().filter_map(with_file).collect();
+        Self { set, files, now, by_path, servers }
+    }
+
     /// The file at a path inside the directory.
     pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
-        self.files.iter().find(|file| file.path == path)
+        self.by_path.get(path).copied()
     }
 
     /// Every server, with its file.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&'r Server, &'r File<'r>)> {
-        let servers = self.set.servers().into_iter();
-        servers.filter_map(|server| {
-            Some((server, self.file(&format!("servers/{}.yaml", server.name))?))
-        })
+        self.servers.iter().copied()
     }
 }
 

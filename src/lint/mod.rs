@@ -5,6 +5,7 @@
 
 mod context;
 mod fix;
+mod items;
 mod obvious;
 mod overrides;
 pub mod page;
@@ -12,6 +13,7 @@ mod render;
 mod rule;
 mod rules;
 mod suppress;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -62,15 +64,12 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let root = files.root.clone();
     let Inspected { set, trees, problems } = policy::inspect(files, Cores::All);
     let Diagnostics { sources, list: problems } = problems;
-    let trees: HashMap<_, _> = trees.iter().map(|(source, tree)| (*source, tree)).collect();
+    let trees: HashMap<_, _> = trees.iter().map(|(id, tree)| (*id, tree)).collect();
     let files: Vec<_> = sources
         .iter()
-        .map(|(id, source)| {
-            let tree = trees.get(&id).copied();
-            File::new(id, source, &root, tree)
-        })
+        .map(|(id, source)| File::new(id, source, &root, trees.get(&id).copied()))
         .collect();
-    let context = set.as_ref().map(|set| Context { set, files: &files, now });
+    let context = set.as_ref().map(|set| Context::new(set, &files, now));
 
     let mut own = Vec::new();
     let overrides = Overrides::read(&files, &mut own);

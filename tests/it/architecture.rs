@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
-    ("lint", &["diagnostics", "engine", "policy", "yaml"]),
+    ("lint", &["diagnostics", "engine", "identity", "policy", "yaml"]),
     ("access", &["engine", "identity", "json", "mcp", "policy"]),
     ("schema", &["authn", "engine", "policy"]),
     (

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use toolgate::{config, disk, policy, scenario};
+use toolgate::{config, disk, lint, policy, scenario};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -42,4 +42,13 @@ fn the_policies_tests_pass_and_touch_every_rule_and_tool() {
     let names = servers.iter().map(|server| &*server.name).chain(["guardrails"]);
     let untested: Vec<_> = names.filter(|name| !tested(name)).collect();
     assert!(untested.is_empty(), "no file in policies/tests/ for {untested:?}");
+}
+
+/// What a sample shows on purpose says so in a comment.
+#[test]
+fn the_linter_finds_nothing_in_the_policies() {
+    let files = disk::read_policies(&root().join("policies"));
+    let report = lint::lint(files, "2026-11-20T12:00:00Z".parse().unwrap());
+    let told = lint::text(&report, false);
+    assert!(report.diagnostics.list.is_empty(), "{told}");
 }

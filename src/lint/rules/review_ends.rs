@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use jiff::civil::Date;
 
 use crate::diagnostics::Severity;
@@ -45,16 +47,12 @@ rule! {
 fn check(policies: &Context<'_>, findings: &mut Findings) {
     let today = utc_day(policies.now);
     let Some(file) = policies.file("reviews.yaml") else { return };
+    let days_left = |review: &Review| (review.last_day - today).get_days();
+    let mut resting = resting(policies, |review| days_left(review) <= WARNING_DAYS);
     for (id, review) in policies.set.reviews() {
-        let days = (review.last_day - today).get_days();
-        if days > WARNING_DAYS {
-            continue;
-        }
-        let resting = resting_on(policies, id, review);
+        let Some(resting) = resting.remove(&id) else { continue };
+        let days = days_left(review);
         let Some(place) = file.value(&["reviews", &review.name, "last_day"]) else { continue };
-        if resting.is_empty() {
-            continue;
-        }
         let severity = if days > ERROR_DAYS { Severity::Warning } else { Severity::Error };
         let message = format!("the review `{}` {}", review.name, ends(review.last_day, days));
         let from = if days < 0 { "" } else { "from the day after, " };
@@ -76,22 +74,33 @@ fn ends(last_day: Date, days: i32) -> String {
     }
 }
 
-/// The servers that are refused once the review has ended, as `presto@prod`.
-fn resting_on(policies: &Context<'_>, id: ReviewId, review: &Review) -> Vec<String> {
-    let outlasts = |listed: &ListedReview| {
-        listed.coverage == Coverage::Tools
-            && policies.set.review(listed.id).is_some_and(|other| other.last_day > review.last_day)
-    };
-    let needs = |needed: &NeededReview| {
-        needed.listed.iter().any(|listed| listed.id == id) && !needed.listed.iter().any(outlasts)
-    };
-    let servers = policies.servers().flat_map(|(server, _)| {
-        server.environments.iter().map(move |environment| (server, environment))
-    });
-    servers
-        .filter(|(_, environment)| environment.reviews.iter().any(needs))
-        .map(|(server, environment)| {
-            format!("{}@{}", server.name, policies.set.environment_name(environment.id))
-        })
-        .collect()
+/// For every review that `ends`: the servers that are refused once it has, as `presto@prod`.
+fn resting(
+    policies: &Context<'_>,
+    ends: impl Fn(&Review) -> bool,
+) -> HashMap<ReviewId, Vec<String>> {
+    let mut resting: HashMap<ReviewId, Vec<String>> = HashMap::new();
+    for (server, _) in policies.servers() {
+        for environment in &server.environments {
+            for ListedReview { id, coverage: _ } in &environment.listed {
+                let Some(review) = policies.set.review(*id).filter(|review| ends(review)) else {
+                    continue;
+                };
+                let outlasts = |listed: &ListedReview| {
+                    let other = policies.set.review(listed.id);
+                    listed.coverage == Coverage::Tools
+                        && other.is_some_and(|other| other.last_day > review.last_day)
+                };
+                let needs = |needed: &NeededReview| {
+                    needed.listed.iter().any(|listed| listed.id == *id)
+                        && !needed.listed.iter().any(outlasts)
+                };
+                if environment.reviews.iter().any(needs) {
+                    let name = policies.set.environment_name(environment.id);
+                    resting.entry(*id).or_default().push(format!("{}@{name}", server.name));
+                }
+            }
+        }
+    }
+    resting
 }

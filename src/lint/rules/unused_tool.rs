@@ -1,6 +1,6 @@
 use crate::lint::context::Context;
+use crate::lint::items::{Item, items};
 use crate::lint::rule::{Check, Findings, rule};
-use crate::policy::model::{ItemId, PromptId, ResourceId, ToolId};
 
 rule! {
     /// ## What it finds
@@ -33,22 +33,14 @@ rule! {
 
 fn check(policies: &Context<'_>, findings: &mut Findings) {
     for (server, file) in policies.servers() {
-        let named = |item: ItemId| server.grants().iter().any(|grant| grant.items.contains(item));
-        let mut look = |(kind, block): (&str, &str), item: ItemId, name: &str| {
-            let Some(place) = file.key(&[block, name]).filter(|_| !named(item)) else { return };
-            findings.add(place, format!("no grant names the {kind} `{name}`"), |finding| {
-                finding.help(format!("grant it, or remove the {kind} until it is needed"))
-            });
-        };
-        for (id, tool) in (0..).map(ToolId).zip(server.tools()) {
-            look(("tool", "tools"), ItemId::Tool(id), &tool.name);
-        }
-        for (id, resource) in (0..).map(ResourceId).zip(server.resources()) {
-            let name = resource.pattern.to_string();
-            look(("resource", "resources"), ItemId::Resource(id), &name);
-        }
-        for (id, prompt) in (0..).map(PromptId).zip(server.prompts()) {
-            look(("prompt", "prompts"), ItemId::Prompt(id), &prompt.name);
+        let is_granted = |item| server.grants().iter().any(|grant| grant.items.contains(item));
+        for Item { kind, id, key, .. } in items(server, file) {
+            if !is_granted(id) {
+                let message = format!("no grant names the {kind} `{}`", key.text);
+                findings.add(file.place(key.span), message, |finding| {
+                    finding.help(format!("grant it, or remove the {kind} until it is needed"))
+                });
+            }
         }
     }
 }
