@@ -53,6 +53,14 @@ pub(super) struct Args {
 enum Format {
     Text,
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+    /// JUnit's XML
+    Junit,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
@@ -102,6 +110,10 @@ fn show(args: &Args, report: &Report) {
         Format::Text if args.quiet && report.diagnostics.list.is_empty() => {}
         Format::Text => print(lint::text(report, is_coloured(&io::stdout()))),
         Format::Json => print(format_args!("{:#}\n", lint::json(report))),
+        Format::Sarif => print(format_args!("{:#}\n", lint::sarif(report))),
+        Format::Github => print(lint::github(report)),
+        Format::Gitlab => print(format_args!("{:#}\n", lint::gitlab(report))),
+        Format::Junit => print(lint::junit(report, args.deny_warnings)),
     }
 }
 

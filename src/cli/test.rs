@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::exit::{Exit, fail, fail_with, hint, print};
+use crate::diagnostics::{Diagnostics, render_github};
 use crate::{disk, policy, scenario};
 
 /// Decides every case of the policies' tests, and shows how those were decided that did not go as
@@ -18,6 +19,9 @@ pub(super) struct Args {
     /// if there are any
     #[arg(long)]
     coverage: bool,
+    /// Print nothing if all went as they should
+    #[arg(long, short)]
+    quiet: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -27,17 +31,21 @@ pub(super) struct Args {
 enum Format {
     Text,
     Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// JUnit's XML
+    Junit,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
     let files = disk::read_policies(&args.policies);
     let set = match policy::load(files.clone()) {
         Ok(set) => set,
-        Err(problems) => return fail_with(&problems),
+        Err(problems) => return refuse(args, &problems),
     };
     let report = match scenario::run(&set, &files) {
         Ok(report) => report,
-        Err(problems) => return fail_with(&problems),
+        Err(problems) => return refuse(args, &problems),
     };
     if report.suites.is_empty() {
         let directory = args.policies.join("tests");
@@ -45,10 +53,24 @@ pub(super) fn run(args: &Args) -> Exit {
         hint("each file there lists cases under `allowed` and `refused`");
         return exit;
     }
+    let covered = !args.coverage || report.coverage.uncovered().is_empty();
+    let passed = report.passed() && covered;
     match args.format {
+        Format::Text if args.quiet && passed => {}
         Format::Text => print(scenario::text(&report, args.coverage)),
         Format::Json => print(format_args!("{:#}\n", scenario::json(&report))),
+        Format::Github => print(scenario::github(&report, args.coverage)),
+        Format::Junit => print(scenario::junit(&report, args.coverage)),
     }
-    let covered = !args.coverage || report.coverage.uncovered().is_empty();
-    if report.passed() && covered { Exit::Success } else { Exit::No }
+    if passed { Exit::Success } else { Exit::No }
+}
+
+/// Shows problems where they are looked for: people read the log, programs what they asked for.
+fn refuse(args: &Args, problems: &Diagnostics) -> Exit {
+    match args.format {
+        Format::Text | Format::Json => {}
+        Format::Github => print(render_github(problems)),
+        Format::Junit => print(scenario::junit_of_problems(problems)),
+    }
+    fail_with(problems)
 }

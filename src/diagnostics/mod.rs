@@ -2,6 +2,9 @@
 //! separate, so that the same problem can be read by a person and by a machine.
 
 mod code;
+pub mod github;
+pub mod junit;
+mod region;
 mod render;
 
 use std::fmt;
@@ -9,7 +12,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 pub use self::code::Code;
-pub use self::render::{render_excerpts, render_json, render_text};
+pub use self::github::render_github;
+pub use self::region::{Lines, Region, plain_path};
+pub use self::render::{id, render_excerpts, render_json, render_one, render_text};
 
 /// A file that was read.
 #[derive(Clone, Debug)]
@@ -249,6 +254,17 @@ impl Diagnostic {
 // === impl Diagnostics ===
 
 impl Diagnostics {
+    /// What a program is told, errors first, and how many are left out: GitHub shows 5,000 at most.
+    #[must_use]
+    pub fn foremost(&self) -> (Vec<&Diagnostic>, usize) {
+        const MOST: usize = 5_000;
+        let mut list: Vec<_> = self.list.iter().collect();
+        list.sort_by_key(|diagnostic| diagnostic.severity);
+        let left_out = list.len().saturating_sub(MOST);
+        list.truncate(MOST);
+        (list, left_out)
+    }
+
     /// Sorts by place, problems without one first.
     #[must_use]
     pub fn sorted(mut self) -> Self {

@@ -36,9 +36,16 @@ pub fn render_excerpts(diagnostics: &Diagnostics, colour: bool) -> String {
     text
 }
 
+/// One excerpt, without colour.
+#[must_use]
+pub fn render_one(sources: &Sources, diagnostic: &Diagnostic) -> String {
+    Renderer::plain().render(&[group(sources, diagnostic)])
+}
+
 /// `TG004`, and for a lint rule `TG121 ended-grant`: the name is what a comment that ignores it
 /// needs.
-fn id(diagnostic: &Diagnostic) -> String {
+#[must_use]
+pub fn id(diagnostic: &Diagnostic) -> String {
     let code = diagnostic.code.as_str();
     diagnostic.code.rule().map_or_else(|| code.to_owned(), |rule| format!("{code} {rule}"))
 }

@@ -30,7 +30,7 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
 use crate::policy::{self, Cores, Inspected, PolicyFiles};
 
 pub use self::fix::{Mended, MendedFile, mend};
-pub use self::render::{json, text};
+pub use self::render::{github, gitlab, json, junit, sarif, text};
 pub use self::rule::Rule;
 pub use self::rules::ALL;
 

@@ -15,7 +15,7 @@ use crate::policy::{PolicyFiles, PolicySet, is_test};
 use crate::yaml::{self, Reader};
 
 pub use self::coverage::{Coverage, Uncovered};
-pub use self::render::{json, text};
+pub use self::render::{github, json, junit, junit_of_problems, text};
 
 use self::raw::{Asked, Case, File, Person};
 
@@ -33,19 +33,24 @@ pub struct Report {
 pub struct Suite {
     /// Its path, as it is shown to people.
     pub file: String,
-    /// How many cases went as they should.
-    pub passed: usize,
-    /// The others.
-    pub failed: Vec<Failure>,
+    /// Its cases, in their order.
+    pub cases: Vec<Tried>,
 }
 
-/// A case that did not go as it should.
+/// A case that was decided.
 #[derive(Clone, Debug)]
-pub struct Failure {
-    /// The line of the case, from 1.
+pub struct Tried {
+    /// Its line, from 1.
     pub line: usize,
     /// Who does what, in words.
-    pub case: String,
+    pub words: String,
+    /// Why it did not go as it should, if it did not.
+    pub failure: Option<Failure>,
+}
+
+/// How a case did not go as it should.
+#[derive(Clone, Debug)]
+pub struct Failure {
     /// What was expected, and what came of it.
     pub problem: String,
     /// How it was decided.
@@ -56,7 +61,27 @@ impl Report {
     /// Whether every case went as it should.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.suites.iter().all(|suite| suite.failed.is_empty())
+        self.counts().1 == 0
+    }
+
+    /// How many cases went as they should, and how many did not.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let passed = self.suites.iter().map(Suite::passed).sum();
+        (passed, self.suites.iter().map(|suite| suite.failed().count()).sum())
+    }
+}
+
+impl Suite {
+    /// How many cases went as they should.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.cases.iter().filter(|case| case.failure.is_none()).count()
+    }
+
+    /// The others.
+    pub fn failed(&self) -> impl Iterator<Item = (&Tried, &Failure)> {
+        self.cases.iter().filter_map(|case| Some((case, case.failure.as_ref()?)))
     }
 }
 
@@ -89,20 +114,17 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
             continue;
         };
         let broken = reader.into_broken();
-        let mut suite = Suite { file: shown, passed: 0, failed: Vec::new() };
+        let mut suite = Suite { file: shown, cases: Vec::new() };
         for case in &file.cases {
             match ask(set, &file, case) {
                 Ok(explanation) => {
                     coverage.touch(&explanation);
-                    match problem(case, &explanation) {
-                        None => suite.passed += 1,
-                        Some(problem) => suite.failed.push(Failure {
-                            line: sources.line_column(case.place).0,
-                            case: words(case),
-                            problem,
-                            explanation,
-                        }),
-                    }
+                    let problem = problem(case, &explanation);
+                    suite.cases.push(Tried {
+                        line: sources.line_column(case.place).0,
+                        words: words(case),
+                        failure: problem.map(|problem| Failure { problem, explanation }),
+                    });
                 }
                 // Who could not be read has been reported.
                 Err(_)

@@ -28,9 +28,9 @@ fn run_on(cases: &str) -> Result<Report, Diagnostics> {
 /// The problems of cases that do not go as they should.
 fn failures(cases: &str) -> Vec<String> {
     let report = run_on(cases).unwrap_or_else(|problems| panic!("{problems}"));
-    let failed = report.suites.into_iter().flat_map(|suite| suite.failed);
+    let failed = report.suites.iter().flat_map(Suite::failed);
     failed
-        .map(|failure| format!("{}: {}: {}", failure.line, failure.case, failure.problem))
+        .map(|(case, failure)| format!("{}: {}: {}", case.line, case.words, failure.problem))
         .collect()
 }
 

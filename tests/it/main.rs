@@ -3,6 +3,9 @@
 /// The dependency arrows of the modules.
 #[cfg(test)]
 mod architecture;
+/// What programs of CI are told.
+#[cfg(test)]
+mod ci;
 /// The command line, as a person sees it.
 #[cfg(test)]
 mod cli;

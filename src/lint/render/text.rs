@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use crate::diagnostics::render_excerpts;
 use crate::lint::{Counts, Report};
 
@@ -7,7 +5,11 @@ use crate::lint::{Counts, Report};
 /// line is all.
 #[must_use]
 pub fn text(report: &Report, colour: bool) -> String {
-    let mut text = render_excerpts(&report.diagnostics, colour);
+    render_excerpts(&report.diagnostics, colour) + &summary(report)
+}
+
+/// The line that counts what was found.
+pub(super) fn summary(report: &Report) -> String {
     let looked = match report.not_looked_at.len() {
         0 => String::new(),
         some => {
@@ -23,17 +25,16 @@ pub fn text(report: &Report, colour: bool) -> String {
     if warnings > 0 {
         found.push(count(warnings, "warning", "warnings"));
     }
-    let _ = if found.is_empty() {
-        writeln!(text, "{files}: no findings{looked}")
+    if found.is_empty() {
+        format!("{files}: no findings{looked}\n")
     } else {
         let found = found.join(", ");
         let fixable = match fixable {
             0 => String::new(),
             some => format!(" ({some} can be fixed with --fix)"),
         };
-        writeln!(text, "{found} in {files}{fixable}{looked}")
-    };
-    text
+        format!("{found} in {files}{fixable}{looked}\n")
+    }
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
