@@ -65,12 +65,18 @@ pub(super) fn run(args: &Args) -> Exit {
     if passed { Exit::Success } else { Exit::No }
 }
 
-/// Shows problems where they are looked for: people read the log, programs what they asked for.
+/// Shows problems where they are looked for. GitHub's runner looks for commands in every line, so
+/// it gets no excerpt of a file.
 fn refuse(args: &Args, problems: &Diagnostics) -> Exit {
     match args.format {
-        Format::Text | Format::Json => {}
-        Format::Github => print(render_github(problems)),
-        Format::Junit => print(scenario::junit_of_problems(problems)),
+        Format::Text | Format::Json => fail_with(problems),
+        Format::Github => {
+            print(render_github(problems));
+            Exit::Failure
+        }
+        Format::Junit => {
+            print(scenario::junit_of_problems(problems));
+            fail_with(problems)
+        }
     }
-    fail_with(problems)
 }

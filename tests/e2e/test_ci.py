@@ -131,6 +131,9 @@ def test_reports_say_the_same_as_exit_codes(clone: Path):
             assert len(suites.findall(".//testcase")) == int(suites.attrib["tests"])
             github = run(TOOLGATE, command, "--format", "github", cwd=clone)
             assert github.returncode == code
+            # A runner looks for commands in every line: none shows a file's text as it stands.
+            assert github.stderr == ""
+            assert all(line.startswith("::") for line in github.stdout.splitlines()[:-1])
             assert github.stdout.startswith("::error ") == (code > 0), github.stdout
             for file in re.findall(r"^::\w+ file=([^,]+),line=\d", github.stdout, re.MULTILINE):
                 assert (clone / file).is_file()
