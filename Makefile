@@ -15,7 +15,7 @@ FUZZ := $(TOOLGATE_CACHE)/cargo-fuzz-$(FUZZ_VERSION)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: venv build ## Run everything on the loopback and make real calls (ONCE=1 ends after them)
@@ -104,6 +104,29 @@ render: build ## Bring what is generated and checked in up to date
 	target/debug/toolgate envoy
 	target/debug/toolgate schema --out docs/schema
 	TOOLGATE_GENERATE=1 $(CARGO) test --locked --test it -- proto policy_page rules_page
+
+# The pages that the browser looks at, and the browser.
+PAGES := target/pages
+export BROWSER_MODULES = $(TOOLGATE_CACHE)/browser
+BROWSER = TMPDIR="$(abspath $(BROWSER_MODULES))/tmp" node tests/browser/matrix.mjs
+
+.PHONY: screenshots
+screenshots: ## Test the page of `matrix` in a browser and picture it (CHECK=1: are the pictures of this page?)
+	@tests/browser/bootstrap $(abspath $(BROWSER_MODULES))
+	@$(CARGO) build --locked --example matrix_page
+	@mkdir -p $(PAGES)
+	@target/debug/examples/matrix_page odd >$(PAGES)/odd.html
+	@target/debug/examples/matrix_page >$(PAGES)/matrix.html
+	@$(BROWSER) $(PAGES)/odd.html
+	@$(BROWSER) $(PAGES)/matrix.html $(if $(CHECK),--check,--shoot) docs/images
+
+.PHONY: big-page
+big-page: ## How long the page of 1,000 servers takes in a browser
+	@tests/browser/bootstrap $(abspath $(BROWSER_MODULES))
+	@$(CARGO) build --locked --example matrix_page
+	@mkdir -p $(PAGES)
+	@target/debug/examples/matrix_page 1000 >$(PAGES)/big.html
+	@$(BROWSER) $(PAGES)/big.html --time
 
 .PHONY: clean
 clean: ## Remove what was built and installed here

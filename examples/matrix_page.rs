@@ -1,5 +1,6 @@
-//! Writes a page of `matrix::html` from a table that stands here, for looking at it and for
-//! measuring it: `matrix_page` prints the five sample servers, `matrix_page 1000` so many more.
+//! Writes a page of `matrix::html` from a table that stands here, for looking at it, testing it
+//! and measuring it: `matrix_page` prints the sample servers, `matrix_page odd` one more with names
+//! that no policy takes, `matrix_page 1000` so many more.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -135,8 +136,17 @@ const SERVERS: &[Server] = &[
     ),
 ];
 
+const ODD: Server = (
+    "<img src=x onerror=alert(1)>",
+    "</h2><script>alert(1)</script>",
+    "prod",
+    "\"><script>alert(1)</script> ide",
+    &[("</th><script>alert(1)</script>", "read", &["anyone !contractors", "<b>bold</b>|'\"&amp;"])],
+);
+
 fn main() -> ExitCode {
-    let more = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0);
+    let what = std::env::args().nth(1).unwrap_or_default();
+    let more = what.parse().unwrap_or(0);
     let mut sections: Vec<_> = SERVERS.iter().map(section).collect();
     let samples = sections.clone();
     for (number, sample) in (0..more).zip(samples.iter().cycle()) {
@@ -147,6 +157,9 @@ fn main() -> ExitCode {
         copy.rows.extend(rows);
         copy.rows.iter_mut().skip(sample.rows.len()).for_each(again);
         sections.push(copy);
+    }
+    if what == "odd" {
+        sections.push(section(&ODD));
     }
     let at = jiff::Timestamp::from_second(1_795_176_000).unwrap_or_default();
     let page = matrix::html(&Matrix { at, digest: "4e1d90c2a7b0".repeat(5), sections });

@@ -9,29 +9,37 @@
   let model = null;
   let marked = [];
 
-  // Read from the tables once, at the first filter: pages with 1,000 servers open at once.
+  // Read from the tables once, when there is time: pages with 1,000 servers open at once. What is
+  // shown is remembered, since asking or telling an element costs more than comparing.
   const read = () => Array.from(document.querySelectorAll('main section'), (section) => {
     const table = section.querySelector('table');
     const heads = Array.from(table.tHead.rows[0].cells);
     const about = section.querySelector('h2').textContent.toLowerCase();
     const rows = Array.from(table.tBodies[0].rows, (row) => ({
       row,
+      shown: true,
       text: about + '\n' + row.textContent.toLowerCase(),
       effect: row.dataset.e || '',
       sensitive: row.dataset.s === '1',
       cells: Array.from(row.cells).slice(2).map((cell) => ({
         cell,
+        shown: true,
+        dim: false,
         place: cell.dataset.p,
-        clauses: Array.from(cell.children).filter((clause) => clause.className === 'c'),
+        clauses: cell.className === 'n' ? [] : Array.from(cell.children, (element) => ({
+          element, g: numbers(element.dataset.g), x: numbers(element.dataset.x),
+        })),
       })),
     }));
     return { section, server: section.dataset.server, heads: heads.slice(2), rows };
   });
 
   // Whether membership in the group helps with this clause.
-  const reaches = (clause, wanted) => {
-    const { g, x } = clause.dataset;
-    return g === '*' ? !numbers(x).includes(wanted) : numbers(g).includes(wanted);
+  const reaches = ({ g, x }, wanted) => (g[0] === '*' ? !x.includes(wanted) : g.includes(wanted));
+
+  const show = (entry, element, shown) => {
+    if (entry.shown !== shown) element.hidden = !shown;
+    entry.shown = shown;
   };
 
   const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
@@ -49,31 +57,32 @@
     for (const { section, server, heads, rows } of model) {
       let some = false;
       for (const head of heads) head.hidden = Boolean(wantedPlace) && head.dataset.p !== wantedPlace;
-      for (const { row, text, effect: has, sensitive: touchy, cells } of rows) {
+      for (const entry of rows) {
         all += 1;
-        let show = (!wantedEffect || has === wantedEffect) && (!sensitive.checked || touchy)
-          && words.every((word) => text.includes(word));
         let reached = !wantedGroup && !wantedPlace;
-        for (const { cell, place: at, clauses } of cells) {
-          const here = !wantedPlace || at === wantedPlace;
-          cell.hidden = !here;
-          const mine = wantedGroup ? clauses.filter((clause) => reaches(clause, wantedGroup)) : clauses;
+        const fits = (!wantedEffect || entry.effect === wantedEffect)
+          && (!sensitive.checked || entry.sensitive) && words.every((word) => entry.text.includes(word));
+        for (const cell of entry.cells) {
+          const here = !wantedPlace || cell.place === wantedPlace;
+          show(cell, cell.cell, here);
+          const mine = wantedGroup ? cell.clauses.filter((clause) => reaches(clause, wantedGroup)) : cell.clauses;
           if (here && mine.length) reached = true;
-          cell.classList.toggle('dim', Boolean(wantedGroup) && !mine.length);
-          if (!show || !here || !wantedGroup) continue;
-          for (const clause of mine) {
-            for (const chip of clause.querySelectorAll('.g')) {
+          const dim = Boolean(wantedGroup) && !mine.length;
+          if (cell.dim !== dim) cell.cell.classList.toggle('dim', dim);
+          cell.dim = dim;
+          if (!fits || !here || !wantedGroup) continue;
+          for (const { element } of mine) {
+            for (const chip of element.querySelectorAll('.g')) {
               if (chip.textContent === name) { chip.classList.add('hit'); marked.push(chip); }
             }
           }
         }
-        show = show && reached;
-        row.hidden = !show;
-        if (!show) continue;
+        show(entry, entry.row, fits && reached);
+        if (!entry.shown) continue;
         some = true;
         seen.items += 1;
-        if (has === 'destructive') seen.destructive += 1;
-        if (touchy) seen.sensitive += 1;
+        if (entry.effect === 'destructive') seen.destructive += 1;
+        if (entry.sensitive) seen.sensitive += 1;
       }
       section.hidden = !some;
       if (some) seen.servers.add(server);
@@ -128,4 +137,5 @@
   });
   form.hidden = false;
   recall();
+  (window.requestIdleCallback || setTimeout)(() => { model = model || read(); });
 })();

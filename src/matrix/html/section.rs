@@ -11,7 +11,7 @@ pub(super) fn render(page: &mut String, number: usize, section: &Section, index:
     let Section { server, title, environment, columns: _, rows, notes } = section;
     let _ = write!(
         page,
-        "<section aria-labelledby=\"h{number}\" data-server=\"{}\"><h2 id=\"h{number}\">{}\
+        "<section data-server=\"{}\"><h2 id=\"h{number}\">{}\
          <span class=\"env\">@{}</span>",
         Escaped(server),
         Escaped(server),
@@ -23,7 +23,7 @@ pub(super) fn render(page: &mut String, number: usize, section: &Section, index:
     // Tables may be wider than the page; what scrolls can be reached by keyboard.
     let _ = write!(
         page,
-        "</h2>\n<div class=\"scroll\" role=\"region\" aria-labelledby=\"h{number}\" tabindex=\"0\">\
+        "</h2>\n<div class=\"scroll\" role=\"group\" aria-labelledby=\"h{number}\" tabindex=\"0\">\
          <table role=\"table\"><caption class=\"sr\">Who may use what on {} in {}</caption>\n\
          <thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Item</th>\
          <th scope=\"col\" role=\"columnheader\">Effect</th>",
@@ -67,10 +67,11 @@ fn render_row(page: &mut String, row: &Row, places: &[(usize, usize, &str)], ind
     let _ = write!(
         page,
         "<tr role=\"row\" data-e=\"{}\" data-s=\"{}\"{}><th scope=\"row\" role=\"rowheader\">\
-         <span class=\"name\">{}</span>",
+         <span class=\"name{}\">{}</span>",
         effect.unwrap_or_default(),
         u8::from(sensitive),
         if nobody { " class=\"nobody\"" } else { "" },
+        if *kind == ItemKind::Looking { " looking" } else { "" },
         Escaped(name)
     );
     match kind {
@@ -126,17 +127,17 @@ fn clause(page: &mut String, clause: &Clause, index: &Index<'_>) {
     let left_out = index.numbers(not.iter());
     let _ = write!(page, "<p class=\"c\" data-g=\"{reach}\" data-x=\"{left_out}\">");
     match who {
-        Who::Groups(names) => chips(page, names),
+        Who::Groups(names) => chips(page, "g", names),
         Who::Users(names) => {
             page.push_str("<span class=\"and\">user</span> ");
-            chips(page, names);
+            chips(page, "u", names);
         }
         Who::Anyone => page.push_str("<span class=\"all\">anyone signed in</span>"),
-        Who::NobodySignedIn => page.push_str("<span class=\"all\">yes</span>"),
+        Who::NobodySignedIn => page.push_str("<span class=\"yes\">yes</span>"),
     }
     if !also_in.is_empty() {
         page.push_str(" <span class=\"and\">and</span> ");
-        chips(page, also_in);
+        chips(page, "g", also_in);
     }
     if !not.is_empty() {
         condition(page, "if not", &format!("not {}", not.join(", not ")));
@@ -161,9 +162,9 @@ fn condition(page: &mut String, class: &str, text: &str) {
 }
 
 /// Alternatives: side by side for the eye, with "or" between them for whoever hears or copies.
-fn chips(page: &mut String, names: &[String]) {
+fn chips(page: &mut String, class: &str, names: &[String]) {
     for (index, name) in names.iter().enumerate() {
         let or = if index > 0 { "<span class=\"sr\"> or </span>" } else { "" };
-        let _ = write!(page, "{or}<span class=\"g\">{}</span>", Escaped(name));
+        let _ = write!(page, "{or}<span class=\"{class}\">{}</span>", Escaped(name));
     }
 }
