@@ -114,7 +114,7 @@ const FORMULA: [char; 12] =
 
 /// A value. What is not plain is quoted, a semicolon and a tab, too: some spreadsheets take them
 /// for the end of a value.
-fn field(text: &mut String, value: &str) {
+pub(super) fn field(text: &mut String, value: &str) {
     let formula = value.trim_start_matches(' ').starts_with(FORMULA);
     let plain = |c: char| c.is_ascii_alphanumeric() || " _-./:|@$*".contains(c);
     if !formula && value.chars().all(plain) {

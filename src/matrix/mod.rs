@@ -7,6 +7,7 @@ mod csv;
 mod html;
 mod json;
 mod markdown;
+mod reach;
 mod table;
 mod text;
 mod words;
@@ -15,6 +16,7 @@ pub use self::csv::csv;
 pub use self::html::html;
 pub use self::json::json;
 pub use self::markdown::markdown;
+pub use self::reach::{By, Reach, names, reach, reach_csv, reach_json, reach_text, reached};
 pub use self::table::{
     Approval, Cell, Clause, Column, ColumnKind, End, ItemKind, Matrix, Row, Section, Who,
 };

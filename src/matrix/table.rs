@@ -164,6 +164,20 @@ impl Section {
     }
 }
 
+impl Section {
+    /// Leaves out the columns from which nobody may use anything.
+    pub(super) fn keep_busy_columns(&mut self) {
+        let busy: Vec<usize> = self.busy().0.into_iter().map(|(index, _)| index).collect();
+        let keep = |index: &usize| busy.binary_search(index).is_ok();
+        let mut indices = 0..;
+        self.columns.retain(|_| indices.next().as_ref().is_some_and(keep));
+        for row in &mut self.rows {
+            let mut indices = 0..;
+            row.cells.retain(|_| indices.next().as_ref().is_some_and(keep));
+        }
+    }
+}
+
 impl Row {
     /// The cell below a column. Nobody, if there is none.
     pub(super) fn clauses(&self, column: usize) -> &[Clause] {
@@ -180,6 +194,16 @@ impl Cell {
 }
 
 impl Clause {
+    /// Every group that it names.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        let Self { who, also_in, not, limits: _, until: _, unknown_groups: _, remarks: _ } = self;
+        let groups = match who {
+            Who::Groups(groups) => groups.as_slice(),
+            Who::Anyone | Who::Users(_) | Who::NobodySignedIn => &[],
+        };
+        groups.iter().chain(also_in).chain(not).map(String::as_str)
+    }
+
     /// A clause without any condition beyond whom it is about.
     #[must_use]
     pub fn of(who: Who) -> Self {

@@ -243,3 +243,76 @@ fn the_page_allows_its_own_script_and_style_only() {
     }
     assert!(page.contains("content=\"default-src 'none';"));
 }
+
+/// `server/item` for each row that is reached.
+fn items(by: By, name: &str) -> Vec<String> {
+    let reached = reached(&sample(), by, name);
+    let sections = reached.sections.iter().filter(|section| section.server == "presto");
+    sections.flat_map(|section| section.rows.iter().map(|row| row.name.clone())).collect()
+}
+
+#[test]
+fn what_one_of_them_reaches() {
+    let rows: [(By, &str, &[&str]); 11] = [
+        (By::Group, "ads", &["list_tables", "run_query"]),
+        (By::Group, "infra", &["list_tables", "run_query", "overwrite_table"]),
+        (By::Group, "data-trained", &["get_revenue_metrics"]),
+        (By::Group, "contractors", &[]),
+        (By::Group, "data-stewards", &[]),
+        (By::Group, "ad", &[]),
+        (By::Surface, "ide", &["list_tables", "run_query"]),
+        (By::Surface, "chat-bot", &[]),
+        (By::Surface, "nightly-lineage", &[]),
+        (By::Service, "nightly-lineage", &["list_tables"]),
+        (By::Service, "ide", &[]),
+    ];
+    for (by, name, expected) in rows {
+        assert_eq!(items(by, name), expected, "{by:?} {name}");
+    }
+    // Anyone who is signed in, but not who is left out.
+    let odd = |name| reached(&sample(), By::Group, name).sections.pop().unwrap().rows.len();
+    assert_eq!((odd("ads"), odd("contractors")), (2, 1));
+    // All channels of a surface.
+    assert_eq!(reached(&sample(), By::Surface, "bot").sections.pop().unwrap().rows.len(), 3);
+}
+
+#[test]
+fn the_blast_radius_of_a_group() {
+    assert_snapshot!(text(&reached(&sample(), By::Group, "data-stewards"), 120));
+    assert_snapshot!(text(&reached(&sample(), By::Group, "infra"), 120));
+}
+
+#[test]
+fn the_blast_radius_of_each() {
+    let mut text = String::new();
+    for by in [By::Group, By::Surface, By::Service] {
+        let all = reach(&sample(), by);
+        text.push_str(&reach_text(by, &all));
+        text.push_str(&reach_csv(by, &all));
+        text.push('\n');
+    }
+    assert_snapshot!(text);
+    let services = reach(&sample(), By::Service);
+    assert_snapshot!(format!("{:#}", reach_json(By::Service, &services)));
+}
+
+#[test]
+fn every_word_stands_in_the_text_however_narrow_the_terminal() {
+    let words = |text: &str| {
+        let mut words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    };
+    let matrix = Matrix { sections: vec![presto()], ..sample() };
+    let wide = words(&text(&matrix, 200));
+    for width in 0..200 {
+        let text = text(&matrix, width);
+        let more: &[&str] = &["nobody", "from"];
+        let narrow = words(&text);
+        assert!(wide.iter().all(|word| narrow.contains(word)), "{width}: {text}");
+        assert!(narrow.iter().all(|word| wide.contains(word) || more.contains(&word.as_str())));
+        let longest = text.lines().skip(2).map(|line| line.chars().count()).max().unwrap();
+        assert!(width < 65 || longest <= width, "{width}: {longest} {text}");
+    }
+}

@@ -39,14 +39,8 @@ struct Table<'m> {
 struct Lines {
     name: String,
     cells: Vec<Vec<String>>,
+    width: usize,
     nobody: bool,
-}
-
-impl Lines {
-    fn width(&self) -> usize {
-        let lines = self.cells.iter().flatten().map(|line| count(line));
-        lines.max().unwrap_or(0).max(count(&self.name))
-    }
 }
 
 impl<'m> Table<'m> {
@@ -69,7 +63,10 @@ impl<'m> Table<'m> {
                 nobody &= row.clauses(index).is_empty();
                 cells.push(table.cell(row, index));
             }
-            table.columns.push(Lines { name: clean(&column.name), cells, nobody });
+            let name = clean(&column.name);
+            let widest = cells.iter().flatten().map(|line| count(line)).max().unwrap_or(0);
+            let width = widest.max(count(&name));
+            table.columns.push(Lines { name, cells, width, nobody });
         }
         table
     }
@@ -122,7 +119,7 @@ impl<'m> Table<'m> {
 
         let widths = self.head_widths();
         let head = widths.iter().sum::<usize>() + 2 * GAP.len();
-        let total: usize = self.columns.iter().map(|lines| lines.width() + GAP.len()).sum();
+        let total: usize = self.columns.iter().map(|lines| lines.width + GAP.len()).sum();
         let fits = head + total <= width;
         let shown = self.columns.iter().filter(|lines| fits || !lines.nobody).collect::<Vec<_>>();
         for (index, block) in blocks(&shown, width.saturating_sub(head)).into_iter().enumerate() {
@@ -171,6 +168,9 @@ impl<'m> Table<'m> {
         let head = |name: &str, effect: &str, marks: &str| {
             format!("{name:<name_width$}{GAP}{effect:<effect_width$}{GAP}{marks:<marks_width$}")
         };
+        if self.heads.is_empty() {
+            return;
+        }
         let names = block.iter().map(|lines| Some(lines.name.as_str()));
         push_line(text, head("", "", ""), block, names);
         for (index, [name, effect, marks]) in self.heads.iter().enumerate() {
@@ -197,7 +197,7 @@ fn push_line<'a>(
     words: impl Iterator<Item = Option<&'a str>>,
 ) {
     for (lines, word) in block.iter().zip(words) {
-        let width = lines.width();
+        let width = lines.width;
         let _ = write!(line, "{GAP}{:<width$}", word.unwrap_or_default());
     }
     let _ = writeln!(text, "{}", line.trim_end());
@@ -210,7 +210,7 @@ fn blocks<'a, 'l>(columns: &'a [&'l Lines], width: usize) -> Vec<&'a [&'l Lines]
     while !rest.is_empty() {
         let mut used = 0;
         let fitting = rest.iter().take_while(|lines| {
-            used += lines.width() + GAP.len();
+            used += lines.width + GAP.len();
             used <= width
         });
         let (block, after) = rest.split_at(fitting.count().max(1));
@@ -245,7 +245,7 @@ fn count(text: &str) -> usize {
 }
 
 /// What a terminal would act on is written out.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let escape =
         |c: char| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() };
     text.chars().map(escape).collect()

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::table::{Clause, ColumnKind, Matrix, Row, Section, Who};
+use super::table::{Clause, ColumnKind, Matrix, Row, Section};
 use super::words;
 use crate::policy::model::{Effect, Trait};
 
@@ -116,7 +116,7 @@ impl<'m> Index<'m> {
             }
             let clauses =
                 rows.iter().flat_map(|row: &Row| &row.cells).flat_map(|cell| &cell.clauses);
-            for name in clauses.flat_map(group_names) {
+            for name in clauses.flat_map(Clause::groups) {
                 index.groups.insert(name, 0);
             }
         }
@@ -149,16 +149,6 @@ impl<'m> Index<'m> {
         let ids = names.filter_map(|name| self.groups.get(name.as_str()));
         ids.map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
-}
-
-/// Every group that a clause names.
-fn group_names(clause: &Clause) -> impl Iterator<Item = &str> {
-    let Clause { who, also_in, not, limits: _, until: _, unknown_groups: _, remarks: _ } = clause;
-    let groups = match who {
-        Who::Groups(groups) => groups.as_slice(),
-        Who::Anyone | Who::Users(_) | Who::NobodySignedIn => &[],
-    };
-    groups.iter().chain(also_in).chain(not).map(String::as_str)
 }
 
 /// Text as text, in an element or in an attribute between double quotes.
