@@ -21,6 +21,9 @@ mod solver;
 mod strings;
 mod witness;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use jiff::Timestamp;

@@ -209,7 +209,7 @@ fn limit(theme: Theme) -> BoxedStrategy<String> {
 }
 
 fn limits(theme: Theme) -> impl Strategy<Value = String> {
-    let weight = if theme == Theme::Arguments { 0.7 } else { 0.1 };
+    let weight = if theme == Theme::Arguments { 0.6 } else { 0.1 };
     proptest::option::weighted(weight, limit(theme))
         .prop_map(|limits| limits.map(|l| format!(", limits: {{ {l} }}")).unwrap_or_default())
 }
@@ -275,7 +275,12 @@ fn grant(theme: Theme) -> BoxedStrategy<String> {
     let for_service = Just("{ services: [night], in: [prod], call: [read] }".to_owned());
     match theme {
         Theme::People => prop_oneof![8 => for_people, 1 => for_service].boxed(),
-        Theme::Arguments => for_people.boxed(),
+        Theme::Arguments => (select(&["anyone-signed-in", "a"][..]), limits(theme), ends())
+            .prop_map(|(who, limits, ends)| {
+                let rest = format!("via: [chat], in: [prod], call: [read, write]{limits}{ends}");
+                format!("{{ people: [{who}], {rest} }}")
+            })
+            .boxed(),
     }
 }
 
@@ -329,12 +334,16 @@ fn side(theme: Theme) -> impl Strategy<Value = Side> {
         };
         [read, write, drop].into_iter().chain(more).collect()
     });
-    let bans = if theme == Theme::People { 0..3 } else { 0..2 };
+    let people = theme == Theme::People;
+    let groups = select(if people { GROUPS } else { &GROUPS[..1] });
+    let surfaces = select(if people { SURFACES } else { &SURFACES[..1] });
+    let shadow = if people { shadow.boxed() } else { Just("").boxed() };
+    let bans = || if people { 0..3 } else { 0..1 };
     (
-        (select(GROUPS), select(SURFACES), tools, select(RESOURCES)),
-        prop::collection::vec(grant(theme), 0..4),
-        prop::collection::vec(ban(theme, false), bans),
-        prop::collection::vec(ban(theme, true), 0..2),
+        (groups, surfaces, tools, select(RESOURCES)),
+        prop::collection::vec(grant(theme), if people { 0..4 } else { 1..3 }),
+        prop::collection::vec(ban(theme, false), bans()),
+        prop::collection::vec(ban(theme, true), bans()),
         shadow,
         any::<bool>(),
     )
