@@ -17,12 +17,15 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
     let surfaces = "toolgate: 1\nsurfaces:\n  chat: { workloads: [spiffe://td/chat], reaches: [prod] }\n  \
                     ide: { workloads: [spiffe://td/ide], reaches: [prod] }\n  \
                     bot: { workloads: [spiffe://td/bot], reaches: [prod], channels: { a: [C1], b: [C2] } }\n";
-    let guardrails =
-        "toolgate: 1\nenvironments: { prod: { reviews: [], upstreams: ['127.0.0.1:1'] } }\n";
+    let upstreams = (0..servers).map(|server| format!("'127.0.0.1:{}'", 10_000 + server));
+    let upstreams = upstreams.collect::<Vec<_>>().join(", ");
+    let guardrails = format!(
+        "toolgate: 1\nenvironments: {{ prod: {{ reviews: [], upstreams: [{upstreams}] }} }}\n"
+    );
     let mut files = vec![
         ("surfaces.yaml".to_owned(), surfaces.to_owned()),
         ("groups.yaml".to_owned(), groups),
-        ("guardrails.yaml".to_owned(), guardrails.to_owned()),
+        ("guardrails.yaml".to_owned(), guardrails),
     ];
     let mut state = 1_usize;
     let mut random = |below: usize| {
@@ -32,7 +35,8 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
     };
     for server in 0..servers {
         let mut text = format!(
-            "toolgate: 1\nserver: s{server}\nenvironments: {{ prod: {{ upstream: 'http://127.0.0.1:1/mcp{server}' }} }}\ntools:\n"
+            "toolgate: 1\nserver: s{server}\nenvironments: {{ prod: {{ upstream: 'http://127.0.0.1:{}/mcp' }} }}\ntools:\n",
+            10_000 + server
         );
         for tool in 0..20 {
             writeln!(
@@ -42,7 +46,7 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
         }
         text.push_str("grants:\n");
         for grant in 0..grants {
-            let (a, b, c, tool) = (random(GROUPS), random(GROUPS), random(GROUPS), random(20));
+            let (a, b, c, tool) = (random(GROUPS), random(150), 150 + random(150), 1 + random(19));
             let except =
                 if changed && server == 0 && grant == grants / 2 { "" } else { ", except: [g0]" };
             writeln!(
@@ -63,7 +67,7 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
 #[expect(clippy::print_stdout, reason = "printing is what it is for")]
 fn main() -> anyhow::Result<()> {
     let now = "2026-11-20T12:00:00Z".parse()?;
-    for (servers, grants) in [(1, 100), (1, 1000), (10_000, 3)] {
+    for (servers, grants) in [(1, 100), (1, 1000), (1000, 3), (10_000, 3)] {
         let (old, new) = (load(servers, grants, false)?, load(servers, grants, true)?);
         let start = Instant::now();
         let found = compare(&old, &new, now)?;

@@ -12,7 +12,7 @@ use crate::identity::{UserName, Workload};
 pub struct Witness {
     /// Who is signed in.
     pub groups: Groups,
-    /// The user, if it matters which one it is.
+    /// The user, if it matters which one it is; else it is somebody whom no rule names.
     pub user: Option<UserName>,
     /// The calling workload; `None` if it proves no identity.
     pub workload: Option<Workload>,
