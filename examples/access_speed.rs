@@ -67,13 +67,15 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
 #[expect(clippy::print_stdout, reason = "printing is what it is for")]
 fn main() -> anyhow::Result<()> {
     let now = "2026-11-20T12:00:00Z".parse()?;
-    for (servers, grants) in [(1, 100), (1, 1000), (1000, 3), (10_000, 3)] {
+    for (servers, grants) in [(1, 100), (1, 1000), (10_000, 3)] {
+        let start = Instant::now();
         let (old, new) = (load(servers, grants, false)?, load(servers, grants, true)?);
+        let loaded = start.elapsed();
         let start = Instant::now();
         let found = compare(&old, &new, now)?;
         let (changes, looked_at, took) = (found.changes.len(), found.looked_at, start.elapsed());
         println!(
-            "{servers} servers of {grants} grants: {changes} changes, {looked_at} looked at, {took:.2?}"
+            "{servers} servers of {grants} grants: loaded in {loaded:.2?}; {changes} changes, {looked_at} looked at, {took:.2?}"
         );
     }
     Ok(())
