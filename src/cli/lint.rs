@@ -2,6 +2,7 @@
 
 mod fix;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,8 @@ pub(super) fn run(args: &Args) -> Exit {
     };
     let now = args.at.unwrap_or_else(Timestamp::now);
     let whole = args.paths.contains(&directory);
-    let keep = |path: &Path| whole || args.paths.iter().any(|named| is_same(named, path));
+    let named: HashSet<_> = args.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let keep = |path: &Path| whole || path.canonicalize().is_ok_and(|path| named.contains(&path));
     let files = disk::read_policies(&directory);
     let report = if args.fix || args.diff {
         let mended = lint::mend(files, now, keep);

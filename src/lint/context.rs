@@ -1,5 +1,6 @@
 //! What rules look at: the policies for what they mean, the trees for where it stands.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -16,6 +17,7 @@ pub(super) struct Context<'r> {
     pub(super) set: &'r PolicySet,
     /// How they are written, tests included.
     pub(super) files: &'r [File<'r>],
+    by_path: HashMap<&'r str, &'r File<'r>>,
     /// When.
     pub(super) now: Timestamp,
     by_path: HashMap<&'r str, &'r File<'r>>,
@@ -24,12 +26,14 @@ pub(super) struct Context<'r> {
 
 /// One file.
 pub(super) struct File<'r> {
-    source: SourceId,
+    pub(super) source: SourceId,
     /// The path inside the directory, such as `servers/presto.yaml`.
     pub(super) path: &'r str,
     /// The whole text.
     pub(super) text: &'r str,
     tree: Option<&'r Node>,
+    /// Where each line starts; files may have very many.
+    lines: OnceCell<Vec<u32>>,
 }
 
 // === impl Context ===
@@ -47,11 +51,22 @@ impl<'r> Context<'r> {
     /// The file at a path inside the directory.
     pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
         self.by_path.get(path).copied()
+        let by_path = files.iter().map(|file| (file.path, file)).collect();
+        Self { set, files, by_path, now }
     }
 
-    /// Every server, with its file.
+    /// The file at a path inside the directory.
+    pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
+        self.by_path.get(path).copied()
+    }
+
+    /// Every server, with its file; sorted by name.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&'r Server, &'r File<'r>)> {
         self.servers.iter().copied()
+        self.files.iter().filter_map(|file| {
+            let name = file.path.strip_prefix("servers/")?.strip_suffix(".yaml")?;
+            Some((self.set.server(name)?, file))
+        })
     }
 }
 
@@ -65,12 +80,17 @@ impl<'r> File<'r> {
         tree: Option<&'r Node>,
     ) -> Self {
         let inside = source.path.strip_prefix(root).unwrap_or(&source.path);
-        Self { source: id, path: inside.to_str().unwrap_or_default(), text: &source.text, tree }
+        let path = inside.to_str().unwrap_or_default();
+        Self { source: id, path, text: &source.text, tree, lines: OnceCell::new() }
     }
 
-    /// Whether places with this source are in it.
-    pub(super) fn is(&self, source: SourceId) -> bool {
-        self.source == source
+    /// The line that some bytes start on, from 1.
+    pub(super) fn line(&self, span: Span) -> usize {
+        let starts = self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            (0..).take(1).chain(ends.filter_map(|(at, _)| u32::try_from(at + 1).ok())).collect()
+        });
+        starts.partition_point(|start| *start <= span.start)
     }
 
     /// The place of some bytes.

@@ -1,15 +1,19 @@
 //! `--fix`: edits that have one safe answer. What stands beside them stays as it is.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::{Report, lint};
-use crate::diagnostics::{Code, Diagnostic, Edit, Fix, SourceId};
+use crate::diagnostics::{Code, Diagnostic, Edit, Place, SourceId};
 use crate::policy::{PolicyFile, PolicyFiles};
 
 /// One fix may make room for another, but not for ever.
 const MOST_ROUNDS: usize = 16;
+
+/// Each look costs as much as a run.
+const MOST_ALONE: usize = 16;
 
 /// What mending came to.
 #[derive(Clone, Debug)]
@@ -48,7 +52,7 @@ pub fn mend(files: PolicyFiles, now: Timestamp, keep: impl Fn(&Path) -> bool) ->
     for _ in 0..MOST_ROUNDS {
         let found = state.fixable(&keep);
         // If one of them would break something, the others are still good.
-        let alone = found.iter().map(std::slice::from_ref);
+        let alone = found.iter().take(MOST_ALONE).map(std::slice::from_ref);
         let mut rounds = std::iter::once(found.as_slice()).chain(alone);
         let next = rounds.find_map(|round| Some((state.after(round, now)?, round)));
         let Some((next, round)) = next else { break };
@@ -73,44 +77,41 @@ impl State {
 
     /// What can be mended in one go: no two fixes touch each other.
     fn fixable(&self, keep: impl Fn(&Path) -> bool) -> Vec<&Diagnostic> {
-        let mut taken: Vec<&Edit> = Vec::new();
-        let mut fixable = Vec::new();
-        for finding in &self.report.diagnostics.list {
-            let Some(Fix { title: _, edits }) = &finding.fix else { continue };
-            let free = |edit: &Edit| {
-                self.path(edit.place.source).is_some_and(&keep)
-                    && !taken.iter().any(|other| touch(other, edit))
-            };
-            if edits.iter().all(free) {
-                taken.extend(edits);
-                fixable.push(finding);
+        let kept = self.report.sources_of(keep);
+        let mut taken = Taken::default();
+        let list = self.report.diagnostics.list.iter();
+        list.filter(|finding| {
+            let edits = finding.fix.as_ref().map_or(&[][..], |fix| &fix.edits);
+            let free = |edit: &Edit| kept.contains(&edit.place.source) && taken.is_free(edit);
+            let is_free = !edits.is_empty() && edits.iter().all(free);
+            if is_free {
+                for edit in edits {
+                    taken.take(edit);
+                }
             }
-        }
-        fixable
+            is_free
+        })
+        .collect()
     }
 
     /// The directory with some fixes; `None` if there is nothing to do, or if a file would be less
     /// of YAML than before, or policies that load would not load any more.
     fn after(&self, round: &[&Diagnostic], now: Timestamp) -> Option<Self> {
-        let mut edits: Vec<_> = round
-            .iter()
-            .filter_map(|finding| finding.fix.as_ref())
-            .flat_map(|fix| &fix.edits)
-            .collect();
+        let mut edits: BTreeMap<SourceId, Vec<&Edit>> = BTreeMap::new();
+        let found = round.iter().filter_map(|finding| finding.fix.as_ref());
+        for edit in found.flat_map(|fix| &fix.edits) {
+            edits.entry(edit.place.source).or_default().push(edit);
+        }
         if edits.is_empty() {
             return None;
         }
-        // From the end, so that the places before stay what they are.
-        edits.sort_by_key(|edit| std::cmp::Reverse(edit.place));
         let mut files = self.files.clone();
-        for edit in edits {
-            let path = self.path(edit.place.source)?;
-            let root = files.root.clone();
-            let file = files.files.iter_mut().find(|file| root.join(&file.path) == path)?;
-            let mut text = String::from_utf8(file.bytes.to_vec()).ok()?;
-            let range = edit.place.span.range();
-            text.get(range.clone())?;
-            text.replace_range(range, &edit.text);
+        for (source, mut edits) in edits {
+            edits.sort_by_key(|edit| edit.place);
+            let source = self.report.diagnostics.sources.get(source)?;
+            let text = edited(&source.text, &edits)?;
+            let inside = source.path.strip_prefix(&files.root).ok()?.to_str()?;
+            let file = files.files.iter_mut().find(|file| file.path == inside)?;
             file.bytes = text.into_bytes().into();
         }
         let next = Self::new(files, now);
@@ -134,9 +135,34 @@ impl State {
     }
 }
 
-/// Whether two edits overlap, or meet: what meets would be one place after the other in either
-/// order.
-fn touch(one: &Edit, other: &Edit) -> bool {
-    let (a, b) = (one.place, other.place);
-    a.source == b.source && a.span.start <= b.span.end && b.span.start <= a.span.end
+/// A text with edits, which stand in the order of their places.
+fn edited(text: &str, edits: &[&Edit]) -> Option<String> {
+    let (mut new, mut at) = (String::with_capacity(text.len()), 0);
+    for Edit { place, text: replacement } in edits {
+        let range = place.span.range();
+        new += text.get(at..range.start)?;
+        new += replacement;
+        at = range.end;
+    }
+    new += text.get(at..)?;
+    Some(new)
+}
+
+/// The places that are to be edited.
+#[derive(Default)]
+struct Taken(BTreeMap<(SourceId, u32), u32>);
+
+impl Taken {
+    fn take(&mut self, edit: &Edit) {
+        let Edit { place, text: _ } = edit;
+        self.0.insert((place.source, place.span.start), place.span.end);
+    }
+
+    /// Whether an edit touches none of them. What only meets would be one after the other in either
+    /// order.
+    fn is_free(&self, edit: &Edit) -> bool {
+        let Edit { place: Place { source, span }, text: _ } = edit;
+        let before = self.0.range((*source, 0)..=(*source, span.end)).next_back();
+        before.is_none_or(|(_, end)| *end < span.start)
+    }
 }

@@ -19,6 +19,8 @@ mod words;
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -28,6 +30,8 @@ use self::rule::{Check, Findings};
 use self::suppress::Suppressions;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
 use crate::policy::{self, Cores, Inspected, PolicyFiles};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, SourceId};
+use crate::policy::{self, Inspected, PolicyFiles};
 
 pub use self::fix::{Mended, MendedFile, mend};
 pub use self::render::{github, gitlab, json, junit, sarif, text};
@@ -69,6 +73,9 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
         .iter()
         .map(|(id, source)| File::new(id, source, &root, trees.get(&id).copied()))
         .collect();
+    let file = |(id, source)| File::new(id, source, &root, trees.get(&id).copied());
+    let files: Vec<_> = sources.iter().map(file).collect();
+    let by_source: HashMap<_, _> = files.iter().map(|file| (file.source, file)).collect();
     let context = set.as_ref().map(|set| Context::new(set, &files, now));
 
     let mut own = Vec::new();
@@ -89,27 +96,34 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
         looked_at.push(rule.code);
         found.extend(findings.into_list().into_iter().map(|finding| overrides.weigh(finding)));
     }
-    let found = suppressions.apply(&sources, found, &looked_at, &mut own);
-    let problems = problems.into_iter().filter(|problem| !is_explained(problem, &found, &sources));
-    let problems = problems.map(|problem| obvious::mended(problem, &files));
-    let list = problems.chain(found.iter().cloned()).chain(own).collect();
+    let found = suppressions.apply(&by_source, found, &looked_at, &mut own);
+    let problems = obvious::mended(unexplained(problems, &found, &by_source), &by_source);
+    let list = problems.into_iter().chain(found).chain(own).collect();
     let (looked_at, loads) = (files.len(), set.is_some());
     let diagnostics = Diagnostics { sources, list }.sorted();
     Report { diagnostics, files: looked_at, loads, not_looked_at }
 }
 
-/// Whether a finding says better what a problem is: that a value is missing follows from YAML
-/// taking it for a comment.
-fn is_explained(problem: &Diagnostic, found: &[Diagnostic], sources: &Sources) -> bool {
+/// The problems that no finding explains better: that a value is missing follows from YAML taking
+/// it for a comment.
+fn unexplained(
+    mut problems: Vec<Diagnostic>,
+    found: &[Diagnostic],
+    files: &HashMap<SourceId, &File<'_>>,
+) -> Vec<Diagnostic> {
     let line = |diagnostic: &Diagnostic| {
-        diagnostic.place.map(|place| (place.source, sources.line_column(place).0))
+        let place = diagnostic.place?;
+        Some((place.source, files.get(&place.source)?.line(place.span)))
     };
-    problem.code == Code::WrongType
-        && found.iter().any(|finding| {
-            finding.code == Code::UnquotedChannel
-                && finding.severity == Severity::Error
-                && line(finding) == line(problem)
-        })
+    let explains = |finding: &&Diagnostic| {
+        finding.code == Code::UnquotedChannel && finding.severity == Severity::Error
+    };
+    let explained: HashSet<_> = found.iter().filter(explains).filter_map(line).collect();
+    problems.retain(|problem| {
+        problem.code != Code::WrongType
+            || line(problem).is_none_or(|line| !explained.contains(&line))
+    });
+    problems
 }
 
 // === impl Report ===
@@ -118,15 +132,20 @@ impl Report {
     /// Keeps the findings in files that `keep` knows, and every problem that keeps the policies
     /// from loading.
     #[must_use]
-    pub fn narrowed(mut self, keep: impl Fn(&std::path::Path) -> bool) -> Self {
-        let sources = &self.diagnostics.sources;
-        let is_kept = |diagnostic: &Diagnostic| {
-            let source = diagnostic.place.and_then(|place| sources.get(place.source));
-            diagnostic.code.rule().is_none() || source.is_none_or(|source| keep(&source.path))
-        };
-        self.diagnostics.list.retain(is_kept);
-        self.files = sources.iter().filter(|(_, source)| keep(&source.path)).count();
+    pub fn narrowed(mut self, keep: impl Fn(&Path) -> bool) -> Self {
+        let kept = self.sources_of(keep);
+        self.diagnostics.list.retain(|found| {
+            let is_kept = found.place.is_none_or(|place| kept.contains(&place.source));
+            found.code.rule().is_none() || is_kept
+        });
+        self.files = kept.len();
         self
+    }
+
+    /// The files that `keep` knows.
+    fn sources_of(&self, keep: impl Fn(&Path) -> bool) -> HashSet<SourceId> {
+        let sources = self.diagnostics.sources.iter();
+        sources.filter(|(_, source)| keep(&source.path)).map(|(id, _)| id).collect()
     }
 
     /// How many findings there are of each kind.

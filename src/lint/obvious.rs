@@ -1,26 +1,45 @@
 //! Problems that keep policies from loading, and have one safe answer all the same.
 
+use std::collections::HashMap;
+
 use super::context::File;
-use crate::diagnostics::{Code, Diagnostic, Edit, Span};
+use crate::diagnostics::{Code, Diagnostic, Edit, SourceId, Span};
 
 /// What to do in words, and which bytes become which.
 type Answer = (&'static str, Span, String);
 
-/// The problem, with its fix if there is one.
-pub(super) fn mended(problem: Diagnostic, files: &[File<'_>]) -> Diagnostic {
-    let Some(place) = problem.place else { return problem };
-    let Some(file) = files.iter().find(|file| file.is(place.source)) else { return problem };
-    let answer = if problem.code == Code::Version {
+/// So many of a run are mended at once: each costs a look at its line, which may be all of a file.
+const MOST: usize = 500;
+
+/// The problems, with their fixes where there is one.
+pub(super) fn mended(
+    problems: Vec<Diagnostic>,
+    files: &HashMap<SourceId, &File<'_>>,
+) -> Vec<Diagnostic> {
+    let mut left = MOST;
+    let mended = |problem: Diagnostic| {
+        let file = problem.place.and_then(|place| Some((*files.get(&place.source)?, place.span)));
+        let answer = file.filter(|_| left > 0).and_then(|(file, span)| {
+            let (title, span, text) = answer(&problem, file, span)?;
+            Some((title, vec![Edit { place: file.place(span), text }]))
+        });
+        let Some((title, edits)) = answer else { return problem };
+        left -= 1;
+        problem.fix(title, edits)
+    };
+    problems.into_iter().map(mended).collect()
+}
+
+fn answer(problem: &Diagnostic, file: &File<'_>, span: Span) -> Option<Answer> {
+    if problem.code == Code::Version {
         version(file)
     } else if problem.code == Code::Repeated {
-        repeated(file, place.span)
+        repeated(file, span)
     } else if problem.code == Code::WrongType {
-        quoted(file, place.span, problem.help.as_deref().unwrap_or_default())
+        quoted(file, span, problem.help.as_deref()?)
     } else {
         None
-    };
-    let Some((title, span, text)) = answer else { return problem };
-    problem.fix(title, vec![Edit { place: file.place(span), text }])
+    }
 }
 
 /// A file without its first line; one with another version is left alone.

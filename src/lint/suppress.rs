@@ -1,11 +1,11 @@
 //! Comments that ignore findings: `# toolgate: ignore[ended-grant] why`, at the end of the line of
 //! the finding or alone above it.
 
+use std::collections::HashMap;
+
 use super::context::File;
 use super::rule::Rule;
-use crate::diagnostics::{
-    Code, Diagnostic, Edit, Place, Severity, SourceId, Sources, Span, did_you_mean,
-};
+use crate::diagnostics::{Code, Diagnostic, Edit, Place, Severity, SourceId, Span, did_you_mean};
 
 /// Every comment that ignores something.
 #[derive(Debug, Default)]
@@ -39,8 +39,9 @@ impl Suppressions {
     pub(super) fn read(files: &[File<'_>], findings: &mut Vec<Diagnostic>) -> Self {
         let mut list = Vec::new();
         for file in files.iter().filter(|file| file.text.contains("ignore")) {
+            let next = next_lines(file.text);
             for comment in file.comments() {
-                list.extend(suppression(file, comment, findings));
+                list.extend(suppression(file, comment, &next, findings));
             }
         }
         Self { list }
@@ -50,23 +51,28 @@ impl Suppressions {
     /// they name were looked at.
     pub(super) fn apply(
         &self,
-        sources: &Sources,
+        files: &HashMap<SourceId, &File<'_>>,
         mut found: Vec<Diagnostic>,
         looked_at: &[Code],
         findings: &mut Vec<Diagnostic>,
     ) -> Vec<Diagnostic> {
+        let mut used: HashMap<_, bool> = HashMap::new();
+        for Suppression { line, rules, .. } in &self.list {
+            used.extend(rules.iter().map(|named| ((*line, named.rule.code), false)));
+        }
+        found.retain(|finding| {
+            let line = finding
+                .place
+                .and_then(|place| Some((place.source, files.get(&place.source)?.line(place.span))));
+            let used = line.and_then(|line| used.get_mut(&(line, finding.code)));
+            used.map(|used| *used = true).is_none()
+        });
         for Suppression { line, comment, whole, rules } in &self.list {
-            let mut unused = Vec::new();
-            for named in rules {
-                let before = found.len();
-                found.retain(|finding| {
-                    let at = finding.place.map(|at| (at.source, sources.line_column(at).0));
-                    finding.code != named.rule.code || at != Some(*line)
-                });
-                if found.len() == before && looked_at.contains(&named.rule.code) {
-                    unused.push(named);
-                }
-            }
+            let is_unused = |named: &&Named| {
+                looked_at.contains(&named.rule.code)
+                    && used.get(&(*line, named.rule.code)) == Some(&false)
+            };
+            let unused: Vec<_> = rules.iter().filter(is_unused).collect();
             for named in &unused {
                 let name = named.rule.name();
                 let message = format!("`{name}` finds nothing here: nothing is ignored");
@@ -98,6 +104,7 @@ fn marked(comment: &str) -> Option<&str> {
 fn suppression(
     file: &File<'_>,
     comment: Span,
+    next: &[usize],
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Suppression> {
     let text = file.slice(comment);
@@ -151,10 +158,10 @@ fn suppression(
     }
     let before = file.before(comment);
     let alone = before.trim().is_empty();
-    let line = line_number(file.text, comment);
+    let line = file.line(comment);
     let (target, whole) = if alone {
         (
-            next_line(file.text, line),
+            next.get(line).copied().unwrap_or(line),
             Span::new(comment.start as usize - before.len(), comment.end as usize + 1),
         )
     } else {
@@ -167,14 +174,18 @@ fn suppression(
     Some(Suppression { line: (comment.source, target), comment, whole, rules })
 }
 
-/// The line of a span, from 1.
-fn line_number(text: &str, span: Span) -> usize {
-    crate::diagnostics::line_column(text, span).0
-}
-
-/// The next line that says something.
-fn next_line(text: &str, line: usize) -> usize {
-    let says_nothing =
-        |line: &&str| line.trim_start().is_empty() || line.trim_start().starts_with('#');
-    line + 1 + text.lines().skip(line).take_while(says_nothing).count()
+/// For each line, the next one behind it that says something; lines count from 1, and the first
+/// entry is for the start of the file.
+fn next_lines(text: &str) -> Vec<usize> {
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let mut next = lines.len() + 1;
+    let mut all = vec![next];
+    for (index, line) in lines.iter().enumerate().rev() {
+        if !line.is_empty() && !line.starts_with('#') {
+            next = index + 1;
+        }
+        all.push(next);
+    }
+    all.reverse();
+    all
 }

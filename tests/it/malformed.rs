@@ -8,7 +8,7 @@ use toolgate::diagnostics::Code::{
 };
 use toolgate::diagnostics::{render_json, render_text};
 use toolgate::policy::{self, PolicyFile, PolicyFiles};
-use toolgate::{disk, yaml};
+use toolgate::{disk, lint, yaml};
 
 /// Lines that a number makes different, within the size of a file.
 fn lines(count: usize, head: &str, line: impl Fn(usize) -> String) -> Vec<u8> {
@@ -82,6 +82,22 @@ fn malformed_files_are_problems() {
     for (name, bytes, code) in rows {
         let found = problems(bytes);
         assert!(found.contains(&code), "{name}: {:?}", found.iter().take(5).collect::<Vec<_>>());
+    }
+}
+
+/// What a linter that looks at all lines for each finding would take minutes for.
+#[test]
+fn files_full_of_findings_are_linted() {
+    let rows = [
+        (lines(40_000, "", |n| format!("k{n}: #a")), "TG101"),
+        (lines(20_000, "", |_| "# toolgate: ignore[TG191] why".into()), "TG191"),
+    ];
+    for (bytes, code) in rows {
+        let file = PolicyFile { path: "servers/s.yaml".to_owned(), bytes: bytes.into() };
+        let files = PolicyFiles { files: vec![file], ..PolicyFiles::rooted("policies".as_ref()) };
+        let report = lint::lint(files, "2026-11-20T12:00:00Z".parse().unwrap());
+        let found = report.diagnostics.list.iter().filter(|found| found.code.as_str() == code);
+        assert!(!report.loads && found.count() >= 20_000, "{code}");
     }
 }
 

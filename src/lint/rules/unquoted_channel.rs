@@ -1,5 +1,3 @@
-use std::ops::RangeInclusive;
-
 use crate::diagnostics::{Edit, Span};
 use crate::lint::context::File;
 use crate::lint::rule::{Check, Findings, rule};
@@ -43,11 +41,14 @@ fn check(file: &File<'_>, findings: &mut Findings) {
     if !pairs.any(could_be) {
         return;
     }
+    let mut nulls = Vec::new();
+    file.tree().into_iter().for_each(|tree| note_nulls(tree, &mut nulls));
+    nulls.sort_unstable();
     for comment in file.comments() {
         let words = words(file.slice(comment));
         let Some(first) = words.first().copied() else { continue };
         let start = comment.start as usize;
-        if !is_missing_a_value(file, comment) {
+        if !is_missing_a_value(file, comment, &nulls) {
             continue;
         }
         let span = |word: (usize, usize)| Span::new(start + word.0, start + word.1);
@@ -100,13 +101,16 @@ fn words(comment: &str) -> Vec<(usize, usize)> {
     }
 }
 
-/// Whether a value is missing before the comment.
-fn is_missing_a_value(file: &File<'_>, comment: Span) -> bool {
+/// Whether a value is missing before the comment: the tree puts nothing behind the key's colon, or
+/// behind the comment.
+fn is_missing_a_value(file: &File<'_>, comment: Span, nulls: &[u32]) -> bool {
     let before = file.before(comment);
     let code = before.trim_end();
-    if let Some(tree) = file.tree() {
-        let colon = comment.start as usize - (before.len() - code.len()) - 1;
-        return code.ends_with([':', '-']) && has_null(tree, colon..=comment.end as usize);
+    if file.tree().is_some() {
+        let blanks = u32::try_from(before.len() - code.len()).unwrap_or(u32::MAX);
+        let colon = comment.start.saturating_sub(blanks).saturating_sub(1);
+        let next = nulls.get(nulls.partition_point(|null| *null < colon));
+        return code.ends_with([':', '-']) && next.is_some_and(|null| *null <= comment.end);
     }
     // The comment hides a bracket, or the file is wrong elsewhere too.
     let hides = file.slice(comment).contains([']', '}']);
@@ -117,13 +121,13 @@ fn is_missing_a_value(file: &File<'_>, comment: Span) -> bool {
     }
 }
 
-/// Whether nothing stands somewhere there: the tree puts it behind the key, or behind the comment.
-fn has_null(node: &Node, there: RangeInclusive<usize>) -> bool {
+/// Where nothing stands.
+fn note_nulls(node: &Node, nulls: &mut Vec<u32>) {
     match &node.kind {
-        Kind::Plain(Plain::Null, _) => there.contains(&(node.span.start as usize)),
-        Kind::Plain(..) | Kind::Text(_) => false,
-        Kind::Sequence(items) => items.iter().any(|item| has_null(item, there.clone())),
-        Kind::Mapping(entries) => entries.iter().any(|(_, node)| has_null(node, there.clone())),
+        Kind::Plain(Plain::Null, _) => nulls.push(node.span.start),
+        Kind::Plain(..) | Kind::Text(_) => {}
+        Kind::Sequence(items) => items.iter().for_each(|item| note_nulls(item, nulls)),
+        Kind::Mapping(entries) => entries.iter().for_each(|(_, node)| note_nulls(node, nulls)),
     }
 }
 
