@@ -51,4 +51,9 @@ fn the_linter_finds_nothing_in_the_policies() {
     let report = lint::lint(files, "2026-11-20T12:00:00Z".parse().unwrap());
     let told = lint::text(&report, false);
     assert!(report.diagnostics.list.is_empty(), "{told}");
+#[test]
+fn nothing_is_found_in_the_policies() {
+    let files = disk::read_policies(&root().join("policies"));
+    let report = lint::lint(files, "2026-11-20T12:00:00Z".parse().unwrap());
+    assert_eq!(lint::text(&report, false), "15 files: no findings\n");
 }
