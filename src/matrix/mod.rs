@@ -18,7 +18,8 @@ pub use self::json::json;
 pub use self::markdown::markdown;
 pub use self::reach::{By, Reach, names, reach, reach_csv, reach_json, reach_text, reached};
 pub use self::table::{
-    Approval, Cell, Clause, Column, ColumnKind, End, ItemKind, Matrix, Row, Section, Who,
+    Approval, Cell, Clause, Column, ColumnKind, End, ItemKind, Matrix, Row, Section, SelectError,
+    Who,
 };
 pub use self::text::text;
 

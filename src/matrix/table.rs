@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use thiserror::Error;
 
 use crate::policy::model::{Effect, Trait};
 
@@ -145,7 +146,62 @@ pub enum End {
     Until(Timestamp),
 }
 
-// === impl Section, Row, Cell, Who ===
+/// Why a name selects no section.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SelectError {
+    /// There is no such server.
+    #[error("there is no server `{0}`")]
+    Unknown(String),
+    /// It is not there, or nobody can say which is meant.
+    #[error("`{server}` is in {}: name one, such as `{server}@{}`",
+        environments.join(", "), environments.first().map_or("", String::as_str))]
+    Environment {
+        /// The server.
+        server: String,
+        /// Where it is.
+        environments: Vec<String>,
+    },
+}
+
+// === impl Matrix, Section, Row, Cell, Clause ===
+
+impl Matrix {
+    /// Keeps the sections that are named, as `SERVER@ENVIRONMENT`, or as `SERVER`, which means its
+    /// only environment, else `prod`. Without a name, keeps them all.
+    ///
+    /// # Errors
+    ///
+    /// The first name that names no section; nothing is left out then.
+    pub fn select(&mut self, names: &[String]) -> Result<(), SelectError> {
+        let wanted = names.iter().map(|name| self.section(name)).collect::<Result<Vec<_>, _>>()?;
+        if !names.is_empty() {
+            let mut indices = 0..;
+            self.sections.retain(|_| indices.next().is_some_and(|index| wanted.contains(&index)));
+        }
+        Ok(())
+    }
+
+    fn section(&self, name: &str) -> Result<usize, SelectError> {
+        let (server, environment) = match name.split_once('@') {
+            Some((server, environment)) => (server, Some(environment)),
+            None => (name, None),
+        };
+        let sections = self.sections.iter().enumerate();
+        let of_server: Vec<_> = sections.filter(|(_, section)| section.server == server).collect();
+        let found = match (environment, of_server.as_slice()) {
+            (_, []) => return Err(SelectError::Unknown(name.to_owned())),
+            (None, [(only, _)]) => return Ok(*only),
+            (environment, several) => {
+                let wanted = environment.unwrap_or("prod");
+                several.iter().find(|(_, section)| section.environment == wanted)
+            }
+        };
+        found.map(|(index, _)| *index).ok_or_else(|| {
+            let there = of_server.iter().map(|(_, section)| section.environment.clone());
+            SelectError::Environment { server: server.to_owned(), environments: there.collect() }
+        })
+    }
+}
 
 impl Section {
     /// The columns from which somebody may use something, by their places in the rows, and the

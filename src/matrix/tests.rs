@@ -316,3 +316,49 @@ fn every_word_stands_in_the_text_however_narrow_the_terminal() {
         assert!(width < 65 || longest <= width, "{width}: {longest} {text}");
     }
 }
+
+#[test]
+fn sections_are_selected_by_name() {
+    let at = |server: &str, environment: &str| Section {
+        server: server.to_owned(),
+        environment: environment.to_owned(),
+        ..presto()
+    };
+    let sections = vec![
+        at("presto", "prod"),
+        at("presto", "staging"),
+        at("lab", "dev"),
+        at("two", "dev"),
+        at("two", "staging"),
+    ];
+    let whole = Matrix { sections, ..sample() };
+    let all = "presto@prod presto@staging lab@dev two@dev two@staging";
+    let rows: [(&[&str], &str); 10] = [
+        (&[], all),
+        (&["presto"], "presto@prod"),
+        (&["lab"], "lab@dev"),
+        (&["presto@staging"], "presto@staging"),
+        (&["lab", "presto@staging", "presto@prod"], "presto@prod presto@staging lab@dev"),
+        (&["two"], "`two` is in dev, staging: name one, such as `two@dev`"),
+        (&["presto", "lab@prod"], "`lab` is in dev: name one, such as `lab@dev`"),
+        (&["prest"], "there is no server `prest`"),
+        (&["prest@prod"], "there is no server `prest@prod`"),
+        (&[""], "there is no server ``"),
+    ];
+    for (names, expected) in rows {
+        let mut matrix = whole.clone();
+        let selected = match matrix.select(&words(names)) {
+            Ok(()) => {
+                let shown = |Section { server, environment, .. }: &Section| {
+                    format!("{server}@{environment}")
+                };
+                matrix.sections.iter().map(shown).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => {
+                assert_eq!(matrix, whole);
+                error.to_string()
+            }
+        };
+        assert_eq!(selected, expected, "{names:?}");
+    }
+}
