@@ -17,7 +17,6 @@ pub(super) struct Context<'r> {
     pub(super) set: &'r PolicySet,
     /// How they are written, tests included.
     pub(super) files: &'r [File<'r>],
-    by_path: HashMap<&'r str, &'r File<'r>>,
     /// When.
     pub(super) now: Timestamp,
     by_path: HashMap<&'r str, &'r File<'r>>,
@@ -51,22 +50,11 @@ impl<'r> Context<'r> {
     /// The file at a path inside the directory.
     pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
         self.by_path.get(path).copied()
-        let by_path = files.iter().map(|file| (file.path, file)).collect();
-        Self { set, files, by_path, now }
-    }
-
-    /// The file at a path inside the directory.
-    pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
-        self.by_path.get(path).copied()
     }
 
     /// Every server, with its file; sorted by name.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&'r Server, &'r File<'r>)> {
         self.servers.iter().copied()
-        self.files.iter().filter_map(|file| {
-            let name = file.path.strip_prefix("servers/")?.strip_suffix(".yaml")?;
-            Some((self.set.server(name)?, file))
-        })
     }
 }
 

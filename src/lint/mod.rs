@@ -18,7 +18,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -28,10 +27,8 @@ use self::context::{Context, File};
 use self::overrides::Overrides;
 use self::rule::{Check, Findings};
 use self::suppress::Suppressions;
-use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, Sources};
-use crate::policy::{self, Cores, Inspected, PolicyFiles};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, SourceId};
-use crate::policy::{self, Inspected, PolicyFiles};
+use crate::policy::{self, Cores, Inspected, PolicyFiles};
 
 pub use self::fix::{Mended, MendedFile, mend};
 pub use self::render::{github, gitlab, json, junit, sarif, text};
@@ -69,10 +66,6 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let Inspected { set, trees, problems } = policy::inspect(files, Cores::All);
     let Diagnostics { sources, list: problems } = problems;
     let trees: HashMap<_, _> = trees.iter().map(|(id, tree)| (*id, tree)).collect();
-    let files: Vec<_> = sources
-        .iter()
-        .map(|(id, source)| File::new(id, source, &root, trees.get(&id).copied()))
-        .collect();
     let file = |(id, source)| File::new(id, source, &root, trees.get(&id).copied());
     let files: Vec<_> = sources.iter().map(file).collect();
     let by_source: HashMap<_, _> = files.iter().map(|file| (file.source, file)).collect();

@@ -42,22 +42,5 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
                 });
             }
         }
-        let named = |item: ItemId| server.grants().iter().any(|grant| grant.items.contains(item));
-        let mut look = |kind: &str, block: &str, items: Vec<(ItemId, String)>| {
-            for (_, name) in items.into_iter().filter(|(item, _)| !named(*item)) {
-                let Some(place) = file.key(&[block, &name]) else { continue };
-                findings.add(place, format!("no grant names the {kind} `{name}`"), |finding| {
-                    finding.help(format!("grant it, or remove the {kind} until it is needed"))
-                });
-            }
-        };
-        let tools = (0..).map(ToolId).map(ItemId::Tool).zip(server.tools());
-        look("tool", "tools", tools.map(|(id, tool)| (id, tool.name.to_string())).collect());
-        let resources = (0..).map(ResourceId).map(ItemId::Resource).zip(server.resources());
-        let resources = resources.map(|(id, resource)| (id, resource.pattern.to_string()));
-        look("resource", "resources", resources.collect());
-        let prompts = (0..).map(PromptId).map(ItemId::Prompt).zip(server.prompts());
-        let prompts = prompts.map(|(id, prompt)| (id, prompt.name.to_string()));
-        look("prompt", "prompts", prompts.collect());
     }
 }
