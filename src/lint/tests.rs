@@ -11,7 +11,8 @@ const SERVER: &str = "\
 toolgate: 1
 server: a
 environments: { dev: { upstream: \"http://127.0.0.1:7301/mcp\" } }
-tools: { look: { effect: read } }
+about: { support: help }
+tools: { look: { effect: read, minutes_saved: 1 } }
 grants:
   old: { people: [ads], via: [ide], call: [look], last_day: 2026-01-31 }
 ";
@@ -48,10 +49,10 @@ fn shown(guardrails: &str, server: &str) -> Vec<String> {
 fn guardrails_say_what_rules_weigh_and_comments_what_is_ignored() {
     let ignored = SERVER.replace("2026-01-31 }", "2026-01-31 } # toolgate: ignore[TG121] why");
     let cases: &[(&str, &str, &str, &[&str])] = &[
-        ("as it is", "", SERVER, &["TG121 Warning 6"]),
-        ("an error", "lint: { ended-grant: error }", SERVER, &["TG121 Error 6"]),
+        ("as it is", "", SERVER, &["TG121 Warning 7"]),
+        ("an error", "lint: { ended-grant: error }", SERVER, &["TG121 Error 7"]),
         ("off", "lint: { ended-grant: off }", SERVER, &[]),
-        ("another rule", "lint: { unused-tool: off }", SERVER, &["TG121 Warning 6"]),
+        ("another rule", "lint: { unused-tool: off }", SERVER, &["TG121 Warning 7"]),
         ("ignored", "", &ignored, &[]),
         ("an ignored error", "lint: { ended-grant: error }", &ignored, &[]),
         ("off, and ignored: nobody looked", "lint: { ended-grant: off }", &ignored, &[]),
@@ -59,7 +60,7 @@ fn guardrails_say_what_rules_weigh_and_comments_what_is_ignored() {
             "a misspelt rule is no reason not to load",
             "lint: { ended-grants: off }",
             SERVER,
-            &["TG192 Error 3", "TG121 Warning 6"],
+            &["TG192 Error 3", "TG121 Warning 7"],
         ),
     ];
     for (name, guardrails, server, expected) in cases {
@@ -74,12 +75,12 @@ fn what_keeps_policies_from_loading_cannot_be_ignored_or_weighed() {
         let server = SERVER
             .replace("last_day: 2026-01-31 }", &text)
             .replace("people: [ads]", "people: [adz]");
-        assert_eq!(shown("", &server), ["TG030 Error 6", "TG191 Error 6"], "{comment}");
+        assert_eq!(shown("", &server), ["TG030 Error 7", "TG191 Error 7"], "{comment}");
     }
     // Nothing is said of a comment about a rule that could not look.
     let server = SERVER.replace("people: [ads]", "people: [adz]");
     let ignored = server.replace("2026-01-31 }", "2026-01-31 } # toolgate: ignore[TG121] why");
-    assert_eq!(shown("", &ignored), ["TG030 Error 6"]);
+    assert_eq!(shown("", &ignored), ["TG030 Error 7"]);
     let report = lint(files("", &server), Timestamp::UNIX_EPOCH);
     let names: Vec<_> = report.not_looked_at.iter().map(|rule| rule.name()).collect();
     assert!(names.contains(&"ended-grant") && !names.contains(&"unquoted-channel"), "{names:?}");
@@ -88,7 +89,7 @@ fn what_keeps_policies_from_loading_cannot_be_ignored_or_weighed() {
 
 #[test]
 fn a_finding_stands_in_the_place_of_the_problem_that_it_explains() {
-    let about = |support: &str| SERVER.replace("tools:", &format!("about:\n  {support}\ntools:"));
+    let about = |support: &str| SERVER.replace("{ support: help }", &format!("\n  {support}"));
     assert_eq!(shown("", &about("support: #a-help")), ["TG101 Error 5"]);
     assert_eq!(shown("", &about("support:")), ["TG009 Error 5"]);
     // If the finding does not fail the run, the problem stays.

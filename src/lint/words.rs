@@ -44,7 +44,15 @@ pub(super) const LOOKING: &[&str] = &[
 
 /// Splits at whatever is neither letter nor digit, and where a word starts in camel case.
 pub(super) fn words(name: &str) -> Vec<&str> {
-    name.split(|c: char| !c.is_alphanumeric()).flat_map(humps).collect()
+    let mut words = Vec::new();
+    for part in name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()) {
+        if part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            words.push(part);
+        } else {
+            words.extend(humps(part));
+        }
+    }
+    words
 }
 
 /// `sendMail` is two words, `HTTPRequest` too.

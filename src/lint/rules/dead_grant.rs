@@ -47,16 +47,21 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
                 continue;
             }
             let name = |id: EnvironmentId| policies.set.environment_name(id);
-            let all = listed(grant.environments.iter().map(|id| name(*id)));
             let is_in_reach = |place: &Place, id: &EnvironmentId| place.reaches.contains(id);
             let places = places(policies, grant);
             for (said, place) in &places {
-                let Some((list, said)) = said else { continue };
+                let Some((list, channel)) = said else { continue };
                 if grant.environments.iter().any(|id| is_in_reach(place, id)) {
                     continue;
                 }
-                let at = named(node, list, said).map_or(key.span, |node| node.span);
-                let message = format!("`{}` does not reach {all}: it is granted nothing here", place.name);
+                let all = listed(grant.environments.iter().map(|id| name(*id)));
+                let said = match channel {
+                    Some(channel) => format!("{}/{channel}", place.name),
+                    None => place.name.to_string(),
+                };
+                let at = named(node, list, &said).map_or(key.span, |node| node.span);
+                let message =
+                    format!("`{}` does not reach {all}: it is granted nothing here", place.name);
                 findings.add(file.place(at), message, |finding| {
                     finding.help(format!(
                         "remove it here, or let `{}` reach {all} in surfaces.yaml",
@@ -85,17 +90,17 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
     }
 }
 
-/// Where the key stands under which the grant names a place, and how it names it.
-type Said = Option<(&'static str, String)>;
+/// The key under which the grant names a place, and the channel that it names with it.
+type Said<'r> = Option<(&'static str, Option<&'r str>)>;
 
 /// The places of a grant. Those that `any-surface` means are not named.
-fn places<'r>(policies: &Context<'r>, grant: &Grant) -> Vec<(Said, &'r Place)> {
+fn places<'r>(policies: &Context<'r>, grant: &Grant) -> Vec<(Said<'r>, &'r Place)> {
     let set = policies.set;
     match &grant.who {
         GrantWho::Services(services) => services
             .iter()
             .filter_map(|id| set.place(*id))
-            .map(|place| (Some(("services", place.name.to_string())), place))
+            .map(|place| (Some(("services", None)), place))
             .collect(),
         GrantWho::People { via: Via::AnySurface, .. } | GrantWho::Users(_, Via::AnySurface) => {
             let all = (0..).map(PlaceId).map_while(|id| set.place(id));
@@ -108,11 +113,7 @@ fn places<'r>(policies: &Context<'r>, grant: &Grant) -> Vec<(Said, &'r Place)> {
             let place = |ViaPlace { surface, channel }: &ViaPlace| {
                 let place = set.place(*surface)?;
                 let channel = channel.and_then(|id| place.channel(id));
-                let said = match channel {
-                    Some(channel) => format!("{}/{}", place.name, channel.name),
-                    None => place.name.to_string(),
-                };
-                Some((Some(("via", said)), place))
+                Some((Some(("via", channel.map(|channel| &*channel.name))), place))
             };
             places.iter().filter_map(place).collect()
         }

@@ -140,6 +140,9 @@ fn is_near(one: &str, other: &str) -> bool {
     let before = folded(short).zip(folded(long)).take_while(same).count();
     let behind = folded(short).rev().zip(folded(long).rev()).take_while(same).count();
     let behind = behind.min(short.len() - before);
+    if long.len() - before - behind > 2 {
+        return false;
+    }
     let middle = |name: &str| -> Vec<u8> {
         folded(name).take(name.len() - behind).skip(before).collect()
     };
