@@ -49,7 +49,7 @@ impl Lowering<'_> {
                     Diagnostic::error(Code::Conflict, name.place, message)
                         .related(other.place, "first here")
                         .help(
-                            "a resource is one thing: what one says would not hold for the other",
+                            "narrow one of them: every resource has one effect and is granted by one name",
                         ),
                 );
             }

@@ -311,7 +311,7 @@ impl Lowering<'_> {
                         Diagnostic::error(Code::Conflict, host.place, message)
                             .related(first, "first here")
                             .help(
-                                "an upstream belongs to one environment, or reviews mean nothing",
+                                "remove it from one of them: each environment asks for reviews of its own",
                             ),
                     );
                 } else {

@@ -31,13 +31,17 @@ impl Lowering<'_> {
             let name = place.name;
             if matches!(name.value, "any-surface" | "any-service") {
                 let message = format!("`{}` is a word of the language", name.value);
-                self.report(Diagnostic::error(Code::BadValue, name.place, message));
+                self.report(
+                    Diagnostic::error(Code::BadValue, name.place, message)
+                        .help("choose another name"),
+                );
             }
             if let Some(first) = names.insert(name.value, name.place) {
                 let message = format!("`{}` is both a surface and a service", name.value);
                 self.report(
                     Diagnostic::error(Code::Conflict, name.place, message)
-                        .related(first, "first here"),
+                        .related(first, "first here")
+                        .help("rename one of them: rules and records know them by name"),
                 );
             }
             let reaches = place.reaches.iter().filter_map(|name| self.environment(*name)).collect();
@@ -48,7 +52,7 @@ impl Lowering<'_> {
                         self.report(
                             Diagnostic::error(Code::TwoPlaces, name.place, message)
                                 .related(first, "first here")
-                                .help("one of them can be meant, not both"),
+                                .help("whoever comes without a workload is at one surface: list the workloads of the other"),
                         );
                     }
                     without = Some(name.place);
@@ -102,7 +106,7 @@ impl Lowering<'_> {
             self.report(
                 Diagnostic::error(Code::TwoPlaces, pattern.place, message)
                     .related(other.place, "first here")
-                    .help("a workload is one surface or one service"),
+                    .help("remove it from one of them: a workload is one surface or one service"),
             );
         }
         seen.push((pattern, place));
@@ -123,7 +127,8 @@ impl Lowering<'_> {
                     let message = format!("channel `{}` stands twice", id.value);
                     self.report(
                         Diagnostic::error(Code::TwoPlaces, id.place, message)
-                            .related(first, "first here"),
+                            .related(first, "first here")
+                            .help("remove one of them: an identifier is one channel"),
                     );
                 }
             }
@@ -152,8 +157,11 @@ impl Lowering<'_> {
         let found = self.places.iter().enumerate().find(|(_, place)| &*place.name == surface_name);
         let Some((index, place)) = found else {
             if name.value == "any-surface" {
-                let message = "`any-surface` stands alone";
-                self.report(Diagnostic::error(Code::BadValue, name.place, message));
+                let message = "`any-surface` stands beside other surfaces, and means them too";
+                self.report(
+                    Diagnostic::error(Code::BadValue, name.place, message)
+                        .help("write `[any-surface]`, or name surfaces only"),
+                );
                 return None;
             }
             let candidates = self.surface_names();
@@ -187,7 +195,10 @@ impl Lowering<'_> {
         let ViaPlace { surface, channel } = self.via_place(name)?;
         if channel.is_some() {
             let message = "a channel is named where a whole surface is meant";
-            self.report(Diagnostic::error(Code::BadValue, name.place, message));
+            self.report(
+                Diagnostic::error(Code::BadValue, name.place, message)
+                    .help("name the surface without its channel"),
+            );
         }
         Some(surface)
     }

@@ -79,7 +79,8 @@ impl Lowering<'_> {
     /// What a grant lacks. If something in it could not be read, it may be that.
     fn lacks(&mut self, grant: &RawGrant<'_>, message: &str, help: &str) {
         if !grant.flawed {
-            self.incomplete(grant.name.place, message, help);
+            let message = format!("the grant `{}` {message}", grant.name.value);
+            self.incomplete(grant.name.place, &message, help);
         }
     }
 
@@ -97,37 +98,39 @@ impl Lowering<'_> {
         let mut named = named.into_iter().flatten();
         match (named.next(), named.next()) {
             (None, _) => {
-                let help = "add `people`, `users` or `services`";
-                self.lacks(raw, "a grant says who", help);
+                let help = "add `people: [GROUP]`, or `users`, or `services`";
+                self.lacks(raw, "does not say who", help);
             }
             (Some(_), None) => {}
             (Some(_), Some(second)) => {
-                let message = "a grant is for people, for named users or for services";
-                self.incomplete(second, message, "write two grants");
+                let message =
+                    "a grant names people, users or services, and this one names two of them";
+                self.incomplete(second, message, "write two grants, one for each");
                 return None;
             }
         }
         for narrower in [&raw.also_in, &raw.except].into_iter().flatten() {
             if raw.people.is_none() {
-                let message = "`also_in` and `except` narrow `people`";
+                let message = "`also_in` and `except` narrow `people`, and this grant has none";
                 self.incomplete(narrower.place, message, "remove it, or grant to `people`");
             }
         }
         if let (Some(ticket), None) = (raw.ticket, &raw.users) {
-            self.incomplete(ticket, "`ticket` stands beside `users`", "remove it");
+            self.incomplete(ticket, "only a grant for `users` has a ticket", "remove it");
         }
         if let Some(services) = &raw.services {
             if let Some(via) = &raw.via {
-                let help = "remove `via`: a service is where it is";
-                self.incomplete(via.place, "a service has no surface", help);
+                let help = "remove `via`: a service is known by its workload";
+                self.incomplete(via.place, "a service comes from no surface", help);
             }
             let ids = services.iter().filter_map(|name| self.service(*name)).collect();
             return Some(GrantWho::Services(ids));
         }
         let via = raw.via.as_ref().map(|via| self.via(via));
         if via.is_none() && (raw.people.is_some() || raw.users.is_some()) {
-            let help = "add `via`: surfaces, or `[any-surface]`";
-            self.lacks(raw, "a grant for people says where they come from", help);
+            let help =
+                "add `via: [SURFACE]`, or `via: [any-surface]` for every surface with a workload";
+            self.lacks(raw, "does not say where people come from", help);
         }
         if let Some(people) = &raw.people {
             let people = self.people(people);
@@ -156,16 +159,17 @@ impl Lowering<'_> {
             self.rule_environments(server, names)
         } else {
             if server.environments.len() > 1 {
-                self.lacks(raw,
-                    "the server runs in several environments; the grant does not say in which it holds",
-                    "add `in`",
+                self.lacks(
+                    raw,
+                    "does not say in which of the server's environments it holds",
+                    "add `in: [ENVIRONMENT]`",
                 );
             }
             server.environments.iter().map(|environment| environment.id).collect()
         };
         if raw.verbs.is_empty() {
             let help = "add `call` with tools, `read` with resources, or `prompt` with prompts";
-            self.lacks(raw, "a grant says what", help);
+            self.lacks(raw, "does not say what it grants", help);
         }
         let items = self.verbs(&raw.verbs, named);
         let who = who?;
@@ -175,8 +179,12 @@ impl Lowering<'_> {
         if let Some(limit) = raw.limits.first()
             && !(raw.verbs.read.is_empty() && raw.verbs.prompt.is_empty())
         {
-            let message = "limits hold for the arguments of tools, and this grant names more";
-            self.incomplete(limit.place, message, "write a grant for what else it names");
+            let message = "only calls of tools have limits, and this grant names more than tools";
+            self.incomplete(
+                limit.place,
+                message,
+                "move `read` and `prompt` to a grant of their own",
+            );
         }
         for tool in items.call.iter().filter_map(|id| server.tools.get(id.index())) {
             if let Some(accepts) = &tool.accepts {
@@ -217,7 +225,8 @@ impl Lowering<'_> {
             let place = own.map_or(raw.name.place, |text| text.place);
             let message = format!("a service may not be granted `{name}`");
             self.report(Diagnostic::error(Code::ServiceReach, place, message).help(
-                "services get reads that are neither sensitive nor external nor under approval",
+                "take it out of this grant: services get reads only, neither sensitive nor external \
+                 nor under approval",
             ));
         }
     }
@@ -246,10 +255,10 @@ impl Lowering<'_> {
         let Some(ban) = self.ban(raw, None, servers) else { return Vec::new() };
         let (false, Some(names)) = (raw.verbs.is_empty(), &raw.servers) else {
             if let Some(name) = raw.verbs.names().next() {
-                let message = "a guardrail that names tools, resources or prompts names servers";
+                let message = "a guardrail names tools, resources or prompts, and no server";
                 self.report(
                     Diagnostic::error(Code::IncompleteBan, name.place, message)
-                        .help("add `servers`: each has its own tools"),
+                        .help("add `servers: [SERVER]`: each has its own tools"),
                 );
             }
             return vec![ban];
@@ -315,9 +324,9 @@ impl Lowering<'_> {
         let BanWhat { everything, items: _, effects, traits } = &what;
         if !everything && raw.verbs.is_empty() && effects.is_empty() && traits.is_empty() {
             if !raw.flawed {
-                let message = "a ban names what it bans";
+                let message = format!("the ban `{}` does not say what it bans", raw.name.value);
                 self.report(Diagnostic::error(Code::IncompleteBan, raw.name.place, message).help(
-                    "add `call`, `read`, `prompt`, `effects` or `traits`, or `everything: true`",
+                    "add `effects`, `traits`, `call`, `read` or `prompt`, or `everything: true`",
                 ));
             }
             return None;

@@ -208,7 +208,7 @@ impl Lowering<'_> {
 pub(super) fn misnamed(name: Text<'_>, file_name: &str) -> Option<Diagnostic> {
     let message = format!("the file is `{file_name}.yaml`, the server is `{}`", name.value);
     let diagnostic = Diagnostic::error(Code::FileName, name.place, message)
-        .help("the file's name is the server's name");
+        .help(format!("rename the file to `{}.yaml`, or correct `server`", name.value));
     (name.value != file_name).then_some(diagnostic)
 }
 

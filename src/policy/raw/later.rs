@@ -44,10 +44,10 @@ pub(super) fn of_server(reader: &mut Reader<'_>, fields: Fields<'_>) {
     if forwards != fields.get("resource").is_some() {
         let key = if forwards { "forward_token" } else { "resource" };
         if let Some(place) = fields.key_place(key) {
-            let message = "`forward_token: true` and `resource` stand together";
+            let message = "of `forward_token: true` and `resource`, only one is there";
             reader.report(
                 Diagnostic::error(Code::BadValue, place, message)
-                    .help("a token is forwarded only if the server is its one audience"),
+                    .help("write both or neither: a token is forwarded only if the server is its one audience"),
             );
         }
     }

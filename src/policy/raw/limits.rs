@@ -69,10 +69,10 @@ fn limit(reader: &mut Reader<'_>, key: Text<'_>, node: &Node) -> Option<Spanned<
         bad(reader, key.place, format!("`{}` is not limited by anything", key.value), help);
     }
     if forbidden && fields.len() > 1 {
-        let help = "an argument that is not there needs no other test";
-        bad(reader, key.place, "`forbidden` stands alone", help);
+        let help = "remove the other tests: an argument that is not there needs none";
+        bad(reader, key.place, "`forbidden` stands beside other tests", help);
     } else if at_odds(&tests) {
-        let help = "a number, a text and a list are never the same";
+        let help = "keep tests of one kind: a value is a number, a text or a list";
         bad(reader, key.place, "no value passes all of these tests", help);
     }
     Some(Spanned { value: Limit { pointer: pointer?.value, optional, tests }, place: key.place })

@@ -87,7 +87,10 @@ fn ticket(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Place> {
     let text = fields.get("ticket").and_then(|node| reader.text(node))?;
     if text.value.trim().is_empty() {
         let message = "the ticket has no name";
-        reader.report(Diagnostic::error(Code::BadValue, text.place, message));
+        reader.report(
+            Diagnostic::error(Code::BadValue, text.place, message)
+                .help("name the ticket in which the grant was asked for"),
+        );
     }
     Some(text.place)
 }

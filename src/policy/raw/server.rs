@@ -54,7 +54,10 @@ pub(in crate::policy) fn server<'n>(
     {
         let place = reader.place(*span);
         let message = "the server runs in no environment";
-        reader.report(Diagnostic::error(Code::BadValue, place, message));
+        reader.report(
+            Diagnostic::error(Code::BadValue, place, message)
+                .help("add one of those in guardrails.yaml, with the server's `upstream` there"),
+        );
     }
     let has_environments = is_mapping(environments);
     let environments =

@@ -55,8 +55,11 @@ fn review<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option
         && let Some(reason) = reader.text(node)
         && reason.trim().is_empty()
     {
-        let message = "a review that does not apply needs a reason";
-        reader.report(Diagnostic::error(Code::BadValue, reason.place, message));
+        let message = "it is not said why the review does not apply";
+        reader.report(
+            Diagnostic::error(Code::BadValue, reason.place, message)
+                .help("write the reason, such as \"no model in the loop\""),
+        );
     }
     let kind = reader
         .required(fields, "kind", "say what was reviewed, such as `security`")
@@ -88,7 +91,8 @@ fn review<'n>(reader: &mut Reader<'_>, name: Text<'n>, node: &'n Node) -> Option
     if last_day.value < approved.value {
         let message = "the review ends before it was approved";
         let diagnostic = Diagnostic::error(Code::BadValue, last_day.place, message)
-            .related(approved.place, "approved here");
+            .related(approved.place, "approved here")
+            .help("correct one of the two days");
         reader.report(diagnostic);
     }
     Some(RawReview {
