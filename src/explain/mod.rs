@@ -1,5 +1,6 @@
 //! Why: one question, decided by the same `decide` that serves Envoy, with its trace in words.
 
+mod nearest;
 mod question;
 mod render;
 mod words;
@@ -13,6 +14,7 @@ use crate::json::Object;
 use crate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use crate::policy::PolicySet;
 
+pub use self::nearest::{Change, Nearest};
 pub use self::question::{Question, QuestionError};
 pub use self::render::{json, text};
 
@@ -41,8 +43,8 @@ pub struct Explanation {
     pub grants: Vec<Step>,
     /// How many grants do not call the tool.
     pub other_grants: usize,
-    /// The grant with the fewest conditions missing, and how many those are.
-    pub nearest: Option<(String, usize)>,
+    /// What would let a refused request through, the fewest changes first; each was tried.
+    pub nearest: Vec<Nearest>,
 }
 
 /// One line of an explanation.
@@ -128,7 +130,9 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
     Ok(Explanation {
         steps,
         other_grants: words.other_grants(),
-        nearest: words.nearest(decision),
+        nearest: nearest::Search::new(set, &query)
+            .map(|search| search.nearest(decision, question.args))
+            .unwrap_or_default(),
         tool: question.tool().map(str::to_owned),
         resource: question.read.map(str::to_owned),
         prompt: question.prompt.map(str::to_owned),

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json as object};
 
-use super::{Explanation, Origin, Outcome, Step};
+use super::{Change, Explanation, Nearest, Origin, Outcome, Step};
 use crate::engine::{Reason, Scope, Verdict};
 use crate::policy::PolicySet;
 
@@ -36,8 +36,8 @@ pub fn text(explanation: &Explanation) -> String {
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    if let Some(closing) = closing(explanation) {
-        let _ = writeln!(text, "  {closing}");
+    for line in closing(explanation) {
+        let _ = writeln!(text, "  {line}");
     }
     text
 }
@@ -53,10 +53,20 @@ fn item(explanation: &Explanation) -> String {
     }
 }
 
-fn closing(explanation: &Explanation) -> Option<String> {
+fn closing(explanation: &Explanation) -> Vec<String> {
     let Explanation { other_grants, nearest, tool, resource, prompt, decision, .. } = explanation;
+    let mut lines: Vec<_> = nearest.iter().map(ToString::to_string).collect();
+    if let Some(first) = lines.first_mut() {
+        first.insert_str(0, "Nearest: ");
+    }
+    for other in lines.iter_mut().skip(1) {
+        other.insert_str(0, "      Or: ");
+    }
+    if decision.reason == Some(Reason::Banned) && lines.is_empty() {
+        lines.push("Nearest: nothing was found that gets past the ban.".to_owned());
+    }
     if decision.reason != Some(Reason::NoGrant) {
-        return None;
+        return lines;
     }
     let verb = match (tool, resource, prompt) {
         (Some(_), _, _) => Some("call this tool"),
@@ -66,16 +76,32 @@ fn closing(explanation: &Explanation) -> Option<String> {
     };
     let others = match (verb, other_grants) {
         (None, _) | (_, 0) => String::new(),
-        (Some(verb), 1) => format!("1 other grant does not {verb}. "),
-        (Some(verb), count) => format!("{count} other grants do not {verb}. "),
+        (Some(verb), 1) => format!("1 other grant does not {verb}."),
+        (Some(verb), count) => format!("{count} other grants do not {verb}."),
     };
-    let nearest = match nearest {
-        None => String::new(),
-        Some((name, 1)) => format!("Nearest: {name}, one condition short."),
-        Some((name, count)) => format!("Nearest: {name}, {count} conditions short."),
-    };
-    let closing = format!("{others}{nearest}");
-    (!closing.is_empty()).then(|| closing.trim_end().to_owned())
+    if !others.is_empty() {
+        lines.insert(0, others);
+    }
+    lines
+}
+
+/// `revenue, 2 conditions short: be in ads-eng; come via ai-chat`
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { grant, changes, approval } = self;
+        match changes.len() {
+            1 => write!(f, "{grant}, one condition short: ")?,
+            count => write!(f, "{grant}, {count} conditions short: ")?,
+        }
+        for (index, change) in changes.iter().enumerate() {
+            let joint = if index == 0 { "" } else { "; " };
+            write!(f, "{joint}{change}")?;
+        }
+        match approval {
+            Some(approval) => write!(f, "; then {approval}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One JSON document.
@@ -124,10 +150,15 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         "steps": rows(steps),
         "grants": rows(grants),
         "other_grants": other_grants,
-        "nearest": nearest.as_ref().map(|(name, missing)| {
-            object!({ "grant": name, "missing": missing })
-        }),
+        "nearest": nearest.iter().map(nearest_as_json).collect::<Vec<_>>(),
     })
+}
+
+fn nearest_as_json(nearest: &Nearest) -> Value {
+    let Nearest { grant, changes, approval } = nearest;
+    let change = |change: &Change| object!({ "kind": change.kind(), "words": change.to_string() });
+    let changes: Vec<_> = changes.iter().map(change).collect();
+    object!({ "grant": grant, "changes": changes, "approval": approval })
 }
 
 fn verdict(verdict: Verdict) -> &'static str {

@@ -4,7 +4,6 @@ use super::{Origin, Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
     BanMisses, Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState,
-    Verdict,
 };
 use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
@@ -286,27 +285,10 @@ impl Words<'_> {
         self.trace.grants.iter().filter(|(_, misses)| misses.call).count()
     }
 
-    /// The grant with the fewest conditions missing, when none grants.
-    pub(super) fn nearest(&self, decision: Decision) -> Option<(String, usize)> {
-        if decision.verdict != Verdict::Deny || decision.reason != Some(Reason::NoGrant) {
-            return None;
-        }
-        let calling = self.trace.grants.iter().filter(|(_, misses)| !misses.call);
-        let nearest = calling.min_by_key(|(_, misses)| misses.count())?;
-        Some((self.rule_name(nearest.0), nearest.1.count()))
-    }
-
     pub(super) fn approval(&self) -> Option<Step> {
         let Action::CallTool { name, .. } = self.query.action else { return None };
         let (_, tool) = self.server()?.tool(name)?;
-        let detail = match tool.approval.as_ref()? {
-            Approver::Caller => "the caller confirms".to_owned(),
-            Approver::AnotherPerson => "somebody else agrees".to_owned(),
-            Approver::Groups(groups) => {
-                format!("somebody else agrees, from {}", self.group_list(groups, " or "))
-            }
-        };
-        Some(step(Outcome::Wait, "approval", detail, None))
+        Some(step(Outcome::Wait, "approval", agreement(self.set, tool.approval.as_ref()?), None))
     }
 
     fn grant_misses(&self, grant: &Grant, misses: GrantMisses) -> Vec<String> {
@@ -416,6 +398,18 @@ impl Words<'_> {
                     .collect();
                 names.join(" or ")
             }
+        }
+    }
+}
+
+/// Who has to agree.
+pub(super) fn agreement(set: &PolicySet, approver: &Approver) -> String {
+    match approver {
+        Approver::Caller => "the caller confirms".to_owned(),
+        Approver::AnotherPerson => "somebody else agrees".to_owned(),
+        Approver::Groups(groups) => {
+            let names: Vec<_> = groups.iter().map(|group| set.group_name(group)).collect();
+            format!("somebody else agrees, from {}", names.join(" or "))
         }
     }
 }
