@@ -23,6 +23,7 @@
 //! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`identity`], [`policy`], [`yaml`] |
 //! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
 //! | [`matrix`] | who may call what, as a table, and what one group or place reaches | [`policy::model`] |
+//! | [`diff`] | what changes from one policy set to another, in lines | [`access`], [`engine`], [`policy`], [`yaml`] |
 //! | [`schema`] | JSON Schema of every file, for editors | [`authn`], [`engine`], [`policy`] |
 //! | [`cli`] | one file per command | all of these |
 //! | `server` | Envoy's side at run time (feature `serve`) | all but [`cli`] |
@@ -56,6 +57,7 @@ pub mod authn;
 pub mod cli;
 pub mod config;
 pub mod diagnostics;
+pub mod diff;
 pub mod disk;
 pub mod engine;
 pub mod envoy;

@@ -465,7 +465,10 @@ impl Found {
         let mut when: Vec<Span> = Vec::new();
         for span in change.when {
             match when.last_mut() {
-                Some(last) if *last == span => {}
+                // Several cells may have the same time.
+                Some(last)
+                    if last.until.is_none()
+                        || span.until.is_some_and(|end| last.until >= Some(end)) => {}
                 Some(last) if last.until == Some(span.from) => last.until = span.until,
                 _ => when.push(span),
             }

@@ -3,6 +3,7 @@
 #[cfg(feature = "serve")]
 mod admin;
 mod completions;
+mod diff;
 mod envoy;
 mod exit;
 mod explain;
@@ -50,6 +51,8 @@ enum Command {
     Test(test::Args),
     /// Find what loads, and is probably not wanted
     Lint(lint::Args),
+    /// Say what changes from one policy directory to another
+    Diff(diff::Args),
     /// Start a file
     New(new::Args),
     /// Look after the reviews
@@ -75,6 +78,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),
             Command::Lint(args) => lint::run(&args),
+            Command::Diff(args) => diff::run(&args),
             Command::New(args) => new::run(&args),
             Command::Reviews(args) => reviews::run(&args),
             Command::Schema(args) => schema::run(&args),
