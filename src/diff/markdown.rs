@@ -66,11 +66,9 @@ fn section_block(section: &Section) -> String {
         Presence::New => " (new)",
         Presence::Gone => " (gone)",
     };
-    let mut block = format!(
-        "\n<details{open}><summary><b>{}</b>{presence} {}</summary>\n\n{fence}diff\n",
-        text::name(section),
-        text::verdict(section)
-    );
+    let summary = format!("<b>{}</b>{presence} {}", text::name(section), text::verdict(section));
+    let summary = summary.trim_end();
+    let mut block = format!("\n<details{open}><summary>{summary}</summary>\n\n{fence}diff\n");
     let mut shown = 0;
     for line in &lines {
         let line = plain(line);

@@ -39,7 +39,7 @@ pub use self::text::text;
 pub struct Diff {
     /// From when on.
     pub at: Timestamp,
-    /// How many servers stand on either side.
+    /// How many servers were asked about.
     pub servers: usize,
     /// Those with a difference, and what they share; wider ones first.
     pub sections: Vec<Section>,
@@ -196,7 +196,8 @@ pub fn diff(old: &Side, new: &Side, at: Timestamp, only: &[String]) -> Result<Di
         section.lines.sort_by_key(|line| (line.mark != Mark::Apart && !line.wider, line.mark));
     }
     sections.sort_by(|a, b| (a.verdict(), &a.server).cmp(&(b.verdict(), &b.server)));
-    Ok(Diff { at, servers: found.servers, sections })
+    let servers = pair.server_names().into_iter().filter(|name| wanted(name)).count();
+    Ok(Diff { at, servers, sections })
 }
 
 /// Two sides, and what has only another name.

@@ -28,8 +28,9 @@ impl<'o> Own<'o> {
     pub(super) fn causes(&self, access: &Access) -> Vec<&'o Edit> {
         let all = self.edits.iter().chain(self.shared);
         let causes: Vec<_> = all.filter(|edit| touches(edit, access)).collect();
-        // A tool that comes with the rule that calls it is not what lets anybody call it.
-        let is_item = |edit: &&Edit| ["tools", "resources", "prompts"].contains(&&*edit.block);
+        // A tool or group that comes with the rule that names it is not what lets anybody in.
+        let is_item =
+            |edit: &&Edit| ["groups", "prompts", "resources", "tools"].contains(&&*edit.block);
         let is_whole = |edit: &&Edit| edit.state != State::Changed;
         let rules = causes.iter().any(|edit| edit.block == "grants" || edit.block == "bans");
         causes.into_iter().filter(|edit| !(rules && is_item(edit) && is_whole(edit))).collect()
@@ -172,8 +173,9 @@ fn limits(own: &Own<'_>, edit: &Edit) -> Vec<Line> {
         for pointer in pointers {
             let (a, b) = (old.get(pointer), new.get(pointer));
             let how = value::limit_direction(a, b);
+            let is_same = a == b;
             let (a, b) = (value::limit(a), value::limit(b));
-            if a != b {
+            if !is_same {
                 lines.push(line(format!("{} {pointer}  {a} -> {b}", edit.name), how));
             }
         }
@@ -214,8 +216,9 @@ fn without_effect(own: &Own<'_>, edit: &Edit) -> Option<Line> {
     if edit.state == State::Changed && edit.words(&except).is_empty() {
         return None;
     }
-    let later = ends_later(edit);
-    if own.changed_by(edit).next().is_some() {
+    let is_wider = |access: &Access| access.change.direction.is_wider();
+    let later = ends_later(edit) && !own.changed_by(edit).any(is_wider);
+    if own.changed_by(edit).next().is_some() && !later {
         return None;
     }
     let told = edit.told(&except);
@@ -262,7 +265,7 @@ pub(super) fn example(witness: &Witness) -> String {
 }
 
 /// Whether a grant, shadow or trial ends later than before, or a ban earlier.
-fn ends_later(edit: &Edit) -> bool {
+pub(super) fn ends_later(edit: &Edit) -> bool {
     if edit.state != State::Changed {
         return false;
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::edits::{Edit, State};
-use super::rules::{deciding_nothing, touches};
+use super::rules::{deciding_nothing, ends_later, touches};
 use super::{Access, Cause, Line, Mark, Pair, Presence, Section, value};
 use crate::access;
 use crate::policy::{self, Cores, PolicyFile, PolicyFiles};
@@ -98,13 +98,7 @@ fn ban(pair: &Pair<'_>, edit: &Edit, access: &BTreeMap<Box<str>, Vec<Access>>) -
         1 => "changes access on 1 server".to_owned(),
         count => format!("changes access on {count} servers"),
     };
-    let [old, new] = edit.key("trial_until").map(|end| end.map(value::text));
-    let later = edit.state == State::Changed
-        && match (old, new) {
-            (Some(old), Some(new)) => new > old,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
+    let later = ends_later(edit);
     let mark = if servers.is_empty() && !later { Mark::Nothing } else { Mark::Apart };
     Some(Line { who, ..Line::new(mark, later, edit.told(&[])) })
 }

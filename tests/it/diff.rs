@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use toolgate::diff::{self, Diff, Side};
+use toolgate::diagnostics::{Source, Sources};
+use toolgate::diff::{self, Diff, Mark, Side, Verdict};
 use toolgate::policy::{PolicyFile, PolicyFiles};
+use toolgate::yaml::{self, Kind, Node};
 
 const NOW: &str = "2026-11-20T12:00:00Z";
 
@@ -351,6 +354,281 @@ fn what_is_said_of_edits() {
     for (name, edits) in EDITS {
         let found = compare(&samples, &edited(&samples, edits));
         writeln!(told, "=== {name}\n{}", diff::text(&found)).unwrap();
+    }
+    insta::assert_snapshot!(told);
+}
+
+// === What says the same ===
+
+/// Every file in another style, with everything in another order and under other names.
+struct Rewritten<'r> {
+    /// Names of surfaces, services, groups and sets, where they are named.
+    /// What comes after the names of rules.
+    rules: &'r str,
+    names: &'r [(&'static str, &'static str)],
+}
+
+impl Rewritten<'_> {
+    fn files(&self, files: &Files) -> Files {
+        let mut sources = Sources::default();
+        let rewritten = files.iter().map(|(path, text)| {
+            let source = Source { path: path.into(), text: text.clone() };
+            let tree = yaml::parse(sources.add(source), text, &mut Vec::new()).unwrap();
+            (path.clone(), self.node("", &tree))
+        });
+        rewritten.collect()
+    }
+
+    fn name(&self, name: &str) -> String {
+        let (first, rest) = match name.split_once('/') {
+            Some((first, rest)) => (first, format!("/{rest}")),
+            None => (name, String::new()),
+        };
+        let new = self.names.iter().find(|(old, _)| *old == first).map_or(first, |(_, new)| new);
+        format!("{new}{rest}")
+    }
+
+    fn node(&self, key: &str, node: &Node) -> String {
+        let quoted = |text: &str| serde_json::to_string(text).unwrap();
+        match &node.kind {
+            Kind::Text(text) => {
+                let named = ["via", "people", "also_in", "except", "services", "call", "sets"];
+                if named.contains(&key) { quoted(&self.name(text)) } else { quoted(text) }
+            }
+            Kind::Plain(_, text) => text.clone(),
+            // Reviews cover tools down to the order of their lists.
+            Kind::Sequence(items) if ["accepts", "between"].contains(&key) => {
+                let items: Vec<_> = items.iter().map(|item| self.node("", item)).collect();
+                format!("[{}]", items.join(","))
+            }
+            Kind::Sequence(items) => {
+                let items: Vec<_> = items.iter().rev().map(|item| self.node(key, item)).collect();
+                format!("[\n {} ]", items.join(" ,"))
+            }
+            Kind::Mapping(entries) => {
+                let entry = |(name, node): &(yaml::Key, Node)| {
+                    let name = match key {
+                        "grants" | "bans" => format!("{}{}", name.text, self.rules),
+                        "surfaces" | "services" | "groups" => self.name(&name.text),
+                        _ => name.text.clone(),
+                    };
+                    format!("{}: {}", quoted(&name), self.node(&name, node))
+                };
+                let entries: Vec<_> = entries.iter().rev().map(entry).collect();
+                format!("{{ # again\n {} }}", entries.join(",\n "))
+            }
+        }
+    }
+}
+
+#[test]
+fn style_order_and_names_change_nothing() {
+    let samples = samples();
+    let styled = Rewritten { rules: "", names: &[] }.files(&samples);
+    let found = compare(&samples, &styled);
+    assert!(found.no_access_changes() && found.sections.is_empty(), "{}", diff::text(&found));
+    let others = [
+        ("ai-chat", "talk"),
+        ("chat-bot", "robot"),
+        ("nightly-lineage", "night"),
+        ("finance", "money"),
+    ];
+    let found = compare(&samples, &Rewritten { rules: "-again", names: &others }.files(&samples));
+    assert!(
+        found.no_access_changes() && found.verdict() == Verdict::Same,
+        "{}",
+        diff::text(&found)
+    );
+    let lines = found.sections.iter().flat_map(|section| &section.lines);
+    // Rules are called otherwise, and that is all.
+    for line in lines {
+        assert!(line.what.contains("another name decides nothing"), "{}", diff::text(&found));
+    }
+    // What reviews cover are tools with their sets.
+    let found = compare(
+        &samples,
+        &Rewritten { rules: "-again", names: &[("browse", "look-around")] }.files(&samples),
+    );
+    assert!(found.no_access_changes() && found.verdict() == Verdict::Changed);
+}
+
+#[test]
+fn the_same_both_ways() {
+    let samples = samples();
+    for (name, edits) in EDITS {
+        let other = edited(&samples, edits);
+        let (there, back) = (compare(&samples, &other), compare(&other, &samples));
+        assert_eq!(there.no_access_changes(), back.no_access_changes(), "{name}");
+        // What differs is told in both directions.
+        assert_eq!(there.sections.is_empty(), back.sections.is_empty(), "{name}");
+        for found in [there, back] {
+            let wider = |section: &diff::Section| {
+                section.access.iter().any(|access| access.change.direction.is_wider())
+            };
+            for section in &found.sections {
+                assert!(!section.lines.is_empty(), "{name}");
+                if wider(section) {
+                    let told = section.lines.iter().any(|line| line.wider);
+                    assert!(told, "{name}: {}", diff::text(&found));
+                }
+                let nothing = section.lines.iter().all(|line| line.mark == Mark::Nothing);
+                assert!(section.access.is_empty() || !nothing, "{name}");
+            }
+        }
+    }
+}
+
+// === Other formats ===
+
+/// Names that would be something else to a reader of Markdown, if they could.
+const NASTY: &[Edit] = &[
+    (
+        "groups.yaml",
+        "  oncall: {}",
+        "  oncall: {}\n  \"```\": {}\n  \"</pre><img src=x onerror=alert(1)> @octocat #12\": {}\n  \"-->|[x](https://evil.example)\": {}",
+    ),
+    (
+        SPARK,
+        "people: [oncall]",
+        "people: [oncall, \"```\", \"</pre><img src=x onerror=alert(1)> @octocat #12\", \"-->|[x](https://evil.example)\"]",
+    ),
+];
+
+#[test]
+fn markdown_holds_names_in_fences() {
+    let samples = samples();
+    let mut told = String::new();
+    for (name, edits) in EDITS.iter().chain([&("nasty names", NASTY)]) {
+        let markdown = diff::markdown(&compare(&samples, &edited(&samples, edits)));
+        assert!(markdown.starts_with("<!-- toolgate-diff -->\n### Toolgate: "), "{name}");
+        if ["nothing", "a group more", "a weaker approval", "a new server", "nasty names"]
+            .contains(name)
+        {
+            writeln!(told, "=== {name}\n{markdown}").unwrap();
+        }
+        let mut fence: Option<String> = None;
+        for line in markdown.lines() {
+            match &fence {
+                Some(end) if line == end => fence = None,
+                Some(_) => {}
+                None if line.starts_with("```") => {
+                    fence = Some(line.trim_end_matches("diff").to_owned());
+                }
+                None => {
+                    assert!(!line.contains(['@', '#', '[']) || line.starts_with("### "), "{line}");
+                }
+            }
+        }
+        assert_eq!(fence, None, "{name}");
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn markdown_fits_into_a_comment_and_says_what_does_not() {
+    let samples = samples();
+    let mut new = samples.clone();
+    let lab = &samples["servers/lab.yaml"];
+    let mut hosts = String::new();
+    for number in 0..600 {
+        let host = format!("127.0.1.{}:{}", number % 250, 8000 + number);
+        write!(hosts, ", \"{host}\"").unwrap();
+        let text = lab.replace("server: lab", &format!("server: lab-{number}"));
+        new.insert(format!("servers/lab-{number}.yaml"), text.replace("127.0.0.1:7301", &host));
+    }
+    let guardrails = samples["guardrails.yaml"]
+        .replace("[\"127.0.0.1:7301\"", &format!("[\"127.0.0.1:7301\"{hosts}"));
+    new.insert("guardrails.yaml".to_owned(), guardrails);
+    let markdown = diff::markdown(&compare(&samples, &new));
+    assert!(markdown.len() < 65_536, "{}", markdown.len());
+    assert!(markdown.contains(" more sections do not fit into a comment"));
+}
+
+#[test]
+fn json_is_as_documented() {
+    let samples = samples();
+    let edits = EDITS.iter().find(|(name, _)| *name == "a group more").unwrap().1;
+    let json = diff::json(&compare(&samples, &edited(&samples, edits)));
+    insta::assert_snapshot!(format!("{json:#}"));
+}
+
+// === The command ===
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"])
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn write(directory: &Path, files: &Files) {
+    fs::remove_dir_all(directory).ok();
+    fs::create_dir_all(directory.join("servers")).unwrap();
+    for (path, text) in files {
+        fs::write(directory.join(path), text).unwrap();
+    }
+}
+
+#[test]
+fn the_command_takes_directories_and_revisions() {
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path();
+    let policies = root.join("policies");
+    let samples = samples();
+    let edit = |name: &str| EDITS.iter().find(|(known, _)| *known == name).unwrap().1;
+    git(root, &["init", "-q", "-b", "main"]);
+    write(&policies, &samples);
+    git(root, &["add", "."]);
+    git(root, &["commit", "-q", "-m", "samples"]);
+    git(root, &["checkout", "-q", "-b", "topic"]);
+    write(&policies, &edited(&samples, edit("a group more")));
+    git(root, &["commit", "-q", "-a", "-m", "a group more"]);
+    git(root, &["checkout", "-q", "main"]);
+    write(&policies, &edited(&samples, edit("a grant less")));
+    git(root, &["commit", "-q", "-a", "-m", "a grant less"]);
+    // And not committed.
+    write(&policies, &edited(&samples, edit("a renewed review")));
+    write(
+        &root.join("broken"),
+        &edited(&samples, &[(SPARK, "people: [oncall]", "peeple: [oncall]")]),
+    );
+    write(&root.join("other"), &edited(&samples, edit("a later end")));
+    let mut told = String::new();
+    for arguments in [
+        "main..topic",
+        "main...topic",
+        "main...topic --deny-widening",
+        "topic..main --server presto --deny-widening",
+        "main topic --server spark airflow",
+        "main",
+        "main~1",
+        "HEAD other",
+        "other policies --deny-widening",
+        "..topic --server prest",
+        "policies broken",
+        "broken broken",
+        "policies",
+        "nowhere",
+        "main..nowhere",
+        "main...nowhere",
+        "main topic --policies elsewhere",
+        "main policies",
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_toolgate"))
+            .args(["diff", "--at", NOW])
+            .args(arguments.split(' '))
+            .current_dir(root)
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        let (out, err) = (output.stdout, output.stderr);
+        let text = [out, err].map(|text| String::from_utf8(text).unwrap()).concat();
+        let code = output.status.code().unwrap();
+        writeln!(told, "$ toolgate diff {arguments}\nexit: {code}\n{text}").unwrap();
     }
     insta::assert_snapshot!(told);
 }
