@@ -142,6 +142,7 @@ impl PolicyDirectory {
             root: self.root.clone(),
             files: self.files.iter().map(file).collect(),
             problems: self.problems.clone(),
+            ..PolicyFiles::default()
         }
     }
 }

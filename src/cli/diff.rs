@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::exit::{Exit, fail, fail_with, hint, print};
+use super::progress::Progress;
 use crate::diagnostics::did_you_mean;
 use crate::diff::{self, Diff, Side};
 use crate::disk;
@@ -77,7 +78,10 @@ pub(super) fn run(args: &Args) -> Exit {
         }
     }
     let at = args.at.unwrap_or_else(Timestamp::now);
-    match diff::diff(&old, &new, at, &args.server) {
+    let progress = Progress::of(old.files(), "comparing");
+    let found = diff::diff(&old, &new, at, &args.server);
+    drop(progress);
+    match found {
         Ok(found) => show(args, &found),
         Err(error) => fail(error),
     }
@@ -131,7 +135,10 @@ fn side(args: &Args, source: &Source, which: &str) -> Result<Side, Exit> {
         }
     };
     let name = files.root.display().to_string();
-    Side::load(files).map_err(|problems| {
+    let progress = Progress::of(&files, "comparing");
+    let side = Side::load(files);
+    drop(progress);
+    side.map_err(|problems| {
         fail_with(&problems);
         fail(format_args!("the {which} side, {name}, does not load"))
     })

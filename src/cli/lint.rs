@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::exit::{Exit, fail, hint, is_coloured, print};
+use super::progress::Progress;
 use crate::diagnostics::{Severity, did_you_mean};
 use crate::disk;
 use crate::lint::{self, Report, Rule, page};
@@ -81,8 +82,10 @@ pub(super) fn run(args: &Args) -> Exit {
     let named: HashSet<_> = args.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let keep = |path: &Path| whole || path.canonicalize().is_ok_and(|path| named.contains(&path));
     let files = disk::read_policies(&directory);
+    let progress = Progress::of(&files, "linting");
     let report = if args.fix || args.diff {
         let mended = lint::mend(files, now, keep);
+        drop(progress);
         if args.diff {
             return fix::diff(&mended);
         }
@@ -94,7 +97,9 @@ pub(super) fn run(args: &Args) -> Exit {
         }
         mended.report
     } else {
-        lint::lint(files, now)
+        let report = lint::lint(files, now);
+        drop(progress);
+        report
     };
     let mut report = report.narrowed(keep);
     let counts = report.counts();

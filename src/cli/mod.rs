@@ -12,6 +12,7 @@ mod load;
 mod new;
 #[cfg(feature = "serve")]
 mod probe;
+mod progress;
 mod reviews;
 mod schema;
 #[cfg(feature = "serve")]

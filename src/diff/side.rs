@@ -45,7 +45,9 @@ impl Side {
         self.trees.get(path).map(|(_, node)| node)
     }
 
-    pub(super) fn files(&self) -> &PolicyFiles {
+    /// The files that it was read from.
+    #[must_use]
+    pub fn files(&self) -> &PolicyFiles {
         &self.files
     }
 

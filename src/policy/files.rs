@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostics::{Code, Diagnostic};
 
@@ -23,7 +24,13 @@ pub struct PolicyFiles {
     pub files: Vec<PolicyFile>,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
+    /// How many of the files have been parsed since, for whoever waits for it.
+    pub parsed: Parsed,
 }
+
+/// A count that is shared by everybody who has a copy.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed(Arc<AtomicUsize>);
 
 /// What a file of a policy directory says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +69,18 @@ impl FileKind<'_> {
             Some(name) if !name.contains('/') => Ok(FileKind::Server(name)),
             _ => Err((Code::UnexpectedFile, "this file does not belong in a policy directory")),
         }
+    }
+}
+
+impl Parsed {
+    /// How many there have been.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::diagnostics::{Diagnostics, SourceId, Sources};
 use crate::yaml::Node;
 
 pub use self::cores::Cores;
-pub use self::files::{PolicyFile, PolicyFiles, is_test};
+pub use self::files::{Parsed, PolicyFile, PolicyFiles, is_test};
 pub use self::model::PolicySet;
 
 /// Reads a whole policy directory.

@@ -44,7 +44,7 @@ fn directory(path: &str, text: &str) -> PolicyFiles {
             .into_iter()
             .map(|(path, text)| PolicyFile { path: path.to_owned(), bytes: text.as_bytes().into() })
             .collect(),
-        problems: Vec::new(),
+        ..PolicyFiles::default()
     }
 }
 

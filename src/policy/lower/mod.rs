@@ -74,6 +74,7 @@ pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     let mut problems = std::mem::take(&mut files.problems);
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut tests = PolicyFiles::rooted(&files.root);
+    tests.parsed = files.parsed.clone();
     tests.files = files.files.extract_if(.., |file| is_test(&file.path)).collect();
     let trees = trees(&files, cores, &mut sources, &mut problems);
     let mut more = More::default();

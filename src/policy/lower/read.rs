@@ -87,6 +87,7 @@ pub(in crate::policy) fn trees<'f>(
     let parsed = cores.map(&texts, |(source, path, text)| {
         let mut problems = Vec::new();
         let tree = yaml::parse(*source, text, &mut problems);
+        files.parsed.one_more();
         (tree.map(|tree| (*source, *path, tree)), problems)
     });
     for (tree, found) in parsed {

@@ -17,7 +17,7 @@ fn directory(reviews: &str) -> PolicyFiles {
     PolicyFiles {
         root: "policies".into(),
         files: vec![file(FILE, reviews.to_owned()), server("presto"), server("7")],
-        problems: Vec::new(),
+        ..PolicyFiles::default()
     }
 }
 
