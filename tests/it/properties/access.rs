@@ -256,6 +256,6 @@ proptest! {
 }
 
 /// More of them, if `PROPTEST_CASES` says so.
-fn cases(few: u32) -> u32 {
+pub(super) fn cases(few: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(few)
 }

@@ -403,6 +403,10 @@ pub(super) fn pair(theme: Theme) -> impl Strategy<Value = (Side, Side)> {
 
 impl Side {
     pub(super) fn load(&self) -> Result<PolicySet, String> {
+        policy::load(self.files()).map_err(|problems| problems.to_string())
+    }
+
+    pub(super) fn files(&self) -> PolicyFiles {
         let file = |(path, text): (&str, String)| PolicyFile {
             path: path.to_owned(),
             bytes: text.into_bytes().into(),
@@ -435,12 +439,11 @@ impl Side {
         let files = [
             ("surfaces.yaml", format!("toolgate: 1\n{}", self.surfaces)),
             ("groups.yaml", format!("toolgate: 1\ngroups: {}\n", self.groups)),
-            ("guardrails.yaml", guardrails.clone()),
-            ("servers/s.yaml", server.clone()),
+            ("guardrails.yaml", guardrails),
+            ("servers/s.yaml", server),
         ];
         let files = files.into_iter().map(file).collect();
-        policy::load(PolicyFiles { files, ..PolicyFiles::default() })
-            .map_err(|problems| format!("{problems}\n{guardrails}\n{server}"))
+        PolicyFiles { files, ..PolicyFiles::default() }
     }
 }
 
