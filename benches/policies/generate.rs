@@ -40,7 +40,7 @@ reviews:
         let _ = writeln!(guardrails, "      - \"{}\"", host(server));
         let _ = writeln!(reviews, "      server-{server}: \"{digest}\"");
     }
-    guardrails.push_str("approval: { destructive: another-person }\n");
+    guardrails.push_str("approval: { write: another-person }\n");
     let mut files = vec![
         file("surfaces.yaml", SURFACES.to_owned()),
         file("groups.yaml", groups),
@@ -111,8 +111,8 @@ tools:
     limits:
       /limit: {{ between: [1, 10000] }}
     accepts: [limit, offset]
-  drop_things:
-    effect: destructive
+  update_things:
+    effect: write
     approval: another-person
     minutes_saved: 5
 
@@ -121,8 +121,13 @@ grants:
         index % GROUPS,
         host(index),
     );
-    let calls =
-        ["list_things", "list_things, query_things", "query_things", "list_things", "drop_things"];
+    let calls = [
+        "list_things",
+        "list_things, query_things",
+        "query_things",
+        "list_things",
+        "update_things",
+    ];
     for (grant, call) in calls.iter().enumerate() {
         let one = (index + grant) % GROUPS;
         let other = (index * 7 + grant * 13 + 1) % GROUPS;
@@ -137,7 +142,7 @@ grants:
     call: [{call}]
 "
         );
-        if *call == "drop_things" {
+        if *call == "update_things" {
             text.push_str("    last_day: 2026-12-31\n");
         }
     }

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use crate::json::Decimal;
 use crate::policy::limits::{Scalar, Test};
 
-/// Longer texts are not tried.
-const MAX_TEXT: u64 = 1 << 14;
+/// Longer texts are not tried; no request that is read whole has one.
+const MAX_TEXT: u64 = 1 << 20;
+/// Nor are texts that are together longer than this, but for short ones.
+const MAX_TEXTS: u64 = 1 << 24;
+const SHORT: u64 = 1 << 10;
 
 /// Values as JSON, and whether no other value passes another selection of the tests.
 pub(super) struct Values {
@@ -104,9 +107,17 @@ impl<'a> Seen<'a> {
             [example] => example.is_some() && !others,
             _ => false,
         };
-        let long = self.lengths.last().is_some_and(|length| *length >= MAX_TEXT);
+        let longest = self.lengths.last().is_some_and(|length| *length >= self.longest());
         let odd = !self.domains.is_empty() && !self.starts.is_empty();
-        patterns && !long && !odd && self.filler().is_ascii()
+        patterns && !longest && !odd && self.filler().is_ascii()
+    }
+
+    /// Texts are tried up to this length.
+    fn longest(&self) -> u64 {
+        let each = (self.starts.len() + self.domains.len() + 1) as u64;
+        let lengths = self.lengths.iter().filter(|length| **length < MAX_TEXT);
+        let all = lengths.fold(0_u64, |sum, length| sum.saturating_add(2 * length * each));
+        if all <= MAX_TEXTS { MAX_TEXT } else { SHORT }
     }
 
     /// A character that no named text holds: with it, a text starts with a named one and is none.
@@ -122,19 +133,21 @@ impl<'a> Seen<'a> {
         let mut texts: Vec<String> = self.literals.iter().map(|text| (*text).to_owned()).collect();
         texts.extend(self.examples.iter().flatten().cloned());
         let edges = || {
-            let tried = self.lengths.iter().filter(|length| **length < MAX_TEXT);
+            let tried = self.lengths.iter().filter(|length| **length < self.longest());
             tried.filter_map(|length| usize::try_from(*length).ok()).flat_map(|m| [m, m + 1])
         };
         for start in self.starts.iter().copied().chain([""]) {
             let length = start.chars().count();
-            for wanted in edges().chain([length, length + 1]).filter(|wanted| *wanted >= length) {
+            for wanted in
+                [length, length + 1].into_iter().chain(edges()).filter(|wanted| *wanted >= length)
+            {
                 let mut text = start.to_owned();
                 text.extend(std::iter::repeat_n(filler, wanted - length));
                 texts.push(text);
             }
         }
         for domain in &self.domains {
-            for wanted in edges().chain([domain.len() + 2]) {
+            for wanted in std::iter::once(domain.len() + 2).chain(edges()) {
                 texts.extend(address(domain, wanted, filler));
             }
         }

@@ -211,7 +211,7 @@ fn limits_are_compared_by_values() {
         (
             "/to/*: { max_length: 1 }, /to: { max_items: 2 }",
             "/to/*: { max_length: 1 }, /to: { max_items: 3 }",
-            &[r#"wider: {ads} via chat with {"to":["z","z","z"]}"#],
+            &[r#"wider: {ads} via chat with {"to":["","",""]}"#],
         ),
         (
             "/o/a: { is: 1 }, /o/b: { is: true }",

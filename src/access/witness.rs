@@ -1,6 +1,6 @@
 //! A caller that is decided upon differently, as data and in words.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
@@ -45,6 +45,16 @@ pub enum Groups {
     },
 }
 
+/// Arguments as somebody wants to read them: a text at the edge of a limit may be long.
+fn shortened(arguments: &str) -> String {
+    const MOST: usize = 120;
+    let mut short: String = arguments.chars().take(MOST).collect();
+    if short.len() < arguments.len() {
+        let _ = write!(short, "… ({} bytes)", arguments.len());
+    }
+    short
+}
+
 /// `{finance, data-trained} via ai-chat with {"limit":5}`
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +82,7 @@ impl fmt::Display for Witness {
             write!(f, " with client {client}")?;
         }
         match &self.arguments {
-            Some(arguments) if arguments != "{}" => write!(f, " with {arguments}"),
+            Some(arguments) if arguments != "{}" => write!(f, " with {}", shortened(arguments)),
             Some(_) | None => Ok(()),
         }
     }
