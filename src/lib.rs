@@ -19,7 +19,7 @@
 //! | [`disk`] | reading policy directories, replacing files | [`policy`] |
 //! | [`git`] | policies as of a git revision | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
-//! | [`scenario`] | `policies/tests/`: what must be allowed and refused | [`explain`], [`policy`], [`yaml`] |
+//! | [`scenario`] | `policies/tests/`: what must be allowed and refused, and what must always hold | [`access`], [`explain`], [`policy`], [`yaml`] |
 //! | [`lint`] | findings in policies that load; one rule per file | [`engine`], [`identity`], [`policy`], [`yaml`] |
 //! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
 //! | [`matrix`] | who may call what, as a table, and what one group or place reaches | [`policy::model`] |

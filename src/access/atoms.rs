@@ -11,6 +11,7 @@ use crate::policy::model::GroupClaim;
 pub(super) type Atom = u32;
 
 /// The claims of two policy sets.
+#[derive(Debug)]
 pub(super) struct Atoms {
     of_group: [HashMap<GroupId, Vec<Atom>>; 2],
     groups: [Vec<Vec<GroupId>>; 2],

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::{Item, PlaceWords};
 use crate::engine::{self, ChannelState};
-use crate::identity::{UserName, Workload, WorkloadPattern};
+use crate::identity::{Caller, GroupSet, Groups, User, UserName, Workload, WorkloadPattern};
 use crate::json::Object;
 use crate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use crate::policy::PolicySet;
@@ -18,6 +18,7 @@ use crate::policy::model::{
 use crate::policy::uri::{self, UriPattern};
 
 /// Where callers speak from: all that are alike on both sides.
+#[derive(Debug)]
 pub(super) struct Standpoint {
     pub(super) workload: Option<Workload>,
     pub(super) channel: Option<Box<str>>,
@@ -174,10 +175,18 @@ impl Standpoint {
 
 // === People ===
 
-/// Somebody, and one of each kind of user that rules name alike.
-pub(super) fn people(sets: [&PolicySet; 2], servers: [Option<&Server>; 2]) -> Vec<Person> {
+/// Somebody, and one of each kind of user that rules name alike. `others` are named together by
+/// something that is no rule.
+pub(super) fn people(
+    sets: [&PolicySet; 2],
+    servers: [Option<&Server>; 2],
+    others: &[UserName],
+) -> Vec<Person> {
     let mut named: BTreeMap<&UserName, Vec<usize>> = BTreeMap::new();
     let mut rule = 0;
+    for user in others {
+        named.entry(user).or_default().push(rule);
+    }
     for (set, server) in sets.into_iter().zip(servers) {
         let grants = server.map(Server::grants).unwrap_or_default();
         for grant in grants {
@@ -205,6 +214,30 @@ pub(super) fn people(sets: [&PolicySet; 2], servers: [Option<&Server>; 2]) -> Ve
         [true, false].map(|groups_known| Person { name: name.clone(), groups_known })
     };
     somebody.flat_map(each).collect()
+}
+
+/// Somebody with these groups, or nobody, from there.
+pub(super) fn caller(
+    standpoint: &Standpoint,
+    client: Option<&str>,
+    person: Option<&Person>,
+    groups: GroupSet,
+) -> Caller {
+    Caller {
+        workload: standpoint.workload.clone(),
+        user: person.map(|person| {
+            let name = person.name.as_ref();
+            User {
+                // No issuer is called so, since no name of one ends in a blank.
+                issuer: name.map_or("somebody ", |name| name.issuer()).into(),
+                subject: name.map_or("somebody", |name| name.subject()).into(),
+                groups: if person.groups_known { Groups::Known(groups) } else { Groups::Unknown },
+                email: None,
+                preferred_username: None,
+                client: client.map(Into::into),
+            }
+        }),
+    }
 }
 
 // === Times ===

@@ -16,7 +16,7 @@ use super::{
     portrait,
 };
 use crate::engine::{self, Decision, NoTrace, Query, Verdict};
-use crate::identity::{Caller, GroupSet, Groups as UserGroups, User};
+use crate::identity::{Caller, GroupSet};
 use crate::json::Object;
 use crate::policy::PolicySet;
 use crate::policy::model::Server;
@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         standpoints: &[Standpoint],
         from: Timestamp,
     ) -> Result<Vec<Change>, Disagreement> {
-        let people = cells::people(self.sets, self.servers);
+        let people = cells::people(self.sets, self.servers, &[]);
         let times = cells::times(self.sets, self.servers, from);
         let items = cells::items(self.servers);
         for environment in self.environments() {
@@ -388,25 +388,7 @@ impl<'a> Walk<'a> {
 
 /// The caller of a cell, with groups of each side.
 fn caller(cell: Cell<'_>, groups: [GroupSet; 2]) -> [Caller; 2] {
-    groups.map(|groups| Caller {
-        workload: cell.standpoint.workload.clone(),
-        user: cell.person.map(|person| {
-            let name = person.name.as_ref();
-            User {
-                // No issuer is called so, since no name of one ends in a blank.
-                issuer: name.map_or("somebody ", |name| name.issuer()).into(),
-                subject: name.map_or("somebody", |name| name.subject()).into(),
-                groups: if person.groups_known {
-                    UserGroups::Known(groups)
-                } else {
-                    UserGroups::Unknown
-                },
-                email: None,
-                preferred_username: None,
-                client: cell.client.map(Into::into),
-            }
-        }),
-    })
+    groups.map(|groups| cells::caller(cell.standpoint, cell.client, cell.person, groups))
 }
 
 fn rank(witness: Option<&Witness>, by_arguments: bool, at: Timestamp) -> Rank {

@@ -71,6 +71,40 @@ pub(super) fn differences(forms: [Option<&Form>; 2], limits: &Limits<'_>) -> Vec
     found
 }
 
+/// Whether there is somebody.
+#[derive(Clone, Debug)]
+pub(super) enum Somebody {
+    /// There is nobody.
+    Nobody,
+    /// The smallest there is.
+    This(Example),
+    /// Only if arguments that nobody can enumerate are what they should be.
+    Unclear,
+}
+
+/// Whether a form lets somebody through who is, or is not, one of those that another form
+/// describes.
+pub(super) fn somebody(
+    form: &Form,
+    described: Option<&Form>,
+    is_described: bool,
+    limits: &Limits<'_>,
+) -> Somebody {
+    let mut formula = Formula::new([Some(form), described], limits);
+    let reached = formula.side(Some(form)).reached;
+    let described = formula.side(described).reached;
+    let wanted = [reached, if is_described { described } else { !described }];
+    let mut known = wanted.to_vec();
+    known.extend(formula.opaque.iter().map(|opaque| !*opaque));
+    if formula.solver.solve(&known) {
+        Somebody::This(formula.smallest(&mut known))
+    } else if !formula.opaque.is_empty() && formula.solver.solve(&wanted) {
+        Somebody::Unclear
+    } else {
+        Somebody::Nobody
+    }
+}
+
 impl Formula {
     fn new(forms: [Option<&Form>; 2], limits: &Limits<'_>) -> Self {
         let mut solver = Solver::default();

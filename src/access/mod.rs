@@ -10,6 +10,7 @@
 //! Two claims of one group are two atoms, and all atoms are independent of each other: a witness
 //! may hold claims of two issuers, which no single token does. Reviews count as in force.
 
+mod always;
 mod arguments;
 mod atoms;
 mod cells;
@@ -31,6 +32,9 @@ use thiserror::Error;
 
 use crate::policy::model::RuleId;
 
+pub use self::always::{
+    Counterexample, Demand, Described, Invariant, Named, Proof, Prover, Targets,
+};
 pub use self::compare::compare;
 pub use self::witness::{Groups, Witness};
 

@@ -62,13 +62,20 @@ impl Solver {
         !self.all(literals.into_iter().map(|literal| !literal))
     }
 
-    /// One of these is true, and no other.
+    /// One of these is true, and no other. A ladder: as many clauses as literals, since a limit may
+    /// list thousands of values.
     pub(super) fn exactly_one(&mut self, literals: &[Lit]) {
         self.clause(literals.iter().copied());
-        for (index, one) in literals.iter().enumerate() {
-            for other in literals.iter().skip(index + 1) {
-                self.clause([!*one, !*other]);
+        let mut found: Option<Lit> = None;
+        for literal in literals {
+            // True from the literal that is true on.
+            let by_now = self.fresh();
+            self.clause([!*literal, by_now]);
+            if let Some(before) = found {
+                self.clause([!before, by_now]);
+                self.clause([!before, !*literal]);
             }
+            found = Some(by_now);
         }
     }
 

@@ -113,9 +113,26 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
         action,
         now: question.at,
     };
+    Ok(explain_query(
+        set,
+        &query,
+        question.args,
+        question.service.is_none() && question.via.is_none(),
+    ))
+}
+
+/// Decides a query and explains the answer. `args` are its arguments as JSON; `assumed_surface`:
+/// nobody said where it comes from.
+#[must_use]
+pub fn explain_query(
+    set: &PolicySet,
+    query: &Query<'_>,
+    args: &str,
+    assumed_surface: bool,
+) -> Explanation {
     let mut trace = Recorder::default();
-    let decision = engine::decide(set, &query, &mut trace);
-    let words = words::Words { set, query: &query, trace: &trace };
+    let decision = engine::decide(set, query, &mut trace);
+    let words = words::Words { set, query, trace: &trace };
     let mut grants = words.grants(decision);
     grants.extend(words.tool_limit());
     grants.extend(words.shadow(decision));
@@ -123,24 +140,31 @@ pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, 
         grants.extend(words.approval());
     }
     let mut steps = Vec::new();
-    if question.service.is_none() && question.via.is_none() {
+    if assumed_surface {
         steps.push(words.assumed_surface());
     }
     steps.extend(words.steps(decision));
-    Ok(Explanation {
+    let (mut tool, mut resource, mut prompt) = (None, None, None);
+    match query.action {
+        Action::CallTool { name, arguments: _ } => tool = Some(name.to_owned()),
+        Action::Resource { op: _, uri } => resource = Some(uri.to_owned()),
+        Action::Prompt { op: _, name } => prompt = Some(name.to_owned()),
+        Action::Discover(_) | Action::Unknown => {}
+    }
+    Explanation {
         steps,
         other_grants: words.other_grants(),
-        nearest: nearest::Search::new(set, &query)
-            .map(|search| search.nearest(decision, question.args))
+        nearest: nearest::Search::new(set, query)
+            .map(|search| search.nearest(decision, args))
             .unwrap_or_default(),
-        tool: question.tool().map(str::to_owned),
-        resource: question.read.map(str::to_owned),
-        prompt: question.prompt.map(str::to_owned),
-        at: question.at,
-        server,
-        environment,
+        tool,
+        resource,
+        prompt,
+        at: query.now,
+        server: query.server.to_owned(),
+        environment: query.environment.to_owned(),
         decision,
         grants,
         trace,
-    })
+    }
 }

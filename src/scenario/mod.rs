@@ -1,6 +1,7 @@
 //! What must be allowed and refused: the cases of `policies/tests/*.yaml`, each decided by the same
-//! `decide` that serves Envoy.
+//! `decide` that serves Envoy; and what must always hold, proved over all callers.
 
+mod always;
 mod coverage;
 mod raw;
 mod render;
@@ -8,9 +9,10 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+use crate::access::Prover;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Place, Source, Sources};
 use crate::engine::{Reason, Verdict};
-use crate::explain::{Explanation, Question, QuestionError, explain};
+use crate::explain::{self, Explanation, Question, QuestionError, explain};
 use crate::policy::{PolicyFiles, PolicySet, is_test};
 use crate::yaml::{self, Reader};
 
@@ -37,12 +39,12 @@ pub struct Suite {
     pub cases: Vec<Tried>,
 }
 
-/// A case that was decided.
+/// A case that was decided, or something that was to be proved.
 #[derive(Clone, Debug)]
 pub struct Tried {
     /// Its line, from 1.
     pub line: usize,
-    /// Who does what, in words.
+    /// Who does what, or what must hold, in words.
     pub words: String,
     /// Why it did not go as it should, if it did not.
     pub failure: Option<Failure>,
@@ -53,8 +55,17 @@ pub struct Tried {
 pub struct Failure {
     /// What was expected, and what came of it.
     pub problem: String,
-    /// How it was decided.
-    pub explanation: Explanation,
+    /// How it was decided, or how a caller is who should not be let through. `None` if nobody
+    /// knows such a caller, and nobody knows that there is none.
+    pub explanation: Option<Explanation>,
+}
+
+impl Failure {
+    /// How it was decided, as text; empty if nothing was.
+    #[must_use]
+    pub fn trace(&self) -> String {
+        self.explanation.as_ref().map(explain::text).unwrap_or_default()
+    }
 }
 
 impl Report {
@@ -95,6 +106,7 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
     let mut problems = Vec::new();
     let mut suites = Vec::new();
     let mut coverage = Coverage::of(set);
+    let mut prover = None;
     let mut tests: Vec<_> = files.files.iter().filter(|file| is_test(&file.path)).collect();
     tests.sort_by(|a, b| a.path.cmp(&b.path));
     for file in tests {
@@ -113,6 +125,8 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
         let Some(file) = raw::file(&mut reader, &tree) else {
             continue;
         };
+        let read = |node| always::read(&mut reader, set, node, file.now);
+        let always: Vec<_> = file.always.iter().filter_map(read).collect();
         let broken = reader.into_broken();
         let mut suite = Suite { file: shown, cases: Vec::new() };
         for case in &file.cases {
@@ -123,7 +137,8 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
                     suite.cases.push(Tried {
                         line: sources.line_column(case.place).0,
                         words: words(case),
-                        failure: problem.map(|problem| Failure { problem, explanation }),
+                        failure: problem
+                            .map(|problem| Failure { problem, explanation: Some(explanation) }),
                     });
                 }
                 // Who could not be read has been reported.
@@ -133,6 +148,10 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
                     problems.push(Diagnostic::error(Code::BadValue, place, message));
                 }
             }
+        }
+        for always in &always {
+            let prover = prover.get_or_insert_with(|| Prover::new(set));
+            suite.cases.push(always::prove(prover, always, &sources));
         }
         suites.push(suite);
     }

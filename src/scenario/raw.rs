@@ -28,6 +28,8 @@ pub(super) struct File<'n> {
     pub(super) now: Timestamp,
     pub(super) people: Vec<Person<'n>>,
     pub(super) cases: Vec<Case<'n>>,
+    /// What must hold whoever asks.
+    pub(super) always: &'n [Node],
 }
 
 pub(super) struct Person<'n> {
@@ -66,7 +68,7 @@ pub(super) enum Asked<'n> {
 
 pub(super) fn file<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Option<File<'n>> {
     const KEYS: Keys =
-        Keys { known: &["toolgate", "now", "people", "allowed", "refused"], later: &["always"] };
+        Keys { known: &["toolgate", "now", "people", "allowed", "refused", "always"], later: &[] };
     let before = reader.noted();
     let fields = reader.fields(root, KEYS)?;
     if let Some(node) = reader.required(fields, "toolgate", "start the file with `toolgate: 1`") {
@@ -84,13 +86,14 @@ pub(super) fn file<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Option<File<'
             }
         }
     }
-    if cases.is_empty() && reader.noted() == before {
+    let always = fields.get("always").map(|node| reader.list(node)).unwrap_or_default();
+    if cases.is_empty() && always.is_empty() && reader.noted() == before {
         let place = reader.place(root.span);
         let problem = Diagnostic::error(Code::BadValue, place, "the file has no case");
-        reader.report(problem.help("list cases under `allowed` and `refused`"));
+        reader.report(problem.help("list cases under `allowed`, `refused` and `always`"));
     }
     // What could be read is looked at all the same: its problems are reported in the same run.
-    Some(File { now: now?.value, people, cases })
+    Some(File { now: now?.value, people, cases, always })
 }
 
 fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {

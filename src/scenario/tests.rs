@@ -74,6 +74,7 @@ refused:
 #[test]
 fn a_case_that_would_test_nothing_is_a_problem() {
     let call = "via: ai-chat, call: presto/list_tables";
+    let always = |said: &str| format!("always:\n  - {{ {said} }}");
     for (case, problem) in [
         (format!("allowed:\n  - {{ who: anna, {call} }}"), "nobody of this file's `people`"),
         (format!("allowed:\n  - {{ {call} }}"), "a case says who"),
@@ -116,12 +117,93 @@ fn a_case_that_would_test_nothing_is_a_problem() {
             "only calls of tools",
         ),
         ("allowed: []".to_owned(), "no case"),
-        ("always: []".to_owned(), "not supported yet"),
+        ("always: []".to_owned(), "no case"),
+        (always("only: { people: [ads] }"), "does not say what"),
+        (always("effects: [read]"), "says who, once"),
+        (always("only: { people: [ads] }, never: { people: [ads] }, effects: [read]"), "who, once"),
+        (always("never: {}, effects: [read]"), "names nobody"),
+        (always("never: { people: [] }, effects: [read]"), "`people` is empty"),
+        (always("never: { people: [adz] }, effects: [read]"), "did you mean `ads`"),
+        (always("never: { people: [ads, anyone-signed-in] }, effects: [read]"), "stands alone"),
+        (
+            always("never: { also_in: ads, services: any-service }, effects: [read]"),
+            "narrow `people`",
+        ),
+        (always("never: { users: [mia] }, effects: [read]"), "not a user's name"),
+        (always("never: { services: [ide] }, effects: [read]"), "not a service"),
+        (always("never: { services: any-service }, via: [ide], effects: [read]"), "no surface"),
+        (always("never: { people: [ads] }, effects: [reed]"), "did you mean `read`"),
+        (always("never: { people: [ads] }, call: [presto]"), "does not say what on which"),
+        (always("never: { people: [ads] }, call: [prest/x]"), "did you mean `presto`"),
+        (always("never: { people: [ads] }, call: [presto/run_querry]"), "did you mean `run_query`"),
+        (always("never: { people: [ads] }, call: [presto@dev/run_query]"), "does not run there"),
+        (always("never: { people: [ads] }, call: [presto@qa/run_query]"), "unknown environment"),
+        (
+            always("never: { people: [ads] }, call: [presto/run_query], in: [dev]"),
+            "does not run there",
+        ),
+        (
+            always("never: { people: [ads] }, call: [presto/run_query], servers: [lab]"),
+            "none of `servers`",
+        ),
+        (
+            always("never: { people: [ads] }, effects: [read], servers: [presto], in: [dev]"),
+            "does not run",
+        ),
+        (
+            always("never: { people: [ads] }, effects: [read], via: [ai-cat]"),
+            "did you mean `ai-chat`",
+        ),
+        (always("never: { people: [ads] }, effects: [read], via: [chat-bot/x]"), "unknown channel"),
+        (always("never: { people: [ads] }, discover: [presto/run_query]"), "a server alone"),
+        (always("never: { people: [ads] }, read: [knowledge/docs]"), "unknown resource"),
+        (always("never: { people: [ads] }, effects: [read], everything: true"), "unknown key"),
     ] {
         let problems = run_on(&case).expect_err(&case).to_string();
         assert!(problems.contains(problem), "{case}\n{problems}");
         assert_eq!(problems.matches("error[").count(), 1, "{case}\n{problems}");
     }
+}
+
+#[test]
+fn what_holds_for_every_caller_is_proved() {
+    let none: Vec<String> = Vec::new();
+    assert_eq!(
+        failures(
+            "always:
+  - { only: { people: [ads-eng], also_in: data-trained, except: [contractors] }, call: [presto/get_revenue_metrics] }
+  - { only: { people: [ads-eng] }, call: [presto@prod/get_revenue_metrics], via: [ai-chat, chat-bot/airflow-support] }
+  - { never: { people: [contractors] }, effects: [write, destructive], traits: [sensitive] }
+  - { never: { people: [ads] }, effects: [destructive], servers: [presto], in: [staging] }
+  - { never: { services: any-service }, effects: [write, destructive] }
+  - { only: { services: [nightly-lineage], people: [ads, finance, infra, ads-eng, data-platform] }, call: [presto/list_tables] }
+  - { never: { users: [corp:mallory] }, in: [dev], servers: [lab], effects: [write] }
+"
+        ),
+        none
+    );
+}
+
+#[test]
+fn what_does_not_hold_shows_the_smallest_caller() {
+    let report = run_on(
+        "always:
+  - { only: { people: [infra] }, call: [presto/run_query] }
+  - { only: { people: [ads-eng] }, traits: [sensitive], servers: [presto, knowledge] }
+  - { never: { people: [contractors] }, effects: [read], in: [prod] }
+  - { never: { people: [contractors] }, discover: [presto@staging] }
+  - { never: { people: [ads], also_in: [ads-eng] }, call: [presto/list_tables] }
+  - { never: { services: any-service }, effects: [read] }
+  - { only: { people: [anyone-signed-in] }, effects: [read] }
+  - { never: { users: [corp:mia] }, effects: [write], servers: [airflow] }
+  - { never: { people: [anyone-signed-in] }, effects: [read], via: [chat-bot/airflow-support] }
+  # Who could be one is one, as in a ban; and is surely none, as in a grant.
+  - { never: { people: [contractors] }, read: ['knowledge/handbook://company/pages/*'] }
+  - { only: { people: [anyone-signed-in], except: [contractors] }, call: [spark/explain_failure] }
+",
+    );
+    let report = report.unwrap_or_else(|problems| panic!("{problems}"));
+    insta::assert_snapshot!(text(&report, false));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn via() -> Value {
     some("Surfaces, `surface/channel`, or `any-surface` alone.", place)
 }
 
-fn user_names() -> Value {
+pub(super) fn user_names() -> Value {
     matching(r"^[a-z0-9-]+:\S([\s\S]*\S)?$")
 }
 

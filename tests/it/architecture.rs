@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("scenario", &["diagnostics", "engine", "explain", "policy", "yaml"]),
+    ("scenario", &["access", "diagnostics", "engine", "explain", "identity", "policy", "yaml"]),
     ("lint", &["diagnostics", "engine", "identity", "policy", "yaml"]),
     ("access", &["engine", "identity", "json", "mcp", "policy"]),
     ("diff", &["access", "diagnostics", "engine", "policy", "yaml"]),

@@ -1,6 +1,5 @@
 use crate::diagnostics::github::{Annotation, Kind};
 use crate::diagnostics::{Region, plain_path};
-use crate::explain;
 use crate::scenario::{Report, Uncovered};
 
 /// Annotations of GitHub Actions: cases that failed, and with `coverage` what no case touches; then
@@ -11,7 +10,7 @@ pub fn github(report: &Report, coverage: bool) -> String {
     for suite in &report.suites {
         for (case, failure) in suite.failed() {
             let region = Region { line: case.line, column: 1, end_line: case.line, end_column: 1 };
-            let trace = explain::text(&failure.explanation);
+            let trace = failure.trace();
             let annotation = Annotation {
                 file: Some(plain_path(suite.file.as_ref())),
                 region: Some(region),

@@ -1,6 +1,5 @@
 use serde_json::{Value, json};
 
-use crate::explain;
 use crate::scenario::{Failure, Report, Suite, Tried, Uncovered};
 
 /// JSON for programs.
@@ -11,7 +10,7 @@ pub fn json(report: &Report) -> Value {
             "line": case.line,
             "case": case.words,
             "problem": failure.problem,
-            "trace": explain::text(&failure.explanation),
+            "trace": failure.trace(),
         })
     };
     let suite = |suite: &Suite| {

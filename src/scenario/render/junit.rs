@@ -1,7 +1,6 @@
 use crate::diagnostics::junit::{Case, Outcome, Suite, render};
 use crate::diagnostics::{Diagnostic, Diagnostics, Lines, id, plain_path, render_one};
-use crate::explain;
-use crate::scenario::{Failure, Report, Tried, Uncovered};
+use crate::scenario::{Report, Tried, Uncovered};
 
 const NAME: &str = "toolgate-test";
 
@@ -38,10 +37,10 @@ pub fn junit_of_problems(problems: &Diagnostics) -> String {
 fn tried(Tried { line, words, failure }: &Tried) -> Case {
     let outcome = match failure {
         None => Outcome::Passed,
-        Some(Failure { problem, explanation }) => Outcome::Failed {
+        Some(failure) => Outcome::Failed {
             kind: "decision".to_owned(),
-            message: problem.clone(),
-            text: explain::text(explanation),
+            message: failure.problem.clone(),
+            text: failure.trace(),
         },
     };
     Case { name: words.clone(), line: Some(*line), outcome }

@@ -1,6 +1,5 @@
 use std::fmt::Write as _;
 
-use crate::explain;
 use crate::scenario::{Report, Tried, Uncovered};
 
 /// Text for people: a line for each file, then each failure with the trace of its decision.
@@ -21,7 +20,7 @@ pub fn text(report: &Report, coverage: bool) -> String {
         for (Tried { line, words, .. }, failure) in suite.failed() {
             let problem = &failure.problem;
             writeln!(out, "\nFAILED  {}:{line}: {words}: {problem}", suite.file).ok();
-            for line in explain::text(&failure.explanation).lines() {
+            for line in failure.trace().lines() {
                 writeln!(out, "  {line}").ok();
             }
         }
