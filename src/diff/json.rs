@@ -2,19 +2,21 @@
 
 use serde_json::{Value, json as object};
 
-use super::{Access, Cause, Diff, Line, Origin, Presence, Rule, Section};
+use super::{Access, Cause, Diff, Invariants, Line, Origin, Presence, Rule, Section};
 use crate::access::{Change, Clause, Direction, Groups, Item, Span, Who, Witness};
 
 /// One JSON document.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
-    let Diff { at, servers, sections } = diff;
+    let Diff { at, servers, sections, always } = diff;
+    let Invariants { held, broken, unread } = always;
     object!({
         "at": at.to_string(),
         "verdict": diff.verdict().as_str(),
         "access_changes": !diff.no_access_changes(),
         "servers_compared": servers,
         "sections": sections.iter().map(section).collect::<Vec<_>>(),
+        "always": { "held": held, "broken": broken, "unread": unread },
     })
 }
 

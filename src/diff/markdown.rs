@@ -6,7 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Diff, Presence, Section, Verdict, text};
+use super::text::Folded;
+use super::{Diff, Presence, Verdict, text};
 
 /// The first line, by which a workflow finds its comment again.
 const MARKER: &str = "<!-- toolgate-diff -->";
@@ -21,12 +22,12 @@ const MOST_OF_SECTION: usize = 20_000;
 #[must_use]
 pub fn markdown(diff: &Diff) -> String {
     let mut out = format!("{MARKER}\n### Toolgate: {}\n", title(diff));
-    if diff.sections.is_empty() {
-        return out;
+    if let Some(always) = diff.always.line() {
+        out.push_str(&fenced("\n", std::iter::once(&always).chain(&diff.always.broken)));
     }
     let mut left_out = 0;
-    for section in &diff.sections {
-        let block = section_block(section);
+    for folded in text::folded(diff) {
+        let block = block(&folded);
         if out.len() + block.len() > MOST {
             left_out += 1;
             continue;
@@ -56,19 +57,26 @@ fn title(diff: &Diff) -> String {
     }
 }
 
-fn section_block(section: &Section) -> String {
-    let lines = text::lines(&section.lines);
-    let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
+fn block(folded: &Folded<'_>) -> String {
+    let section = folded.first;
     let open = if section.verdict() == Verdict::Wider { " open" } else { "" };
     let presence = match section.presence {
         Presence::Both => "",
         Presence::New => " (new)",
         Presence::Gone => " (gone)",
     };
-    let summary = format!("<b>{}</b>{presence} {}", text::name(section), text::verdict(section));
+    let summary = format!("<b>{}</b>{presence} {}", folded.names(), text::verdict(section));
     let summary = summary.trim_end();
-    let mut block = format!("\n<details{open}><summary>{summary}</summary>\n\n{fence}diff\n");
+    let start = format!("\n<details{open}><summary>{summary}</summary>\n\n");
+    fenced(&start, folded.lines.iter()) + "\n</details>\n"
+}
+
+/// Lines in a block that none of them can end.
+fn fenced<'l>(start: &str, lines: impl Iterator<Item = &'l String>) -> String {
+    let lines: Vec<_> = lines.collect();
+    let longest = lines.iter().map(|line| longest_run(line)).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let mut block = format!("{start}{fence}diff\n");
     let mut shown = 0;
     for line in &lines {
         let line = plain(line);
@@ -81,7 +89,7 @@ fn section_block(section: &Section) -> String {
     if shown < lines.len() {
         writeln!(block, "... {} more lines: run `toolgate diff`", lines.len() - shown).ok();
     }
-    let _ = writeln!(block, "{fence}\n\n</details>");
+    let _ = writeln!(block, "{fence}");
     block
 }
 

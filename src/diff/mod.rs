@@ -7,6 +7,7 @@
 //! and comments say nothing.
 
 mod access;
+mod always;
 mod apart;
 mod edits;
 mod json;
@@ -29,6 +30,7 @@ use self::edits::Edit;
 use self::renames::Renames;
 use crate::access::{self as exact, Change, Disagreement};
 
+pub use self::always::Invariants;
 pub use self::json::json;
 pub use self::markdown::markdown;
 pub use self::side::Side;
@@ -43,6 +45,8 @@ pub struct Diff {
     pub servers: usize,
     /// Those with a difference, and what they share; wider ones first.
     pub sections: Vec<Section>,
+    /// What must always hold, under the new policies.
+    pub always: Invariants,
 }
 
 /// What differs about one server, or about all of them.
@@ -59,7 +63,7 @@ pub struct Section {
 }
 
 /// On which sides a server stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Presence {
     /// On both.
     Both,
@@ -197,7 +201,7 @@ pub fn diff(old: &Side, new: &Side, at: Timestamp, only: &[String]) -> Result<Di
     }
     sections.sort_by(|a, b| (a.verdict(), &a.server).cmp(&(b.verdict(), &b.server)));
     let servers = pair.server_names().into_iter().filter(|name| wanted(name)).count();
-    Ok(Diff { at, servers, sections })
+    Ok(Diff { at, servers, sections, always: always::invariants(new) })
 }
 
 /// Two sides, and what has only another name.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Origin, Rule, RuleKind};
 use crate::diagnostics::{Diagnostics, Place, SourceId, Sources, Span};
 use crate::policy::model::RuleId;
-use crate::policy::{self, Cores, PolicyFiles, PolicySet};
+use crate::policy::{self, Cores, PolicyFile, PolicyFiles, PolicySet};
 use crate::yaml::Node;
 
 /// A policy directory as of one moment, ready to be compared.
@@ -13,6 +13,7 @@ use crate::yaml::Node;
 pub struct Side {
     pub(super) set: PolicySet,
     files: PolicyFiles,
+    tests: PolicyFiles,
     /// By path inside the directory.
     trees: BTreeMap<String, (SourceId, Node)>,
     sources: Sources,
@@ -26,7 +27,9 @@ impl Side {
     /// Every problem of every file that decides.
     pub fn load(mut files: PolicyFiles) -> Result<Self, Diagnostics> {
         // Tests decide nothing.
-        files.files.retain(|file| !policy::is_test(&file.path));
+        let is_test = |file: &mut PolicyFile| policy::is_test(&file.path);
+        let tests = files.files.extract_if(.., is_test).collect();
+        let tests = PolicyFiles { files: tests, ..PolicyFiles::rooted(&files.root) };
         let policy::Inspected { set, trees, problems } = policy::inspect(files.clone(), Cores::All);
         let Some(set) = set else { return Err(problems) };
         let sources = problems.sources;
@@ -37,7 +40,7 @@ impl Side {
         };
         let trees =
             trees.into_iter().filter_map(|(id, node)| Some((inside(id)?, (id, node)))).collect();
-        Ok(Self { set, files, trees, sources })
+        Ok(Self { set, files, tests, trees, sources })
     }
 
     /// What a file says.
@@ -49,6 +52,11 @@ impl Side {
     #[must_use]
     pub fn files(&self) -> &PolicyFiles {
         &self.files
+    }
+
+    /// The files that say what must be allowed and refused.
+    pub(super) fn tests(&self) -> &PolicyFiles {
+        &self.tests
     }
 
     /// Whether it has that server.

@@ -1,5 +1,6 @@
 //! A diff as text for people.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::{Cause, Diff, Line, Section, Verdict};
@@ -11,17 +12,63 @@ const WIDEST: usize = 40;
 #[must_use]
 pub fn text(diff: &Diff) -> String {
     let mut out = String::new();
-    for section in &diff.sections {
+    for folded in folded(diff) {
         // Writing to a string does not fail.
-        writeln!(out, "{}", heading(section)).ok();
-        for line in lines(&section.lines) {
+        writeln!(out, "{}", folded.heading()).ok();
+        for line in &folded.lines {
             writeln!(out, "  {line}").ok();
         }
         out.push('\n');
     }
+    if let Some(always) = diff.always.line() {
+        writeln!(out, "{always}").ok();
+        for broken in &diff.always.broken {
+            writeln!(out, "  {broken}").ok();
+        }
+    }
     out.push_str(&closing(diff));
     out.push('\n');
     out
+}
+
+/// Sections of which the same is said: one ban may change a thousand servers.
+pub(super) struct Folded<'d> {
+    pub(super) first: &'d Section,
+    servers: Vec<&'d str>,
+    pub(super) lines: Vec<String>,
+}
+
+/// The sections, in their order, each kind once.
+pub(super) fn folded(diff: &Diff) -> Vec<Folded<'_>> {
+    let mut known = HashMap::new();
+    let mut all: Vec<Folded<'_>> = Vec::new();
+    for section in &diff.sections {
+        let lines = lines(&section.lines);
+        let is_shared = section.server.is_none();
+        let key = (is_shared, verdict(section), section.presence, lines.clone());
+        let index = *known.entry(key).or_insert(all.len());
+        match all.get_mut(index) {
+            Some(folded) => folded.servers.push(name(section)),
+            None => all.push(Folded { first: section, servers: vec![name(section)], lines }),
+        }
+    }
+    all
+}
+
+impl Folded<'_> {
+    /// `presto, spark and 98 more`
+    pub(super) fn names(&self) -> String {
+        const MOST: usize = 5;
+        let named = self.servers.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+        match self.servers.len().saturating_sub(MOST) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+
+    fn heading(&self) -> String {
+        format!("{}  {}", self.names(), verdict(self.first)).trim_end().to_owned()
+    }
 }
 
 /// The whole, in one line.
@@ -45,7 +92,7 @@ pub(super) fn closing(diff: &Diff) -> String {
     format!("Access: wider on {wider}, narrower on {narrower} of {servers}.")
 }
 
-pub(super) fn name(section: &Section) -> &str {
+fn name(section: &Section) -> &str {
     section.server.as_deref().unwrap_or("all servers")
 }
 
@@ -59,12 +106,8 @@ pub(super) fn verdict(section: &Section) -> &'static str {
     }
 }
 
-fn heading(section: &Section) -> String {
-    format!("{}  {}", name(section), verdict(section)).trim_end().to_owned()
-}
-
 /// The lines of a section, in columns.
-pub(super) fn lines(lines: &[Line]) -> Vec<String> {
+fn lines(lines: &[Line]) -> Vec<String> {
     let width = |of: fn(&Line) -> &str| {
         let columned = lines.iter().filter(|line| is_columned(line));
         columned.map(|line| of(line).chars().count()).filter(|width| *width <= WIDEST).max()

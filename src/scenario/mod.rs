@@ -46,6 +46,8 @@ pub struct Tried {
     pub line: usize,
     /// Who does what, or what must hold, in words.
     pub words: String,
+    /// Whether it is about all callers.
+    pub is_always: bool,
     /// Why it did not go as it should, if it did not.
     pub failure: Option<Failure>,
 }
@@ -137,6 +139,7 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
                     suite.cases.push(Tried {
                         line: sources.line_column(case.place).0,
                         words: words(case),
+                        is_always: false,
                         failure: problem
                             .map(|problem| Failure { problem, explanation: Some(explanation) }),
                     });

@@ -421,6 +421,29 @@ impl Rewritten<'_> {
     }
 }
 
+/// What must always hold is proved of the new policies, and servers of which the same is said
+/// stand together.
+#[test]
+fn what_must_hold_and_what_many_share_is_said_once() {
+    let mut before = samples();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/tests");
+    for entry in fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        before.insert(format!("tests/{name}"), fs::read_to_string(&path).unwrap());
+    }
+    let more = (PRESTO, "people: [ads-eng]\n", "people: [ads-eng, finance]\n");
+    let ban = ("guardrails.yaml", "bans: ", "bans:\n  pause: { everything: true, in: [dev] }\n#");
+    let unreadable = ("tests/presto.yaml", "now:", "then:");
+    let mut told = String::new();
+    for edits in [vec![more], vec![ban], vec![unreadable]] {
+        let found = compare(&before, &edited(&before, &edits));
+        let (text, markdown) = (diff::text(&found), diff::markdown(&found));
+        let _ = writeln!(told, "{text}\n{markdown}\n{:#}\n", diff::json(&found)["always"]);
+    }
+    insta::assert_snapshot!(told);
+}
+
 #[test]
 fn style_order_and_names_change_nothing() {
     let samples = samples();

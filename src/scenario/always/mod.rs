@@ -34,7 +34,7 @@ pub(super) fn prove(prover: &Prover, always: &Always, sources: &Sources) -> Trie
         Err(wrong) => Some(Failure { problem: wrong.to_string(), explanation: None }),
     };
     let line = sources.line_column(*place).0;
-    Tried { line, words: words.clone(), failure }
+    Tried { line, words: words.clone(), is_always: true, failure }
 }
 
 fn broken(prover: &Prover, example: &Counterexample, from: Timestamp) -> Failure {

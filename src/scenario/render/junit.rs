@@ -34,7 +34,7 @@ pub fn junit_of_problems(problems: &Diagnostics) -> String {
     render(NAME, &[Suite { name: "loading".to_owned(), cases }.with_own_names()])
 }
 
-fn tried(Tried { line, words, failure }: &Tried) -> Case {
+fn tried(Tried { line, words, is_always: _, failure }: &Tried) -> Case {
     let outcome = match failure {
         None => Outcome::Passed,
         Some(failure) => Outcome::Failed {
