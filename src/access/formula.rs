@@ -330,10 +330,11 @@ impl Formula {
     }
 }
 
-/// A name that no argument has.
+/// A name that no argument has, nor one that could be taken for it: limits would not hold beside
+/// that, whatever the other arguments.
 fn other_name(names: &BTreeSet<&str>) -> String {
     let mut other = "other".to_owned();
-    while names.contains(other.as_str()) {
+    while names.iter().any(|name| could_be_taken_for(&other, name)) {
         other.push('_');
     }
     other

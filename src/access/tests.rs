@@ -249,4 +249,10 @@ fn arguments_that_a_tool_no_longer_accepts_are_found() {
     assert_eq!(lines(old, new), [r#"t narrower: {ads} via chat with {"other":null}"#]);
     let other = Parts { tools: "{ t: { effect: read, accepts: [m, n] } }", ..PARTS };
     assert_eq!(lines(new, other), [r#"t wider: {ads} via chat with {"m":null}"#]);
+    // The argument that is tried is never one that could be taken for a limited one.
+    let limits = "effect: read, limits: { /Other: { optional: true, is: 1 } }";
+    let closed = format!("{{ t: {{ {limits}, accepts: [Other] }} }}").leak();
+    let open = format!("{{ t: {{ {limits} }} }}").leak();
+    let (closed, open) = (Parts { tools: closed, ..PARTS }, Parts { tools: open, ..PARTS });
+    assert_eq!(lines(closed, open), [r#"t wider: {ads} via chat with {"other_":null}"#]);
 }
