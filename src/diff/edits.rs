@@ -76,8 +76,7 @@ pub(super) fn of_file(old: &Side, new: &Side, path: &str, renames: &Renames) -> 
         let old_block = old_block.map_or(&nothing, |(_, node)| node);
         let new_block = new_block.map_or(&nothing, |(_, node)| node);
         for name in keys(old_block, new_block) {
-            let is_place = ["surfaces", "services", "groups"].contains(&block.as_str());
-            if is_place && renames.is_other_name(&name) {
+            if renames.is_other_name(&block, &name) {
                 continue;
             }
             let both = [old_block.entry(&name), new_block.entry(&name)];

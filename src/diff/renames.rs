@@ -57,10 +57,15 @@ impl Renames {
         }
     }
 
-    /// Whether a place or group is called so on one side and only renamed.
-    pub(super) fn is_other_name(&self, name: &str) -> bool {
-        let names = self.places.iter().chain(&self.groups);
-        names.into_iter().any(|(old, new)| old == name || new == name)
+    /// Whether an entry of a block is called so on one side and only renamed.
+    pub(super) fn is_other_name(&self, block: &str, name: &str) -> bool {
+        // A place may be called as a group is.
+        let names = match block {
+            "groups" => &self.groups,
+            "services" | "surfaces" => &self.places,
+            _ => return false,
+        };
+        names.iter().any(|(old, new)| old == name || new == name)
     }
 
     /// Whether nothing that all servers share is renamed.

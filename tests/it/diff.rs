@@ -476,6 +476,20 @@ fn style_order_and_names_change_nothing() {
 }
 
 #[test]
+fn a_renamed_place_does_not_hide_a_group_of_that_name() {
+    let samples = samples();
+    let groups = |claims: &str| {
+        let group = format!("groups:\n  talk: {{ claims: [{claims}] }}\n");
+        edited(&samples, &[("groups.yaml", "groups:\n", group.leak())])
+    };
+    let renamed = Rewritten { rules: "", names: &[("ai-chat", "talk")] };
+    let found =
+        compare(&groups("\"corp:a\""), &renamed.files(&groups("\"corp:a\", \"corp:contractors\"")));
+    // Who claims that value is no contractor any more.
+    assert!(found.is_wider(), "{}", diff::text(&found));
+}
+
+#[test]
 fn the_same_both_ways() {
     let samples = samples();
     for (name, edits) in EDITS {
