@@ -79,7 +79,6 @@ fn fenced<'l>(start: &str, lines: impl Iterator<Item = &'l String>) -> String {
     let mut block = format!("{start}{fence}diff\n");
     let mut shown = 0;
     for line in &lines {
-        let line = plain(line);
         if block.len() + line.len() > MOST_OF_SECTION {
             break;
         }
@@ -100,9 +99,4 @@ fn longest_run(line: &str) -> usize {
         longest = longest.max(run);
     }
     longest
-}
-
-/// One line stays one line.
-fn plain(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

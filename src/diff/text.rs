@@ -108,6 +108,13 @@ pub(super) fn verdict(section: &Section) -> &'static str {
 
 /// The lines of a section, in columns.
 fn lines(lines: &[Line]) -> Vec<String> {
+fn heading(section: &Section) -> String {
+    format!("{}  {}", name(section), verdict(section)).trim_end().to_owned()
+}
+
+/// The lines of a section, in columns. A name with a line feed does not make another line: on a
+/// terminal it could say what is not so, and in a workflow's log be a command.
+pub(super) fn lines(lines: &[Line]) -> Vec<String> {
     let width = |of: fn(&Line) -> &str| {
         let columned = lines.iter().filter(|line| is_columned(line));
         columned.map(|line| of(line).chars().count()).filter(|width| *width <= WIDEST).max()
@@ -147,7 +154,12 @@ fn lines(lines: &[Line]) -> Vec<String> {
             out.push(format!("{indent}e.g. {example}"));
         }
     }
-    out
+    out.iter().map(|line| plain(line)).collect()
+}
+
+/// One line stays one line.
+fn plain(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn is_columned(line: &Line) -> bool {

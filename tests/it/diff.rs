@@ -562,6 +562,18 @@ fn markdown_holds_names_in_fences() {
 }
 
 #[test]
+fn a_name_never_makes_a_line_of_its_own() {
+    let samples = samples();
+    let forged = "::stop-commands::x";
+    let accepts = format!("accepts: [sql, limit, \"x\\n{forged}\\n\"]").leak();
+    let found = compare(&samples, &edited(&samples, &[(PRESTO, "accepts: [sql, limit]", accepts)]));
+    for told in [diff::text(&found), diff::markdown(&found)] {
+        assert!(told.contains(forged), "{told}");
+        assert!(!told.lines().any(|line| line.trim_start().starts_with(forged)), "{told}");
+    }
+}
+
+#[test]
 fn markdown_fits_into_a_comment_and_says_what_does_not() {
     let samples = samples();
     let mut new = samples.clone();
