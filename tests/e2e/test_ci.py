@@ -162,18 +162,31 @@ def test_quiet_says_nothing_if_all_is_well(clone: Path):
 
 
 class Job:
-    """The steps of examples/ci/github.yml, as a runner takes them; images come from a stand-in."""
+    """A job of examples/ci/github.yml, as a runner takes it; docker and gh are stand-ins.
 
-    def __init__(self, clone: Path, temporary: Path):
+    The comments of the pull request are the files below `comments`."""
+
+    PERMISSIONS = {
+        "check": {"contents": "read", "security-events": "write"},
+        "diff": {"contents": "read", "pull-requests": "write"},
+    }
+
+    def __init__(self, name: str, clone: Path, temporary: Path, *, fork: bool = False):
         workflow = yaml.safe_load((CI / "github.yml").read_text())
         # YAML 1.1 takes `on` for a boolean, and GitHub does not.
         assert set(workflow) == {"name", True, "permissions", "jobs"}
         assert "pull_request_target" not in workflow[True]
         assert workflow["permissions"] == {}
-        (self.job,) = workflow["jobs"].values()
-        assert self.job["permissions"] == {"contents": "read", "security-events": "write"}
+        jobs = workflow["jobs"]
+        assert {name: job["permissions"] for name, job in jobs.items()} == self.PERMISSIONS
+        self.steps = jobs[name]["steps"]
+        assert self.steps[0]["with"]["persist-credentials"] is False
+        assert all("${{" not in step.get("run", "") for step in self.steps)
         self.clone = clone
         self.temporary = temporary
+        self.fork = fork
+        self.comments = temporary / "comments"
+        self.comments.mkdir(parents=True)
         docker = temporary / "stand-in/docker"
         docker.parent.mkdir(parents=True)
         docker.write_text(
@@ -181,22 +194,43 @@ class Job:
             f'"cp box:/usr/local/bin/toolgate") cp {TOOLGATE} "$3" ;;\n'
             '"rm box") ;;\n*) exit 9 ;;\nesac\n'
         )
-        docker.chmod(0o755)
+        gh = docker.with_name("gh")
+        gh.write_text(
+            f'#!/bin/sh\ncd {self.comments} && [ "$GH_TOKEN" = token ] || exit 9\n'
+            'case "$1 $2 $3 $4" in\n'
+            '"api --paginate repos/o/r/issues/7/comments --jq") ls | sed -n "s/^[0-9]*$/&/p" ;;\n'
+            '"api --method POST repos/o/r/issues/7/comments") cp "${6#body=@}" 41 ;;\n'
+            '"api --method PATCH repos/o/r/issues/comments/41") cp "${6#body=@}" 41 ;;\n'
+            "*) exit 9 ;;\nesac\n"
+        )
+        for tool in [docker, gh]:
+            tool.chmod(0o755)
 
-    def outcomes(self) -> dict[str, int]:
+    def runs(self, condition: str, failed: bool) -> bool:
+        ours = "full_name == github.repository" in condition
+        return not (failed and "cancelled" not in condition) and not (ours and self.fork)
+
+    def outcomes(self, base: str = "") -> dict[str, int]:
         codes = {}
         path = f"{self.temporary}/stand-in:{PATH}"
         file = self.temporary / "path"
-        file.touch()
-        for step in self.job["steps"]:
-            failed = any(codes.values())
-            if "run" not in step or (failed and "cancelled" not in step.get("if", "")):
+        file.write_text("")
+        known = {
+            "${{ github.event.pull_request.base.sha }}": base,
+            "${{ github.event.pull_request.number }}": "7",
+            "${{ github.repository }}": "o/r",
+            "${{ github.token }}": "token",
+        }
+        for step in self.steps:
+            if "run" not in step or not self.runs(step.get("if", ""), any(codes.values())):
                 continue
             environment = {
                 "PATH": ":".join([*reversed(file.read_text().split()), path]),
                 "GITHUB_PATH": str(file),
+                "GITHUB_STEP_SUMMARY": str(self.temporary / "summary"),
                 "RUNNER_TEMP": str(self.temporary),
                 "TOOLGATE_IMAGE": "image",
+                **{name: known[value] for name, value in step.get("env", {}).items()},
             }
             shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c"]
             done = run(*shell, step["run"], cwd=self.clone, **environment)
@@ -211,12 +245,43 @@ class Job:
 def test_the_workflow_runs(spoil: Any, codes: tuple[int, ...], clone: Path, tmp_path: Path):
     if spoil:
         spoil(clone)
-    outcomes = Job(clone, tmp_path / "runner").outcomes()
+    outcomes = Job("check", clone, tmp_path / "runner").outcomes()
     names = ["Lint", "Test", "Lint again, for code scanning"]
     assert outcomes == {"Install Toolgate": 0, **dict(zip(names, codes, strict=True))}
     log = json.loads((tmp_path / "runner/toolgate.sarif").read_text())
     assert list(SARIF.iter_errors(log)) == []
     assert run("git", "status", "--short", "--ignored", cwd=clone).stdout.count("\n") == bool(spoil)
+
+
+def widen(clone: Path) -> None:
+    file = clone / "policies/servers/presto.yaml"
+    text = file.read_text()
+    assert "people: [ads-eng]" in text
+    file.write_text(text.replace("people: [ads-eng]", "people: [ads-eng, finance]"))
+
+
+@pytest.mark.parametrize("fork", [False, True])
+def test_a_pull_request_is_told_once_what_it_does(fork: bool, clone: Path, tmp_path: Path):
+    base = run("git", "rev-parse", "HEAD", cwd=clone).stdout.strip()
+    job = Job("diff", clone, tmp_path / "runner", fork=fork)
+    told = [
+        (None, 0, "No access change"),
+        (widen, 0, "WIDER"),
+        (break_policies, 2, "no answer"),
+    ]
+    for change, code, title in told:
+        if change:
+            change(clone)
+            git("commit", "--quiet", "--all", "--message", title, cwd=clone)
+        comment = {} if fork else {"Comment": 0}
+        assert job.outcomes(base) == {"Install Toolgate": 0, "Compare": code, **comment}
+        bodies = [comment.read_text() for comment in job.comments.iterdir()]
+        summary = (tmp_path / "runner/summary").read_text()
+        for text in [summary.rsplit("<!-- toolgate-diff -->\n", 1)[1], *bodies]:
+            assert title in text, text
+        assert len(bodies) == (not fork)
+        assert all(body.startswith("<!-- toolgate-diff -->\n") for body in bodies)
+    assert run("git", "status", "--short", "--ignored", cwd=clone).stdout == ""
 
 
 @pytest.mark.parametrize(("spoil", "code"), [(None, 0), (fail_a_case, 1), (break_policies, 1)])
