@@ -23,7 +23,7 @@ pub fn text(diff: &Diff) -> String {
     if let Some(always) = diff.always.line() {
         writeln!(out, "{always}").ok();
         for broken in &diff.always.broken {
-            writeln!(out, "  {broken}").ok();
+            writeln!(out, "  {}", plain(broken)).ok();
         }
     }
     out.push_str(&closing(diff));
@@ -106,15 +106,9 @@ pub(super) fn verdict(section: &Section) -> &'static str {
     }
 }
 
-/// The lines of a section, in columns.
-fn lines(lines: &[Line]) -> Vec<String> {
-fn heading(section: &Section) -> String {
-    format!("{}  {}", name(section), verdict(section)).trim_end().to_owned()
-}
-
 /// The lines of a section, in columns. A name with a line feed does not make another line: on a
 /// terminal it could say what is not so, and in a workflow's log be a command.
-pub(super) fn lines(lines: &[Line]) -> Vec<String> {
+fn lines(lines: &[Line]) -> Vec<String> {
     let width = |of: fn(&Line) -> &str| {
         let columned = lines.iter().filter(|line| is_columned(line));
         columned.map(|line| of(line).chars().count()).filter(|width| *width <= WIDEST).max()
