@@ -182,6 +182,21 @@ pub(super) fn people(
     servers: [Option<&Server>; 2],
     others: &[UserName],
 ) -> Vec<Person> {
+    let kinds = kinds(sets, servers, others).into_iter();
+    let kinds = kinds.filter_map(|kind| kind.into_iter().next());
+    let somebody = std::iter::once(None).chain(kinds.map(Some));
+    let each = |name: Option<UserName>| {
+        [true, false].map(|groups_known| Person { name: name.clone(), groups_known })
+    };
+    somebody.flat_map(each).collect()
+}
+
+/// All users that rules name, and `others`; those that are named together each time together.
+pub(super) fn kinds(
+    sets: [&PolicySet; 2],
+    servers: [Option<&Server>; 2],
+    others: &[UserName],
+) -> Vec<BTreeSet<UserName>> {
     let mut named: BTreeMap<&UserName, Vec<usize>> = BTreeMap::new();
     let mut rule = 0;
     for user in others {
@@ -205,15 +220,11 @@ pub(super) fn people(
             }
         }
     }
-    let mut kinds = BTreeMap::new();
+    let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (name, rules) in named {
-        kinds.entry(rules).or_insert(name);
+        kinds.entry(rules).or_default().insert(name.clone());
     }
-    let somebody = std::iter::once(None).chain(kinds.into_values().cloned().map(Some));
-    let each = |name: Option<UserName>| {
-        [true, false].map(|groups_known| Person { name: name.clone(), groups_known })
-    };
-    somebody.flat_map(each).collect()
+    kinds.into_values().collect()
 }
 
 /// Somebody with these groups, or nobody, from there.
@@ -276,7 +287,7 @@ pub(super) fn times(
 }
 
 /// The first instant after a UTC day.
-fn end_of(day: Date) -> Option<Timestamp> {
+pub(super) fn end_of(day: Date) -> Option<Timestamp> {
     Some(day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 

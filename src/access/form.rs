@@ -89,7 +89,7 @@ impl Form {
         atoms: &Atoms,
         limits: &mut Limits<'a>,
     ) -> Option<(Self, Rules<'a>)> {
-        let Open { bans, free, grants, tool } = open;
+        let Open { bans, trials: _, free, grants, tool } = open;
         let of = |groups: &GroupSet| atoms.of(side, groups);
         let mut banned: Vec<_> = bans.iter().flat_map(|(_, groups)| of(groups)).collect();
         banned.sort_unstable();

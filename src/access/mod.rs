@@ -18,6 +18,8 @@ mod compare;
 mod form;
 mod formula;
 mod portrait;
+mod reach;
+mod simplify;
 mod solver;
 mod strings;
 mod witness;
@@ -36,6 +38,7 @@ pub use self::always::{
     Counterexample, Demand, Described, Invariant, Named, Proof, Prover, Targets,
 };
 pub use self::compare::compare;
+pub use self::reach::{Alternative, Reach, Reached, ReachedItem, Spot, Whom};
 pub use self::witness::{Groups, Witness};
 
 /// Everything that two policy sets decide differently.

@@ -17,6 +17,8 @@ use crate::policy::model::{Ban, BanWho, Grant, GrantWho, People, PolicySet, Rule
 pub(crate) struct Open<'a> {
     /// Bans on groups: being in any of them is enough.
     pub(crate) bans: Vec<(RuleId, &'a GroupSet)>,
+    /// Bans that would refuse all or some of this, and are only recorded.
+    pub(crate) trials: Vec<RuleId>,
     /// What would be refused for want of a grant, or by a limit, is let through.
     pub(crate) free: bool,
     /// The grants that could match.
@@ -52,13 +54,13 @@ pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>
         query.caller.user.as_ref().is_some_and(|user| matches!(user.groups, Groups::Known(_)));
     let in_bounds = shadow::within_bounds(&asked, &c);
     let mut bans = Vec::new();
+    let mut trials = Vec::new();
     for ban in set.guardrails().iter().chain(server.bans()) {
-        if in_bounds && shadow::on_trial(ban, c.now) {
-            continue;
-        }
         let misses = c.ban_misses(ban, asked.server, asked.environment.id, asked.item);
         if (super::BanMisses { who: false, ..misses }).is_empty() {
+            let recorded = in_bounds && shadow::on_trial(ban, c.now);
             match open_ban(ban, by_groups, misses.who, &c) {
+                Left::Holds | Left::Groups(_) if recorded => trials.push(ban.rule),
                 Left::Holds => return None,
                 Left::Groups(groups) => bans.push((ban.rule, groups)),
                 Left::Nothing => {}
@@ -83,7 +85,7 @@ pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>
     }
     let free = in_bounds && shadow::shadowed(asked.environment, c.now);
     let tool = asked.call.and_then(|(tool, _)| server.tool(&tool.name)).map(|(_, tool)| tool);
-    Some(Open { bans, free, grants, tool })
+    Some(Open { bans, trials, free, grants, tool })
 }
 
 /// What is left of a ban that matches but for whom it is about.

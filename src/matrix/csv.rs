@@ -61,11 +61,20 @@ impl About<'_> {
         let approval = approval.as_ref().map(words::approval).unwrap_or_default();
         let [who_kind, who, also_in, not, limits, until, unknown_groups, remarks] = match clause {
             None => ["nobody", "", "", "", "", "", "", ""].map(str::to_owned),
-            Some(Clause { who, also_in, not, limits, until, unknown_groups, remarks }) => [
+            Some(Clause {
+                who,
+                also_in,
+                not,
+                not_users,
+                limits,
+                until,
+                unknown_groups,
+                remarks,
+            }) => [
                 words::who_kind(who).to_owned(),
                 words::who(who).join("|"),
                 also_in.join("|"),
-                not.join("|"),
+                [not.as_slice(), not_users].concat().join("|"),
                 limits.join("; "),
                 until.map(words::end).unwrap_or_default(),
                 if *unknown_groups { "yes" } else { "no" }.to_owned(),

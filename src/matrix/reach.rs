@@ -72,10 +72,7 @@ fn approvers(row: &Row) -> &[String] {
 
 fn surface(column: &Column) -> Option<&str> {
     match column.kind {
-        ColumnKind::Surface => Some(&column.name),
-        ColumnKind::Channel => {
-            Some(column.name.split_once('/').map_or(&*column.name, |(name, _)| name))
-        }
+        ColumnKind::Surface | ColumnKind::Channel => Some(column.place()),
         ColumnKind::Service => None,
     }
 }
@@ -143,7 +140,16 @@ fn section_reached(section: &Section, by: By, name: &str) -> Option<Section> {
 
 /// Whether membership in the group helps with the clause.
 fn helps(clause: &Clause, group: &str) -> bool {
-    let Clause { who, also_in, not, limits: _, until: _, unknown_groups: _, remarks: _ } = clause;
+    let Clause {
+        who,
+        also_in,
+        not,
+        not_users: _,
+        limits: _,
+        until: _,
+        unknown_groups: _,
+        remarks: _,
+    } = clause;
     let names = |groups: &[String]| groups.iter().any(|name| name == group);
     if names(not) {
         return false;

@@ -3,7 +3,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use thiserror::Error;
 
 use crate::policy::model::{Effect, Trait};
 
@@ -114,6 +113,8 @@ pub struct Clause {
     pub also_in: Vec<String>,
     /// In none of these groups: left out by the grant, or banned.
     pub not: Vec<String>,
+    /// None of these users, as `issuer:subject`.
+    pub not_users: Vec<String>,
     /// What the grant asks of the arguments, beyond the item's own limits.
     pub limits: Vec<String>,
     /// When it ends.
@@ -146,62 +147,7 @@ pub enum End {
     Until(Timestamp),
 }
 
-/// Why a name selects no section.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum SelectError {
-    /// There is no such server.
-    #[error("there is no server `{0}`")]
-    Unknown(String),
-    /// It is not there, or nobody can say which is meant.
-    #[error("`{server}` is in {}: name one, such as `{server}@{}`",
-        environments.join(", "), environments.first().map_or("", String::as_str))]
-    Environment {
-        /// The server.
-        server: String,
-        /// Where it is.
-        environments: Vec<String>,
-    },
-}
-
-// === impl Matrix, Section, Row, Cell, Clause ===
-
-impl Matrix {
-    /// Keeps the sections that are named, as `SERVER@ENVIRONMENT`, or as `SERVER`, which means its
-    /// only environment, else `prod`. Without a name, keeps them all.
-    ///
-    /// # Errors
-    ///
-    /// The first name that names no section; nothing is left out then.
-    pub fn select(&mut self, names: &[String]) -> Result<(), SelectError> {
-        let wanted = names.iter().map(|name| self.section(name)).collect::<Result<Vec<_>, _>>()?;
-        if !names.is_empty() {
-            let mut indices = 0..;
-            self.sections.retain(|_| indices.next().is_some_and(|index| wanted.contains(&index)));
-        }
-        Ok(())
-    }
-
-    fn section(&self, name: &str) -> Result<usize, SelectError> {
-        let (server, environment) = match name.split_once('@') {
-            Some((server, environment)) => (server, Some(environment)),
-            None => (name, None),
-        };
-        let sections = self.sections.iter().enumerate();
-        let of_server: Vec<_> = sections.filter(|(_, section)| section.server == server).collect();
-        let found = match (environment, of_server.as_slice()) {
-            (_, []) => return Err(SelectError::Unknown(name.to_owned())),
-            (None, [(only, _)]) => return Ok(*only),
-            (environment, several) => {
-                let wanted = environment.unwrap_or("prod");
-                several.iter().find(|(_, section)| section.environment == wanted)
-            }
-        };
-        found.map(|(index, _)| *index).ok_or_else(|| {
-            let there = of_server.iter().map(|(_, section)| section.environment.clone());
-            SelectError::Environment { server: server.to_owned(), environments: there.collect() }
-        })
-    }
-}
+// === impl Section, Column, Row, Cell, Clause ===
 
 impl Section {
     /// The columns from which somebody may use something, by their places in the rows, and the
@@ -234,6 +180,18 @@ impl Section {
     }
 }
 
+impl Column {
+    /// The surface or service.
+    pub(super) fn place(&self) -> &str {
+        match self.kind {
+            ColumnKind::Surface | ColumnKind::Service => &self.name,
+            ColumnKind::Channel => {
+                self.name.split_once('/').map_or(&*self.name, |(place, _)| place)
+            }
+        }
+    }
+}
+
 impl Row {
     /// The cell below a column. Nobody, if there is none.
     pub(super) fn clauses(&self, column: usize) -> &[Clause] {
@@ -252,7 +210,16 @@ impl Cell {
 impl Clause {
     /// Every group that it names.
     pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        let Self { who, also_in, not, limits: _, until: _, unknown_groups: _, remarks: _ } = self;
+        let Self {
+            who,
+            also_in,
+            not,
+            not_users: _,
+            limits: _,
+            until: _,
+            unknown_groups: _,
+            remarks: _,
+        } = self;
         let groups = match who {
             Who::Groups(groups) => groups.as_slice(),
             Who::Anyone | Who::Users(_) | Who::NobodySignedIn => &[],
@@ -268,6 +235,7 @@ impl Clause {
             who,
             also_in: Vec::new(),
             not: Vec::new(),
+            not_users: Vec::new(),
             limits: Vec::new(),
             until: None,
             unknown_groups,

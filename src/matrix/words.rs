@@ -118,22 +118,28 @@ pub(super) fn subject(clause: &Clause) -> String {
 
 /// What else a clause asks for, apart from its end.
 pub(super) fn conditions(clause: &Clause) -> Vec<String> {
-    let Clause { who, also_in: _, not, limits, until: _, unknown_groups, remarks } = clause;
+    let Clause { who, also_in, not: _, not_users: _, limits, until: _, unknown_groups, remarks } =
+        clause;
     let mut words = Vec::new();
-    if !not.is_empty() {
-        words.push(format!("not {}", not.join(", not ")));
-    }
+    words.extend(left_out(clause));
     words.extend(limits.iter().map(|limit| format!("only {limit}")));
-    words.extend(known_groups(who, *unknown_groups));
+    words.extend(known_groups(who, also_in, *unknown_groups));
     words.extend(remarks.iter().cloned());
     words
 }
 
+/// Who is left out, groups before users.
+pub(super) fn left_out(clause: &Clause) -> Option<String> {
+    let names: Vec<_> =
+        clause.not.iter().chain(&clause.not_users).map(|name| format!("not {name}")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// A clause that does not look at groups, but refuses people whose groups are unknown: what is
 /// unknown matches a ban.
-pub(super) fn known_groups(who: &Who, unknown_groups: bool) -> Option<String> {
+pub(super) fn known_groups(who: &Who, also_in: &[String], unknown_groups: bool) -> Option<String> {
     let surprising = match who {
-        Who::Anyone | Who::Users(_) => !unknown_groups,
+        Who::Anyone | Who::Users(_) => !unknown_groups && also_in.is_empty(),
         Who::Groups(_) | Who::NobodySignedIn => false,
     };
     surprising.then(|| "groups must be known".to_owned())

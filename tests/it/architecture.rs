@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &["diagnostics", "policy", "yaml"]),
     ("record", &[]),
     ("explain", &["diagnostics", "engine", "identity", "json", "mcp", "policy"]),
-    ("matrix", &["policy"]),
+    ("matrix", &["access", "engine", "identity", "policy"]),
     ("telemetry", &["config", "record"]),
     (
         "server",
@@ -60,6 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "identity",
             "json",
             "lint",
+            "matrix",
             "mcp",
             "policy",
             "scenario",

@@ -24,6 +24,9 @@ mod lint;
 /// Input of every malformed kind.
 #[cfg(test)]
 mod malformed;
+/// What stands in the cells of the table.
+#[cfg(test)]
+mod matrix;
 /// The reference of the policy language: every example of it.
 #[cfg(test)]
 mod policy_page;

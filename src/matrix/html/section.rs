@@ -116,7 +116,7 @@ fn pill(page: &mut String, class: &str, text: &str) {
 }
 
 fn clause(page: &mut String, clause: &Clause, index: &Index<'_>) {
-    let Clause { who, also_in, not, limits, until, unknown_groups, remarks } = clause;
+    let Clause { who, also_in, not, not_users: _, limits, until, unknown_groups, remarks } = clause;
     // Who gains by being in a group: who is named, or anybody whom the clause does not leave out.
     let reach = match who {
         Who::Groups(groups) => index.numbers(groups.iter().chain(also_in)),
@@ -139,13 +139,13 @@ fn clause(page: &mut String, clause: &Clause, index: &Index<'_>) {
         page.push_str(" <span class=\"and\">and</span> ");
         chips(page, "g", also_in);
     }
-    if !not.is_empty() {
-        condition(page, "if not", &format!("not {}", not.join(", not ")));
+    if let Some(left_out) = words::left_out(clause) {
+        condition(page, "if not", &left_out);
     }
     for limit in limits {
         condition(page, "if", &format!("only {limit}"));
     }
-    if let Some(words) = words::known_groups(who, *unknown_groups) {
+    if let Some(words) = words::known_groups(who, also_in, *unknown_groups) {
         condition(page, "if", &words);
     }
     for remark in remarks {

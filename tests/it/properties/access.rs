@@ -23,9 +23,9 @@ use super::pairs::{
 type Key = (String, String, Option<String>, Option<String>, Direction);
 
 /// A caller under one side and under the other.
-struct Both {
-    callers: [Caller; 2],
-    channel: Option<&'static str>,
+pub(super) struct Both {
+    pub(super) callers: [Caller; 2],
+    pub(super) channel: Option<&'static str>,
 }
 
 fn workload(name: &str) -> Option<Workload> {
@@ -60,7 +60,7 @@ fn users(sets: [&PolicySet; 2], theme: Theme) -> Vec<[Option<User>; 2]> {
     users
 }
 
-fn askers(sets: [&PolicySet; 2], theme: Theme) -> Vec<Both> {
+pub(super) fn askers(sets: [&PolicySet; 2], theme: Theme) -> Vec<Both> {
     let mut askers = Vec::new();
     let workloads = if theme == Theme::People { WORKLOADS } else { &WORKLOADS[1..2] };
     for users in users(sets, theme) {
@@ -98,7 +98,7 @@ fn actions<'a>(arguments: &'a [Object<'a>]) -> Vec<(String, Action<'a>)> {
     actions
 }
 
-fn ask(set: &PolicySet, query: &Query<'_>) -> Verdict {
+pub(super) fn ask(set: &PolicySet, query: &Query<'_>) -> Verdict {
     decide(set, query, &mut NoTrace).enforced
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod always;
 mod diff;
 mod generator;
+mod matrix;
 mod pairs;
 
 use proptest::prelude::*;
