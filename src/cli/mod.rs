@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod lint;
 mod load;
+mod matrix;
 mod new;
 #[cfg(feature = "serve")]
 mod probe;
@@ -50,6 +51,8 @@ enum Command {
     Explain(explain::Args),
     /// Decide the cases of the policies' tests
     Test(test::Args),
+    /// Show who may call what
+    Matrix(matrix::Args),
     /// Find what loads, and is probably not wanted
     Lint(lint::Args),
     /// Say what changes from one policy directory to another
@@ -78,6 +81,7 @@ impl Cli {
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Matrix(args) => matrix::run(&args),
             Command::Lint(args) => lint::run(&args),
             Command::Diff(args) => diff::run(&args),
             Command::New(args) => new::run(&args),

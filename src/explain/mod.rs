@@ -15,7 +15,7 @@ use crate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use crate::policy::PolicySet;
 
 pub use self::nearest::{Change, Nearest};
-pub use self::question::{Question, QuestionError};
+pub use self::question::{Question, QuestionError, server};
 pub use self::render::{json, text};
 
 /// A decision, and how it was reached.

@@ -8,7 +8,7 @@ use crate::identity::{Caller, GroupSet, Groups, User, UserName, WorkloadPattern}
 use crate::json::{self, JsonError, Limits, Object, Value};
 use crate::mcp;
 use crate::policy::PolicySet;
-use crate::policy::model::{Place, PlaceKind};
+use crate::policy::model::{EnvironmentId, Place, PlaceKind, Server};
 
 /// A question. Names are the policies' own.
 #[derive(Clone, Debug)]
@@ -101,6 +101,16 @@ pub enum QuestionError {
     },
 }
 
+impl QuestionError {
+    pub(crate) fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        Self::Unknown { what, name: name.to_owned(), hint: hint(name, candidates) }
+    }
+}
+
 /// More names than this are no help.
 const MAX_HINTED: usize = 8;
 
@@ -125,6 +135,46 @@ pub(super) struct Asker {
 const LIMITS: Limits =
     Limits { max_depth: mcp::LIMITS.max_depth - 2, guarded_keys: mcp::LIMITS.guarded_keys };
 
+/// A server in an environment, from `SERVER@ENVIRONMENT`, or `SERVER` for its only one, else
+/// `prod`.
+///
+/// # Errors
+///
+/// If there is none of that name, or it is not clear where.
+pub fn server<'s>(
+    set: &'s PolicySet,
+    name: &str,
+) -> Result<(&'s Server, EnvironmentId), QuestionError> {
+    let (name, environment) = match name.split_once('@') {
+        Some((name, environment)) => (name, Some(environment)),
+        None => (name, None),
+    };
+    let Some(server) = set.server(name) else {
+        let servers = set.servers();
+        let names = servers.iter().map(|server| &*server.name);
+        return Err(QuestionError::unknown("server", name, names));
+    };
+    let names: Vec<_> =
+        server.environments.iter().map(|here| set.environment_name(here.id)).collect();
+    match environment {
+        Some(wanted) => {
+            let here = set.environment(wanted).filter(|id| server.environment(*id).is_some());
+            here.map(|id| (server, id)).ok_or_else(|| QuestionError::NotThere {
+                server: server.name.to_string(),
+                environment: wanted.to_owned(),
+                hint: hint(wanted, names),
+            })
+        }
+        None => match set.bare_environment(server) {
+            Some(bare) => Ok((server, bare)),
+            None => Err(QuestionError::Environment {
+                server: server.name.to_string(),
+                environments: names.join(", "),
+            }),
+        },
+    }
+}
+
 impl<'q> Question<'q> {
     pub(super) fn tool(&self) -> Option<&'q str> {
         self.what.split_once('/').map(|(_, tool)| tool)
@@ -137,31 +187,8 @@ impl<'q> Question<'q> {
             Some((target, _)) => target,
             None => self.what,
         };
-        let (name, environment) = match target.split_once('@') {
-            Some((name, environment)) => (name, Some(environment)),
-            None => (target, None),
-        };
-        let Some(server) = set.server(name) else {
-            let servers = set.servers();
-            return Err(unknown("server", name, servers.iter().map(|server| &*server.name)));
-        };
-        let bare = set.bare_environment(server);
-        let names = server.environments.iter().map(|e| set.environment_name(e.id));
-        let names: Vec<_> = names.collect();
-        let server = name.to_owned();
-        match environment {
-            Some(environment) if names.contains(&environment) => {
-                Ok((server, environment.to_owned()))
-            }
-            Some(environment) => {
-                let hint = hint(environment, names);
-                Err(QuestionError::NotThere { server, environment: environment.to_owned(), hint })
-            }
-            None => match bare {
-                Some(bare) => Ok((server, set.environment_name(bare).to_owned())),
-                None => Err(QuestionError::Environment { server, environments: names.join(", ") }),
-            },
-        }
+        let (server, environment) = server(set, target)?;
+        Ok((server.name.to_string(), set.environment_name(environment).to_owned()))
     }
 
     pub(super) fn caller(&self, set: &PolicySet) -> Result<Asker, QuestionError> {
@@ -191,7 +218,9 @@ impl<'q> Question<'q> {
         }
         let mut groups = GroupSet::default();
         for name in self.groups.iter().flatten() {
-            let group = set.group(name).ok_or_else(|| unknown("group", name, set.group_names()))?;
+            let group = set
+                .group(name)
+                .ok_or_else(|| QuestionError::unknown("group", name, set.group_names()))?;
             groups.insert(group);
         }
         let name = self.user.unwrap_or("somebody");
@@ -233,14 +262,6 @@ impl<'q> Question<'q> {
     }
 }
 
-fn unknown<'a>(
-    what: &'static str,
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> QuestionError {
-    QuestionError::Unknown { what, name: name.to_owned(), hint: hint(name, candidates) }
-}
-
 fn place<'s>(
     set: &'s PolicySet,
     what: &'static str,
@@ -255,7 +276,7 @@ fn place<'s>(
                 set.place_named(name)
                     .is_some_and(|(_, place)| is_service(place) == (what == "service"))
             };
-            Err(unknown(what, name, set.place_names().filter(alike)))
+            Err(QuestionError::unknown(what, name, set.place_names().filter(alike)))
         }
     }
 }
@@ -280,6 +301,6 @@ fn channel_id(place: &Place, name: &str) -> Result<String, QuestionError> {
             PlaceKind::Surface { channels, .. } => channels.as_slice(),
             PlaceKind::Service => &[],
         };
-        unknown("channel", name, names.iter().map(|channel| &*channel.name))
+        QuestionError::unknown("channel", name, names.iter().map(|channel| &*channel.name))
     })
 }

@@ -12,6 +12,9 @@ mod cli;
 /// `toolgate lint`, as a person sees it.
 #[cfg(test)]
 mod cli_lint;
+/// `toolgate matrix`, as a person sees it.
+#[cfg(test)]
+mod cli_matrix;
 /// What changes from one policy directory to another.
 #[cfg(test)]
 mod diff;
