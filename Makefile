@@ -113,10 +113,10 @@ BROWSER = TMPDIR="$(abspath $(BROWSER_MODULES))/tmp" node tests/browser/matrix.m
 .PHONY: screenshots
 screenshots: ## Test the page of `matrix` in a browser and picture it (CHECK=1: are the pictures of this page?)
 	@tests/browser/bootstrap $(abspath $(BROWSER_MODULES))
-	@$(CARGO) build --locked --example matrix_page
+	@$(CARGO) build --locked --bins --example matrix_page
 	@mkdir -p $(PAGES)
 	@target/debug/examples/matrix_page odd >$(PAGES)/odd.html
-	@target/debug/examples/matrix_page >$(PAGES)/matrix.html
+	@target/debug/toolgate matrix --format html --at 2026-11-20T12:00:00Z >$(PAGES)/matrix.html
 	@$(BROWSER) $(PAGES)/odd.html
 	@$(BROWSER) $(PAGES)/matrix.html $(if $(CHECK),--check,--shoot) docs/images
 

@@ -1,6 +1,5 @@
-//! Writes a page of `matrix::html` from a table that stands here, for looking at it, testing it
-//! and measuring it: `matrix_page` prints the sample servers, `matrix_page odd` one more with names
-//! that no policy takes, `matrix_page 1000` so many more.
+//! Writes a page of `matrix::html` from a table that stands here, for testing it and measuring it:
+//! `matrix_page odd` has a server with names that no policy takes, `matrix_page 1000` so many more.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
