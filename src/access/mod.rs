@@ -17,6 +17,7 @@ mod cells;
 mod compare;
 mod form;
 mod formula;
+mod idle;
 mod portrait;
 mod reach;
 mod simplify;
@@ -39,6 +40,7 @@ pub use self::always::{
 };
 pub use self::compare::compare;
 pub use self::reach::{Alternative, Reach, Reached, ReachedItem, Spot, Whom};
+pub use self::idle::{Idle, IdleGrants};
 pub use self::witness::{Groups, Witness};
 
 /// Everything that two policy sets decide differently.

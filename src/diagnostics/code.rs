@@ -138,12 +138,18 @@ codes! {
     MissingSupport = "TG128" "missing-support",
     /// A server whose tools do not say how much time they save.
     MissingMinutesSaved = "TG129" "missing-minutes-saved",
+    /// A grant of what other grants let the same people do.
+    RedundantGrant = "TG130" "redundant-grant",
+    /// A grant of nothing but what is banned.
+    BannedGrant = "TG131" "banned-grant",
     /// A kind of review that is needed and that no review has.
     UnknownReviewKind = "TG132" "unknown-review-kind",
     /// Two names that a reader takes for each other.
     NearMissNames = "TG133" "near-miss-names",
     /// A group that nothing names.
     UnusedGroup = "TG134" "unused-group",
+    /// A grant under which nobody could use anything.
+    EmptyGrant = "TG135" "empty-grant",
     /// A comment that ignores a finding which is not there.
     UnusedSuppression = "TG190" "unused-suppression",
     /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::items::{self, GrantAt};
+use crate::access::{Idle, IdleGrants};
 use crate::diagnostics::{Place, Source, SourceId, Span};
 use crate::policy::PolicySet;
-use crate::policy::model::Server;
-use crate::yaml::{self, Node};
+use crate::policy::model::{Grant, Server};
+use crate::yaml::{self, Key, Node};
 
 /// Policies that load.
 pub(super) struct Context<'r> {
@@ -21,6 +23,16 @@ pub(super) struct Context<'r> {
     pub(super) now: Timestamp,
     by_path: HashMap<&'r str, &'r File<'r>>,
     servers: Vec<(&'r Server, &'r File<'r>)>,
+    /// Found once, for all the rules that are about them.
+    idle: OnceCell<Vec<(GrantIn<'r>, Idle)>>,
+}
+
+/// A grant of a server.
+#[derive(Clone, Copy)]
+pub(super) struct GrantIn<'r> {
+    pub(super) file: &'r File<'r>,
+    pub(super) grant: &'r Grant,
+    pub(super) key: &'r Key,
 }
 
 /// One file.
@@ -44,12 +56,31 @@ impl<'r> Context<'r> {
             Some((server, *by_path.get(format!("servers/{}.yaml", server.name).as_str())?))
         };
         let servers = set.servers().into_iter().filter_map(with_file).collect();
-        Self { set, files, now, by_path, servers }
+        Self { set, files, now, by_path, servers, idle: OnceCell::new() }
     }
 
     /// The file at a path inside the directory.
     pub(super) fn file(&self, path: &str) -> Option<&'r File<'r>> {
         self.by_path.get(path).copied()
+    }
+
+    /// Every grant that nobody would miss, and why.
+    pub(super) fn idle_grants(&self) -> impl Iterator<Item = (GrantIn<'r>, &Idle)> {
+        let idle = self.idle.get_or_init(|| {
+            let grants = IdleGrants::new(self.set);
+            let mut idle = Vec::new();
+            for (server, file) in self.servers() {
+                // An error is a bug in the search, not in a policy: then there is no finding.
+                let found = grants.of(&server.name, self.now).unwrap_or_default();
+                let all: Vec<_> = items::grants(server, file).collect();
+                idle.extend(found.into_iter().filter_map(|(index, why)| {
+                    let GrantAt { grant, key, node: _ } = all.get(index)?;
+                    Some((GrantIn { file, grant, key }, why))
+                }));
+            }
+            idle
+        });
+        idle.iter().map(|(grant, why)| (*grant, why))
     }
 
     /// Every server, with its file; sorted by name.

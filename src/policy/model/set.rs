@@ -1,7 +1,10 @@
 //! What can be asked of a policy set.
 
+use std::collections::HashMap;
+
 use super::{
-    Ban, EnvironmentId, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId, Server,
+    Ban, EnvironmentId, Grant, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId,
+    Server,
 };
 use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
@@ -108,6 +111,30 @@ impl PolicySet {
             }
         }
         set
+    }
+
+    /// One server alone, with some of its grants, and with these bans for all that there are. For
+    /// comparing; nothing is ever decided on it, and its rules have no names.
+    #[must_use]
+    pub(crate) fn only(&self, server: &Server, grants: &[&Grant], bans: &[&Ban]) -> Self {
+        let server = Server {
+            grants: grants.iter().map(|grant| (*grant).clone()).collect(),
+            bans: bans.iter().map(|ban| (*ban).clone()).collect(),
+            ..server.clone()
+        };
+        Self {
+            digest: self.digest,
+            groups: self.groups.clone(),
+            environments: self.environments.clone(),
+            places: self.places.clone(),
+            reviews: Vec::new(),
+            servers: HashMap::from([(server.name.clone(), server)]),
+            guardrails: Vec::new(),
+            rules: Vec::new(),
+            exact_workloads: self.exact_workloads.clone(),
+            workload_subtrees: self.workload_subtrees.clone(),
+            without_workload: self.without_workload,
+        }
     }
 
     /// Every claim that puts a user into a group: its name, or `issuer:value`. The two are told

@@ -5,6 +5,7 @@ mod always;
 mod diff;
 mod generator;
 mod matrix;
+mod idle;
 mod pairs;
 
 use proptest::prelude::*;
