@@ -133,6 +133,10 @@ impl<'s> Search<'s> {
             tries += 1;
             let (decision, trace) = self.decide(&draft)?;
             if decision.verdict != Verdict::Deny {
+                // Another grant may be what lets it through, and is told as itself.
+                if !lets(grant, &trace) {
+                    continue;
+                }
                 self.add_alternatives(&mut draft);
                 let name = self.set.rule(grant.rule)?.name.to_string();
                 let approval = self.approval(decision);
@@ -211,6 +215,13 @@ impl<'s> Search<'s> {
             }
         }
     }
+}
+
+/// Whether this grant is one of those that let the request through.
+fn lets(grant: &Grant, trace: &Recorder) -> bool {
+    let matches =
+        trace.grants.iter().any(|(rule, misses)| *rule == grant.rule && misses.is_empty());
+    matches && !trace.breaches.iter().any(|(rule, _)| *rule == Some(grant.rule))
 }
 
 impl fmt::Display for Change {

@@ -133,24 +133,22 @@ fn what_is_said_to_let_a_request_through_does() {
     assert!(told > 1_000, "only {told}");
 }
 
-/// Each on its own line: what is asked, and what would let it through.
-#[test]
-fn every_kind_of_change_is_told() {
-    let files = [
-        (
-            "surfaces.yaml",
-            "toolgate: 1
+/// A grant for each kind of change.
+const KINDS: &[(&str, &str)] = &[
+    (
+        "surfaces.yaml",
+        "toolgate: 1
 surfaces:
   chat: { workloads: [spiffe://td/chat], reaches: [prod], clients: [web] }
   bot: { workloads: [spiffe://td/bot], reaches: [prod, dev], channels: { help: [C1] } }
 services:
   night: { workloads: [spiffe://td/night], reaches: [prod] }
 ",
-        ),
-        ("groups.yaml", "toolgate: 1\ngroups: { a: {}, b: {}, c: {}, out: {} }\n"),
-        (
-            "guardrails.yaml",
-            "toolgate: 1
+    ),
+    ("groups.yaml", "toolgate: 1\ngroups: { a: {}, b: {}, c: {}, out: {} }\n"),
+    (
+        "guardrails.yaml",
+        "toolgate: 1
 environments:
   prod: { reviews: [], upstreams: ['127.0.0.1:1'] }
   dev: { reviews: [], upstreams: ['127.0.0.1:2'] }
@@ -158,10 +156,10 @@ bans:
   out-writes-nothing: { people: [out], effects: [write] }
   nobody-drops: { effects: [destructive] }
 ",
-        ),
-        (
-            "servers/s.yaml",
-            "toolgate: 1
+    ),
+    (
+        "servers/s.yaml",
+        "toolgate: 1
 server: s
 environments:
   prod: { upstream: 'http://127.0.0.1:1/mcp' }
@@ -175,6 +173,7 @@ tools:
   help: { effect: read }
   old: { effect: read }
   dev: { effect: read }
+  two-ways: { effect: read, limits: { /n: { between: [1, 10] } } }
 grants:
   look: { people: [a, b], also_in: [c], except: [out], via: [chat], in: [prod], call: [look] }
   write: { people: [a, out], via: [chat], in: [prod], call: [write] }
@@ -190,14 +189,20 @@ grants:
   help: { people: [a], via: [bot/help], in: [prod], call: [help] }
   old: { people: [a], via: [chat], in: [prod], call: [old], last_day: 2026-03-31 }
   dev: { people: [a], via: [bot], in: [dev], call: [dev] }
+  from-chat: { people: [a], via: [chat], in: [prod], call: [two-ways] }
+  from-bot: { people: [a], via: [bot], in: [prod], call: [two-ways] }
 ",
-        ),
-    ];
+    ),
+];
+
+/// Each on its own line: what is asked, and what would let it through.
+#[test]
+fn every_kind_of_change_is_told() {
     let file = |(path, text): (&str, &str)| policy::PolicyFile {
         path: path.to_owned(),
         bytes: text.as_bytes().into(),
     };
-    let files = files.into_iter().map(file).collect();
+    let files = KINDS.iter().copied().map(file).collect();
     let set = policy::load(policy::PolicyFiles { files, ..Default::default() }).unwrap();
     let mut told = String::new();
     for (what, groups, via, args) in [
@@ -215,6 +220,8 @@ grants:
         ("s/dev", Some("a"), "chat", "{}"),
         ("s@dev/dev", Some("unknown"), "bot", "{}"),
         ("s@dev/dev", Some("a"), "chat", "{}"),
+        ("s/two-ways", Some("c"), "bot", r#"{"n": 5}"#),
+        ("s/two-ways", Some("a"), "bot", r#"{"n": 50}"#),
         ("s", Some("c"), "bot/help", "{}"),
     ] {
         let mut question = question(what, args);
