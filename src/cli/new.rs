@@ -59,11 +59,12 @@ fn server(args: &Server) -> Exit {
     }
     let path = policies.join("servers").join(format!("{name}.yaml"));
     if let Err(error) = create(&path, &starting_file(name, &known, has_schema(policies))) {
-        let exit = fail(format_args!("{}: {error}", path.display()));
         if error.kind() == io::ErrorKind::AlreadyExists {
+            let exit = fail(format_args!("{} is already there", path.display()));
             hint("nothing was changed; choose another name, or edit that file");
+            return exit;
         }
-        return exit;
+        return fail(format_args!("{}: {error}", path.display()));
     }
     print(next(name, &path, policies, &known));
     Exit::Success

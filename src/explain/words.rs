@@ -63,10 +63,10 @@ impl Words<'_> {
     pub(super) fn assumed_surface(&self) -> Step {
         let detail = match self.set.place_of(None).and_then(|place| self.set.place(place)) {
             Some(place) => format!(
-                "not said (--via): {} is assumed, where callers without a workload are",
+                "not said (via): {} is assumed, where callers without a workload are",
                 place.name
             ),
-            None => "not said (--via): a caller without a workload, and no surface has \
+            None => "not said (via): a caller without a workload, and no surface has \
                      `workloads: none`"
                 .to_owned(),
         };

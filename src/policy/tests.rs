@@ -799,6 +799,23 @@ fn problems_say_how_to_mend_them() {
         ("call: [look]", "call: [look], last_day: 2026-02-30", "is not a day of the calendar"),
         ("call: [look]", "call: [look], last_day: 30.12.2026", "write year-month-day"),
         ("call: [look]", "call: [look], last_day: 2026-W01-1", "write year-month-day"),
+        // What follows from another problem is not told as one.
+        ("people: [ads]", "poeple: [ads], except: [ads]", "did you mean `people`?"),
+        ("people: [ads]", "people: [], also_in: ads", "an empty list"),
+        ("people: [ads]", "people:, except: [ads]", "write a value, or leave the key out"),
+        ("people: [ads]", "except: [ads]", "does not say who"),
+        (
+            "people: [ads]",
+            "users: ['corp:a'], last_day: 2026-13-01, ticket: T-1",
+            "not a day of the calendar",
+        ),
+        ("people: [ads]", "usres: ['corp:a'], ticket: T-1", "did you mean `users`?"),
+        (
+            "people: [ads]",
+            "users: ['corp:a'], ticket: T-1, last_day: 2026-12-01, except: [ads]",
+            "`except` narrows `people`, and this grant has none",
+        ),
+        ("people: [ads]", "people: [ads], last_day: [2026-12-31]", "write one value, without `[`"),
     ];
     for (from, to, expected) in cases {
         let text = SERVER.replace(&grant, &grant.replace(from, to));
@@ -809,6 +826,14 @@ fn problems_say_how_to_mend_them() {
     let told = |path: &str, text: &str| load(directory(path, text)).unwrap_err().to_string();
     let reading = told("servers/presto.yaml", &SERVER.replace("effect: read ", "effect: reading "));
     assert!(reading.contains("did you mean `read`?"), "{reading}");
+    let manager = "effect: read, approval: manager ";
+    let manager = told("servers/presto.yaml", &SERVER.replace("effect: read ", manager));
+    assert!(manager.contains("stands in a list: `[manager]`"), "{manager}");
+    let callr = "effect: read, approval: callr ";
+    let callr = told("servers/presto.yaml", &SERVER.replace("effect: read ", callr));
+    assert!(callr.contains("did you mean `caller`?"), "{callr}");
+    let empty = told("servers/spark.yaml", "# later\n");
+    assert!(empty.contains("the file is empty: start it with `toolgate: 1`"), "{empty}");
     let yml = told("servers/spark.yml", SERVER);
     assert!(yml.contains("name it `servers/spark.yaml`"), "{yml}");
     // Two reviews with like names are two reviews.

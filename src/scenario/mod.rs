@@ -218,7 +218,8 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
             | QuestionError::Several
             | QuestionError::Arguments { .. } => None,
         };
-        (place.unwrap_or(case.target.place), error.to_string())
+        // A file has keys where the command line has options.
+        (place.unwrap_or(case.target.place), error.to_string().replace("`--", "`"))
     })
 }
 

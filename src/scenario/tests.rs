@@ -116,6 +116,14 @@ fn a_case_that_would_test_nothing_is_a_problem() {
             "allowed:\n  - { who: ana, via: ai-chat, discover: presto, args: {} }".to_owned(),
             "only calls of tools",
         ),
+        (
+            "allowed:\n  - { who: ana, via: ai-chat, call: presto/x, args: sql }".to_owned(),
+            "`args` is a string",
+        ),
+        (
+            "allowed:\n  - { service: ide, call: presto/x }".to_owned(),
+            "`ide` is not a service; use `via`",
+        ),
         ("allowed: []".to_owned(), "no case"),
         ("always: []".to_owned(), "no case"),
         (always("only: { people: [ads] }"), "does not say what"),

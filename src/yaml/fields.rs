@@ -113,6 +113,18 @@ impl<'p> Reader<'p> {
         let place = self.place(node.span);
         let message = format!("expected {expected}, found {found}");
         let mut diagnostic = Diagnostic::error(Code::WrongType, place, message);
+        match &node.kind {
+            Kind::Plain(Plain::Null, text) if text.is_empty() => {
+                diagnostic = diagnostic.help("the file is empty: start it with `toolgate: 1`");
+            }
+            Kind::Plain(Plain::Null, _) => {
+                diagnostic = diagnostic.help("write a value, or leave the key out");
+            }
+            Kind::Sequence(_) if expected == "a text" => {
+                diagnostic = diagnostic.help("write one value, without `[` and `]`");
+            }
+            Kind::Text(_) | Kind::Plain(..) | Kind::Sequence(_) | Kind::Mapping(_) => {}
+        }
         if let (Kind::Plain(_, text), "a text") = (&node.kind, expected)
             && !text.is_empty()
         {

@@ -10,6 +10,7 @@
 //! problem of a file instead of the first.
 
 mod comments;
+mod cure;
 mod fields;
 mod path;
 
@@ -86,7 +87,7 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Op
         );
         return None;
     }
-    if let Some(at) = misleading(text) {
+    if let Some((at, misleading)) = misleading(text) {
         let place = Place { source, span: Span::new(at, at + 1) };
         problems.push(
             Diagnostic::error(
@@ -94,7 +95,12 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Vec<Diagnostic>) -> Op
                 place,
                 "a character that nobody sees, or that reorders text, stands in the file",
             )
-            .help("remove it: it makes the file look different from what it says"),
+            .label(format!("U+{:04X}", u32::from(misleading)))
+            .help(if misleading == '\u{FEFF}' {
+                "save the file without a byte-order mark"
+            } else {
+                "remove it: it makes the file look different from what it says"
+            }),
         );
         return None;
     }
@@ -122,11 +128,9 @@ fn is_misleading(c: char) -> bool {
 
 /// The first misleading character of a file. A carriage return counts unless it ends a line with
 /// a line feed: YAML breaks lines at it, and terminals write over them.
-fn misleading(text: &str) -> Option<usize> {
+fn misleading(text: &str) -> Option<(usize, char)> {
     let lone_return = |at: usize| !text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n'));
-    text.char_indices()
-        .find(|(at, c)| is_misleading(*c) || (*c == '\r' && lone_return(*at)))
-        .map(|(at, _)| at)
+    text.char_indices().find(|(at, c)| is_misleading(*c) || (*c == '\r' && lone_return(*at)))
 }
 
 /// YAML does not let tabs indent; parsers differ in what they make of them.
@@ -215,7 +219,7 @@ impl TreeBuilder<'_> {
                         Code::Syntax,
                         Span::new(at, at + 1),
                         &message,
-                        "check quotes, colons and indentation around this place",
+                        &cure::cure(text, at, error.kind()),
                     );
                     return None;
                 }

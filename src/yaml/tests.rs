@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::diagnostics::{Diagnostics, Source, Sources, render_text};
 
@@ -130,6 +132,48 @@ fn values_and_keys_know_their_places() {
 fn a_problem_shows_its_line() {
     let (_, list, sources) = read("toolgate: 1\nserver: a\nserver: b\n");
     insta::assert_snapshot!(render_text(&Diagnostics { sources, list }, false));
+}
+
+#[test]
+fn what_is_not_yaml_is_told_with_what_to_look_at() {
+    let cases = [
+        "a:\n  b: c\n d: e\n",
+        "a:\n  b: c\n   d: e\n",
+        " a: b\nc: d\n",
+        "a: [b]---\n",
+        "a: [b\nc: d\n",
+        "a: {b: c\nd: e\n",
+        "a: [b",
+        "a: {b: c d: e}\n",
+        "a: \"b\nc: d\n",
+        "a: 'b",
+        "a: b: c\n",
+        "a:[b]\nc: d\n",
+        "a: b\nc\nd: e\n",
+        "a:\n  - b\n  c: d\n",
+        "a: 'it's'\n",
+        "a: \"b\" c\"\n",
+        "a: @b\n",
+        "a: \"\\q\"\n",
+        "a: b\n<<<<<<< HEAD\nc: d\n",
+        "a: b\nc:\u{a0}d\n",
+        "\u{feff}a: b\n",
+        "a: b\u{200b}\n",
+        "a:\n\tb: c\n",
+        "%YAML 1.1\n---\na: b\n",
+    ];
+    let mut told = String::new();
+    for text in cases {
+        let (_, problems, _) = read(text);
+        let [problem] = problems.as_slice() else { panic!("{text:?}: {problems:?}") };
+        let Diagnostic { message, label, help, .. } = problem;
+        let start = problem.place.unwrap().span.range().start;
+        let at = text.get(..start).unwrap_or(text).matches('\n').count() + 1;
+        let label = label.as_ref().map(|label| format!(" [{label}]")).unwrap_or_default();
+        let help = help.as_deref().unwrap();
+        let _ = writeln!(told, "{text:?}\n  line {at}: {message}{label}\n  {help}");
+    }
+    insta::assert_snapshot!(told);
 }
 
 proptest::proptest! {

@@ -372,7 +372,11 @@ fn a_new_servers_file_loads_once_everything_is_decided() {
     assert!(other.starts_with("exit: 0"), "{other}");
     std::fs::remove_file(policies.join("servers/other.yaml")).unwrap();
     let again = run(directory.path(), "new server wiki");
-    assert!(again.starts_with("exit: 2\nerror: policies/servers/wiki.yaml: "), "{again}");
+    assert_eq!(
+        again,
+        "exit: 2\nerror: policies/servers/wiki.yaml is already there\n\
+         hint: nothing was changed; choose another name, or edit that file\n"
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
 
     let decisions = [

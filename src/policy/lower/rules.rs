@@ -109,13 +109,18 @@ impl Lowering<'_> {
                 return None;
             }
         }
-        for narrower in [&raw.also_in, &raw.except].into_iter().flatten() {
-            if raw.people.is_none() {
-                let message = "`also_in` and `except` narrow `people`, and this grant has none";
-                self.incomplete(narrower.place, message, "remove it, or grant to `people`");
+        // Without anybody it is told above, and what could not be read may be `people`.
+        let elsewhere = raw.people.is_none() && (raw.users.is_some() || raw.services.is_some());
+        for (key, narrower) in [("also_in", &raw.also_in), ("except", &raw.except)] {
+            if let Some(narrower) = narrower
+                && elsewhere
+                && !raw.flawed
+            {
+                let message = format!("`{key}` narrows `people`, and this grant has none");
+                self.incomplete(narrower.place, &message, "remove it, or grant to `people`");
             }
         }
-        if let (Some(ticket), None) = (raw.ticket, &raw.users) {
+        if let (Some(ticket), None, false) = (raw.ticket, &raw.users, raw.flawed) {
             self.incomplete(ticket, "only a grant for `users` has a ticket", "remove it");
         }
         if let Some(services) = &raw.services {
@@ -140,7 +145,7 @@ impl Lowering<'_> {
         }
         let users = raw.users.as_ref()?;
         // ⚠ Nobody reviews a list of names again, so it ends, and says who asked for it.
-        if raw.last_day.is_none() || raw.ticket.is_none() {
+        if (raw.last_day.is_none() || raw.ticket.is_none()) && !raw.flawed {
             let help = "add `last_day` and `ticket`, or grant to a group";
             self.incomplete(users.place, "named users need an end and a ticket", help);
         }

@@ -3,6 +3,7 @@
 use super::later;
 use super::limits::limits;
 use super::{RawApprover, RawItem, RawTool, Text, named, not_empty, word, words};
+use crate::diagnostics::{Code, Diagnostic, did_you_mean};
 use crate::policy::limits::Pointer;
 use crate::policy::model::{Effect, Trait};
 use crate::policy::names;
@@ -107,6 +108,17 @@ pub(super) fn approver<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<Ra
         return Some(RawApprover::Groups(not_empty(reader, node)?));
     }
     let text = reader.text(node)?;
-    let another = word(reader, text, &[("caller", false), ("another-person", true)])?;
-    Some(if another { RawApprover::AnotherPerson } else { RawApprover::Caller })
+    match text.value {
+        "caller" => Some(RawApprover::Caller),
+        "another-person" => Some(RawApprover::AnotherPerson),
+        other => {
+            let message = format!("`{other}` is neither caller, another-person nor a list");
+            let help = did_you_mean(other, ["caller", "another-person"]).map_or_else(
+                || format!("a group that approves stands in a list: `[{other}]`"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            reader.report(Diagnostic::error(Code::BadValue, text.place, message).help(help));
+            None
+        }
+    }
 }
