@@ -133,7 +133,7 @@ fn may_come_from(grant: &Grant, place: PlaceId) -> bool {
 /// Whether somebody in one group of `people` and one of `also_in` needs this grant. Limits of one
 /// side can be kept; those of grant and tool together may exclude each other.
 fn lets_somebody_through_alone(open: &Open<'_>, rule: RuleId) -> bool {
-    let Open { bans, free, grants, tool } = open;
+    let Open { bans, trials: _, free, grants, tool } = open;
     let Some(own) = grants.iter().find(|grant| grant.rule == rule) else { return false };
     let limited_twice = !own.limits.is_empty() && tool.is_some_and(|tool| !tool.limits.is_empty());
     if *free || limited_twice {

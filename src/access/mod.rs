@@ -39,8 +39,8 @@ pub use self::always::{
     Counterexample, Demand, Described, Invariant, Named, Proof, Prover, Targets,
 };
 pub use self::compare::compare;
-pub use self::reach::{Alternative, Reach, Reached, ReachedItem, Spot, Whom};
 pub use self::idle::{Idle, IdleGrants};
+pub use self::reach::{Alternative, Reach, Reached, ReachedItem, Spot, Whom};
 pub use self::witness::{Groups, Witness};
 
 /// Everything that two policy sets decide differently.

@@ -479,8 +479,8 @@ fn style_order_and_names_change_nothing() {
 fn a_renamed_place_does_not_hide_a_group_of_that_name() {
     let samples = samples();
     let groups = |claims: &str| {
-        let group = format!("groups:\n  talk: {{ claims: [{claims}] }}\n");
-        edited(&samples, &[("groups.yaml", "groups:\n", group.leak())])
+        let group = format!("groups:\n  talk: {{ claims: [{claims}] }}\n#");
+        edited(&samples, &[("groups.yaml", "groups: ", group.leak())])
     };
     let renamed = Rewritten { rules: "", names: &[("ai-chat", "talk")] };
     let found =

@@ -4,8 +4,8 @@ mod access;
 mod always;
 mod diff;
 mod generator;
-mod matrix;
 mod idle;
+mod matrix;
 mod pairs;
 
 use proptest::prelude::*;
