@@ -67,7 +67,9 @@ pub(super) fn run(args: &Args) -> Exit {
         (Ok(wanted), Ok(by)) => (wanted, by),
         (Err(exit), _) | (_, Err(exit)) => return exit,
     };
-    let at = args.at.unwrap_or_else(Timestamp::now);
+    // Nobody reads fractions of a second.
+    let now = || Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+    let at = args.at.unwrap_or_else(now);
     let progress = Progress::of(&files, "looking through");
     let matrix = Matrix::of(&policies, at, &wanted);
     drop(progress);
