@@ -13,6 +13,9 @@ use crate::policy::limits::{Limit, Test, Token};
 /// More combinations of elements and members than this are not tried.
 const MAX_COMBINATIONS: usize = 512;
 
+/// More values of one argument than this are not tried: each excludes all others.
+const MAX_CHOICES: usize = 1000;
+
 /// Deeper than any argument is read.
 const DEPTH: json::Limits = json::Limits { max_depth: 256, guarded_keys: &[] };
 
@@ -41,7 +44,9 @@ pub(super) fn choices(name: &str, limits: &[&Limit]) -> Argument {
     let about = |limit: &&&Limit| limit.pointer.argument() == name;
     let here: Vec<Here<'_>> =
         limits.iter().filter(about).map(|limit| (*limit, limit.pointer.rest())).collect();
-    let (values, complete) = values(&here);
+    let (mut values, mut complete) = values(&here);
+    complete &= values.len() <= MAX_CHOICES;
+    values.truncate(MAX_CHOICES);
     let mut choices: Vec<Choice> = Vec::new();
     for text in std::iter::once(None).chain(values.into_iter().map(Some)) {
         let shown = match &text {

@@ -20,6 +20,7 @@ mod side;
 mod text;
 mod value;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -188,7 +189,8 @@ pub fn diff(old: &Side, new: &Side, at: Timestamp, only: &[String]) -> Result<Di
         let server = change.server.clone();
         access.entry(server).or_default().push(Access { change, old_rules, new_rules });
     }
-    let pair = Pair { old, new, at, renames: Renames::shared(old, new) };
+    let renames = Renames::shared(old, new);
+    let pair = Pair { old, new, at, renames, alone: Cell::new(shared::MOST_ALONE) };
     let shared = pair.shared_edits();
     let mut sections: Vec<Section> = vec![shared::section(&pair, &shared, &access)];
     for name in pair.server_names().into_iter().filter(|name| wanted(name)) {
@@ -210,6 +212,8 @@ struct Pair<'p> {
     new: &'p Side,
     at: Timestamp,
     renames: Renames,
+    /// How many more edits may be looked at alone.
+    alone: Cell<usize>,
 }
 
 impl<'p> Pair<'p> {

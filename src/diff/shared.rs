@@ -15,6 +15,10 @@ use crate::yaml::{Kind, Node, Plain};
 /// servers.
 const MOST_SERVERS: usize = 200;
 
+/// And not more often than this: it only adds words, and whoever writes the edits must not decide
+/// how long a check takes.
+pub(super) const MOST_ALONE: usize = 20;
+
 pub(super) fn section(
     pair: &Pair<'_>,
     edits: &[Edit],
@@ -169,8 +173,9 @@ fn review(edit: &Edit) -> Option<Line> {
 
 impl Pair<'_> {
     /// Whether the new policies decide otherwise without an edit; nothing if that cannot be said,
-    /// since they do not load without it.
+    /// since they do not load without it, or there are too many edits.
     pub(super) fn matters(&self, edit: &Edit, server: &str) -> Option<bool> {
+        self.alone.set(self.alone.get().checked_sub(1)?);
         let own = (!server.is_empty()).then(|| format!("servers/{server}.yaml"));
         let few = self.new.files().files.len() <= MOST_SERVERS;
         let mut files = self.new.files().clone();
