@@ -96,18 +96,25 @@ fn show(args: &Args, found: &Diff) -> Exit {
     if args.deny_widening && found.is_wider() { Exit::No } else { Exit::Success }
 }
 
-/// What the arguments name. A directory wins over a revision of the same name.
+/// What an argument names. What could be either is neither: in a working tree that is checked, a
+/// directory may be called as a revision is, to be compared in its place.
+fn named(name: &str) -> Result<Source, Exit> {
+    if !Path::new(name).is_dir() {
+        return Ok(Source::Revision(name.to_owned()));
+    }
+    if Repository::at(Path::new(".")).commit(name).is_ok() {
+        let exit = fail(format_args!("`{name}` is a directory and a git revision"));
+        hint(format_args!("write `./{name}` for the directory, and a range or hash for the other"));
+        return Err(exit);
+    }
+    Ok(Source::Directory(name.into()))
+}
+
+/// What the arguments name.
 fn sources(args: &Args) -> Result<[Source; 2], Exit> {
-    let named = |name: &str| {
-        if Path::new(name).is_dir() {
-            Source::Directory(name.into())
-        } else {
-            Source::Revision(name.to_owned())
-        }
-    };
-    let old = named(&args.old);
+    let old = named(&args.old)?;
     if let Some(new) = &args.new {
-        return Ok([old, named(new)]);
+        return Ok([old, named(new)?]);
     }
     let Source::Revision(range) = &old else {
         let exit = fail("one directory is nothing to compare");

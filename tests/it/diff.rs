@@ -646,6 +646,15 @@ fn the_command_takes_directories_and_revisions() {
         &edited(&samples, &[(SPARK, "people: [oncall]", "peeple: [oncall]")]),
     );
     write(&root.join("other"), &edited(&samples, edit("a later end")));
+    let run = |arguments: &str| {
+        Command::new(env!("CARGO_BIN_EXE_toolgate"))
+            .args(["diff", "--at", NOW])
+            .args(arguments.split(' '))
+            .current_dir(root)
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap()
+    };
     let mut told = String::new();
     for arguments in [
         "main..topic",
@@ -667,17 +676,19 @@ fn the_command_takes_directories_and_revisions() {
         "main topic --policies elsewhere",
         "main policies",
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_toolgate"))
-            .args(["diff", "--at", NOW])
-            .args(arguments.split(' '))
-            .current_dir(root)
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap();
+        let output = run(arguments);
         let (out, err) = (output.stdout, output.stderr);
         let text = [out, err].map(|text| String::from_utf8(text).unwrap()).concat();
         let code = output.status.code().unwrap();
         writeln!(told, "$ toolgate diff {arguments}\nexit: {code}\n{text}").unwrap();
     }
     insta::assert_snapshot!(told);
+    // What is compared could add a directory that is called as a side is, and holds the other one.
+    write(&root.join("topic"), &samples);
+    let output = run("main topic --deny-widening");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`topic` is a directory and a git revision"), "{said}");
+    assert_eq!(run("main ./topic").status.code(), Some(0));
+    assert_eq!(run("main..topic --deny-widening").status.code(), Some(1));
 }
