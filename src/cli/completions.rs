@@ -5,9 +5,10 @@ use clap_complete::Shell;
 
 use super::exit::{Exit, print};
 
-/// Prints what completes commands in a shell
+/// Print what completes commands in a shell
 ///
-/// In bash, `source <(toolgate completions bash)`.
+/// In bash and zsh: `source <(toolgate completions bash)`, or `zsh`. In fish: `toolgate completions
+/// fish | source`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell

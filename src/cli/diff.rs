@@ -12,10 +12,11 @@ use crate::disk;
 use crate::git::Repository;
 use crate::policy::PolicyFiles;
 
-/// Says what changes from one policy directory to another: who gains, who loses, and why
+/// Say what changes from one policy directory to another
 ///
-/// Reviews count as in force on both sides; whether they are is said apart. Exits with 0, or with
-/// 1 if `--deny-widening` is given and something became allowed, or 2 if there is no answer.
+/// Who gains access, who loses it, and which lines of the files cause that. Reviews count as in
+/// force on both sides; whether they are is said apart. Exits with 0, or with 1 if
+/// `--deny-widening` is given and something became allowed, or 2 if there is no answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A policy directory, a git revision, or `A..B`, or `A...B` for what B adds to what both had

@@ -10,9 +10,9 @@ use super::load;
 use crate::disk;
 use crate::envoy::{BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, render, render_static};
 
-/// Writes Envoy's configuration: one route per server and environment, each with authorization.
+/// Write Envoy's configuration
 ///
-/// Run Envoy in the directory of the configuration file: relative paths are relative to it.
+/// One route per server and environment, each with authorization. Run Envoy in the directory of the configuration file: relative paths are relative to it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The sidecar's configuration

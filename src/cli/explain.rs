@@ -9,9 +9,10 @@ use super::load;
 use crate::engine::Verdict;
 use crate::explain::{self, Question};
 
-/// Decides one call as the server would, and says why
+/// Decide one call, and say why
 ///
-/// Exits with 0 if the call is allowed, 1 if it is refused, 2 if there is no answer.
+/// It is decided as the running process would. Exits with 0 if the call is allowed, 1 if it is
+/// refused, 2 if there is no answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// `SERVER/TOOL`, `SERVER@ENVIRONMENT/TOOL`, or `SERVER` for looking around

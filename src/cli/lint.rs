@@ -14,7 +14,7 @@ use crate::diagnostics::{Severity, did_you_mean};
 use crate::disk;
 use crate::lint::{self, Report, Rule, page};
 
-/// Finds what loads, and is probably not wanted
+/// Find what loads, and is probably not wanted
 ///
 /// Exits with 0 if there is no error, 1 if there is one, 2 if there is no answer. Problems that
 /// keep the policies from loading are errors too.

@@ -16,7 +16,7 @@ use crate::policy::{self, Cores, PolicySet};
 /// How wide tables are where nobody says: not on a terminal.
 const WIDTH: usize = 120;
 
-/// Shows who may call what
+/// Show who may call what
 ///
 /// Exits with 0, or with 2 if there is no answer. Reviews count as in force, and notes say which
 /// are not.

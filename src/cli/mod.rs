@@ -34,36 +34,24 @@ pub struct Cli {
     command: Command,
 }
 
+// What a command is for, and its exit codes, stand at its `Args`: a word here would hide them.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer Envoy
     #[cfg(feature = "serve")]
     Serve(serve::Args),
-    /// Show how the running process is doing
     #[cfg(feature = "serve")]
     Status(status::Args),
-    /// Say whether the running process is ready
     #[cfg(feature = "serve")]
     Probe(probe::Args),
-    /// Write Envoy's configuration
     Envoy(envoy::Args),
-    /// Decide one call, and say why
     Explain(explain::Args),
-    /// Decide the cases of the policies' tests
     Test(test::Args),
-    /// Show who may call what
     Matrix(matrix::Args),
-    /// Find what loads, and is probably not wanted
     Lint(lint::Args),
-    /// Say what changes from one policy directory to another
     Diff(diff::Args),
-    /// Start a file
     New(new::Args),
-    /// Look after the reviews
     Reviews(reviews::Args),
-    /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Args),
-    /// Print what completes commands in a shell
     Completions(completions::Args),
 }
 

@@ -10,7 +10,7 @@ use crate::disk;
 use crate::policy::outline::{EnvironmentOutline, Outline, outline, server_name};
 use crate::yaml;
 
-/// Starts a file.
+/// Start a file
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::admin;
 use super::exit::{Exit, fail, print};
 
-/// Says whether the process with this configuration is ready: exit 0 if it is, 1 if not, 2 if it
-/// does not answer. For container health checks.
+/// Say whether the running process is ready
+///
+/// Exits with 0 if it is, 1 if not, 2 if it does not answer. For health checks of containers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The sidecar's configuration

@@ -9,7 +9,7 @@ use super::exit::{Exit, fail, fail_with, hint, print};
 use crate::disk;
 use crate::policy::stamp::{self, Change, StampError, Stamped};
 
-/// Looks after `reviews.yaml`.
+/// Look after the reviews
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -9,9 +9,9 @@ use super::exit::{Exit, fail, hint, print};
 use crate::disk;
 use crate::schema::{Kind, schema};
 
-/// Prints the JSON Schema (draft 2020-12) of a kind of file, for editors
+/// Print the JSON Schema of a kind of file, for editors
 ///
-/// `# yaml-language-server: $schema=PATH` as a file's first line names its schema.
+/// Draft 2020-12. `# yaml-language-server: $schema=PATH` as a file's first line names its schema.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The kind of file

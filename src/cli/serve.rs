@@ -11,8 +11,10 @@ use super::load;
 use crate::server::{Serving, Signals};
 use crate::{server, telemetry};
 
-/// Answers Envoy until SIGTERM or SIGINT. Policies are followed as they change; SIGHUP reads all of
-/// them again. The configuration is read once.
+/// Answer Envoy
+///
+/// Runs until SIGTERM or SIGINT. Policies are followed as they change; SIGHUP reads all of them
+/// again. The configuration is read once.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The sidecar's configuration

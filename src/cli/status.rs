@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::admin;
 use super::exit::{Exit, fail, print};
 
-/// Shows how the running process is doing, part by part, and what is wrong with the policies if
-/// they cannot come into force. Exit 0 if all is well, 1 if anything wants attention, 2 if the
-/// process does not answer.
+/// Show how the running process is doing
+///
+/// Part by part, and with what is wrong with the policies if they cannot come into force. Exits
+/// with 0 if all is well, 1 if anything wants attention, 2 if the process does not answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The sidecar's configuration

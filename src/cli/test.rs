@@ -6,10 +6,10 @@ use super::exit::{Exit, fail, fail_with, hint, print};
 use crate::diagnostics::{Diagnostics, render_github};
 use crate::{disk, policy, scenario};
 
-/// Decides every case of the policies' tests, and shows how those were decided that did not go as
-/// they should
+/// Decide the cases of the policies' tests
 ///
-/// Exits with 0 if all went as they should, 1 if not, 2 if there is no answer.
+/// A case that does not go as it should is shown with how it was decided. Exits with 0 if all cases
+/// went as they should, 1 if not, 2 if there is no answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The policy directory
@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// if there are any
     #[arg(long)]
     coverage: bool,
-    /// Print nothing if all went as they should
+    /// Print nothing if all cases went as they should
     #[arg(long, short)]
     quiet: bool,
     /// How to print the result

@@ -432,3 +432,31 @@ fn completions_know_every_command() {
         }
     }
 }
+
+#[test]
+fn every_command_says_what_it_is_for_and_how_it_ends() {
+    let mut told = String::new();
+    for command in [
+        "serve",
+        "status",
+        "probe",
+        "envoy",
+        "explain",
+        "test",
+        "matrix",
+        "lint",
+        "diff",
+        "new",
+        "new server",
+        "reviews",
+        "reviews stamp",
+        "reviews status",
+        "schema",
+        "completions",
+    ] {
+        let help = toolgate(&format!("{command} --help"));
+        let about = help.split("\nUsage:").next().unwrap();
+        let _ = writeln!(told, "\n$ toolgate {command} --help\n{}", about.trim_end());
+    }
+    insta::assert_snapshot!(told);
+}
