@@ -50,6 +50,7 @@ soak: venv ## Ten minutes at 1,000 calls a second: nothing may grow (SHORT=1: 40
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
 bench: ## Measure reading, linting and comparing 10,000 servers, as ratios (SHORT=1: 1,000)
 	@$(CARGO) bench --locked --bench policies -- $(BENCH)
+	@$(CARGO) bench --locked --bench access -- $(if $(SHORT),--short,)
 
 .PHONY: build
 build: ## Toolgate, the sample servers and the development identity provider

@@ -91,7 +91,9 @@ fn workloads(sets: [&PolicySet; 2]) -> Vec<Workload> {
 
 /// Names, short ones first.
 fn fresh() -> impl Iterator<Item = String> {
-    std::iter::once("x".to_owned()).chain((1..u32::MAX).map(|n| format!("x{n}")))
+    // A name that is nearly as long as it may be has room for a character or two.
+    let short = "xabcdefghijklmnopqrstuvwyz0123456789".chars().map(String::from);
+    short.chain((1..u32::MAX).map(|n| format!("x{n}")))
 }
 
 type Channelled = (Option<Box<str>>, [ChannelState; 2]);

@@ -34,7 +34,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = super::explain::instant)]
     at: Option<Timestamp>,
     /// Exit with 1 if something became allowed, or might have
-    #[arg(long)]
+    ///
+    /// It is about all servers: what is not shown would not be refused.
+    #[arg(long, conflicts_with = "server")]
     deny_widening: bool,
     /// How to print the differences
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -660,7 +660,7 @@ fn the_command_takes_directories_and_revisions() {
         "main..topic",
         "main...topic",
         "main...topic --deny-widening",
-        "topic..main --server presto --deny-widening",
+        "topic..main --server presto",
         "main topic --server spark airflow",
         "main",
         "main~1",

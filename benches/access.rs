@@ -1,15 +1,21 @@
-//! How long comparing takes: `cargo run --release --example access_speed`.
+//! How long exact answers take where they are hard: many grants for many groups on one server, and
+//! many servers of which one changed. `cargo bench --bench access`; `-- --short` for smaller ones.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::fmt::Write as _;
+use std::hint::black_box;
 use std::time::Instant;
 
 use toolgate::access::compare;
-use toolgate::policy::{self, PolicyFile, PolicyFiles, PolicySet};
+use toolgate::lint;
+use toolgate::matrix::Matrix;
+use toolgate::policy::{self, Cores, PolicyFile, PolicyFiles, PolicySet};
 
 const GROUPS: usize = 300;
 
 /// Servers of so many grants each; a seed for which groups they name.
-fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySet> {
+fn files(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicyFiles> {
     let mut groups = "toolgate: 1\ngroups:\n".to_owned();
     for group in 0..GROUPS {
         writeln!(groups, "  g{group}: {{}}")?;
@@ -60,23 +66,48 @@ fn load(servers: usize, grants: usize, changed: bool) -> anyhow::Result<PolicySe
     let file =
         |(path, text): (String, String)| PolicyFile { path, bytes: text.into_bytes().into() };
     let files = files.into_iter().map(file).collect();
-    policy::load(PolicyFiles { files, ..PolicyFiles::default() })
-        .map_err(|problems| anyhow::anyhow!("{problems}"))
+    Ok(PolicyFiles { files, ..PolicyFiles::default() })
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what it is for")]
+fn load(files: &PolicyFiles) -> anyhow::Result<PolicySet> {
+    policy::load_on(files.clone(), Cores::All).map_err(|problems| anyhow::anyhow!("{problems}"))
+}
+
 fn main() -> anyhow::Result<()> {
     let now = "2026-11-20T12:00:00Z".parse()?;
-    for (servers, grants) in [(1, 100), (1, 1000), (10_000, 3)] {
+    let short = std::env::args().any(|argument| argument == "--short");
+    let large =
+        if short { [(1, 100), (1, 200), (500, 3)] } else { [(1, 100), (1, 1000), (10_000, 3)] };
+    println!(
+        "{:>7} {:>7} {:>12} {:>12} {:>12} {:>12}",
+        "servers", "grants", "load both", "compare", "lint", "matrix"
+    );
+    for (servers, grants) in large {
+        let (old, new) = (files(servers, grants, false)?, files(servers, grants, true)?);
         let start = Instant::now();
-        let (old, new) = (load(servers, grants, false)?, load(servers, grants, true)?);
+        let sets = (load(&old)?, load(&new)?);
         let loaded = start.elapsed();
         let start = Instant::now();
-        let found = compare(&old, &new, now)?;
-        let (changes, looked_at, took) = (found.changes.len(), found.looked_at, start.elapsed());
+        let found = compare(&sets.0, &sets.1, now)?;
+        let compared = start.elapsed();
+        assert!(!found.changes.is_empty(), "one grant leaves nobody out any more");
+        let start = Instant::now();
+        black_box(lint::lint(new.clone(), now));
+        let linted = start.elapsed();
+        let set = &sets.1;
+        let all = set.servers();
+        let wanted: Vec<_> = all
+            .iter()
+            .flat_map(|s| s.environments.iter().map(|e| (*s, e.id)))
+            .take(1_000)
+            .collect();
+        let start = Instant::now();
+        black_box(Matrix::of(set, now, &wanted));
+        let drawn = start.elapsed();
         println!(
-            "{servers} servers of {grants} grants: loaded in {loaded:.2?}; {changes} changes, {looked_at} looked at, {took:.2?}"
+            "{servers:>7} {grants:>7} {loaded:>12.2?} {compared:>12.2?} {linted:>12.2?} {drawn:>12.2?}"
         );
     }
+    println!("grants: of each server, for {GROUPS} groups; matrix: of 1,000 servers at most");
     Ok(())
 }
