@@ -1,5 +1,8 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::diagnostics::{Code, Diagnostics};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 
 const SURFACES: &str = "toolgate: 1
 surfaces:
@@ -48,8 +51,25 @@ fn directory(path: &str, text: &str) -> PolicyFiles {
     }
 }
 
+thread_local! {
+    /// What the mistakes of one test are told, each once.
+    static TOLD: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
 fn codes(result: Result<PolicySet, Diagnostics>) -> Vec<Code> {
-    result.err().map(|d| d.list.iter().map(|d| d.code).collect()).unwrap_or_default()
+    let problems = result.err().map(|problems| problems.list).unwrap_or_default();
+    for Diagnostic { code, message, label, help, .. } in &problems {
+        let label = label.iter().map(|label| format!(" [{label}]"));
+        let help = help.iter().map(|help| format!("\n    {help}"));
+        let told = label.chain(help).collect::<String>();
+        TOLD.with_borrow_mut(|all| all.insert(format!("{}: {message}{told}\n", code.as_str())));
+    }
+    problems.iter().map(|problem| problem.code).collect()
+}
+
+/// The texts of the problems so far, for a tired reviewer to read.
+fn told() -> String {
+    TOLD.take().into_iter().collect()
 }
 
 fn server_with(from: &str, to: &str) -> Vec<Code> {
@@ -163,6 +183,7 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
     }
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -190,6 +211,7 @@ fn a_ban_of_a_server_says_what_it_bans_or_does_not_load() {
     for (from, to, expected) in cases {
         assert_eq!(server_with(from, to), *expected, "{to}");
     }
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -242,6 +264,7 @@ fn a_grant_says_whom_it_is_for_or_does_not_load() {
         let from = "people: { people: [ads], via: [chat], call: [look] }";
         assert_eq!(server_with(from, &to), *expected, "{keys}");
     }
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -288,6 +311,7 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
         expected.sort();
         assert_eq!(found, expected, "{to}");
     }
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -402,6 +426,7 @@ fn guardrails_set_the_least_approval() {
     let guardrails = format!("{GUARDRAILS}approval: {{ read: caller }}\n").into_bytes();
     files.files.push(PolicyFile { path: "guardrails.yaml".to_owned(), bytes: guardrails.into() });
     assert_eq!(codes(load(files)), [ServiceReach]);
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -438,6 +463,7 @@ fn shadow_trial_and_opening_say_what_they_mean_or_do_not_load() {
     let guardrails =
         GUARDRAILS.replace("dev: {", "dev: { mode: { shadow_until: 2026-12-01T00:00:00Z },");
     assert_eq!(codes(load(directory("guardrails.yaml", &guardrails))), [UnknownKey]);
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -512,6 +538,7 @@ prompts:
     assert_eq!(guardrail("servers: [presto], call: [look]"), []);
     assert_eq!(guardrail("servers: [presto], call: [lock]"), [UnknownTool]);
     assert_eq!(guardrail("call: [look]"), [IncompleteBan]);
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -599,6 +626,7 @@ fn a_limit_says_what_it_means_or_does_not_load() {
     // ⚠ Whoever adds an argument would lift the ban.
     let ban = "bans:\n  b: { call: [look], limits: { /a: { is: 1 } } }\ngrants:";
     assert_eq!(server_with("grants:", ban), [UnknownKey]);
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -647,6 +675,7 @@ fn the_other_files_say_what_they_mean_or_do_not_load() {
         ),
     ];
     check(cases);
+    insta::assert_snapshot!(told());
 }
 
 #[test]
@@ -766,6 +795,7 @@ fn a_directory_as_a_whole_means_something_or_does_not_load() {
         ),
     ];
     check(cases);
+    insta::assert_snapshot!(told());
 }
 
 /// A directory whose review covers `presto`, with this server's file.

@@ -106,6 +106,7 @@ impl<'p> Reader<'p> {
             Kind::Text(_) => "a text",
             Kind::Plain(Plain::Null, _) => "nothing",
             Kind::Plain(Plain::Bool(_), _) => "a boolean",
+            Kind::Plain(Plain::Float, _) if expected == "a whole number" => "another number",
             Kind::Plain(Plain::Integer | Plain::Float, _) => "a number",
             Kind::Sequence(_) => "a list",
             Kind::Mapping(_) => "a mapping",
@@ -125,8 +126,8 @@ impl<'p> Reader<'p> {
             }
             Kind::Text(_) | Kind::Plain(..) | Kind::Sequence(_) | Kind::Mapping(_) => {}
         }
-        if let (Kind::Plain(_, text), "a text") = (&node.kind, expected)
-            && !text.is_empty()
+        if let (Kind::Plain(plain, text), "a text") = (&node.kind, expected)
+            && *plain != Plain::Null
         {
             diagnostic = diagnostic.help(format!("put it in quotes: \"{text}\""));
         }

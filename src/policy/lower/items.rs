@@ -105,8 +105,14 @@ impl Lowering<'_> {
         let RawVerbs { call, read, prompt } = raw;
         Items {
             call: self.verb(call, &named.tools, "tool", "the server's `tools`", ToolId),
-            read: self.verb(read, &named.resources, "resource", "its `resources`", ResourceId),
-            prompt: self.verb(prompt, &named.prompts, "prompt", "its `prompts`", PromptId),
+            read: self.verb(
+                read,
+                &named.resources,
+                "resource",
+                "the server's `resources`",
+                ResourceId,
+            ),
+            prompt: self.verb(prompt, &named.prompts, "prompt", "the server's `prompts`", PromptId),
         }
     }
 

@@ -138,8 +138,9 @@ fn one_of(reader: &mut Reader<'_>, node: &Node) -> Option<Test> {
         let Some(value) = scalar(reader, item) else { continue };
         if values.contains(&value) {
             let place = reader.place(item.span);
-            let message = format!("{value} stands twice");
-            reader.report(Diagnostic::error(Code::Repeated, place, message));
+            let message = format!("`{value}` stands twice");
+            let diagnostic = Diagnostic::error(Code::Repeated, place, message);
+            reader.report(diagnostic.help("remove one of them"));
         }
         values.push(value);
     }

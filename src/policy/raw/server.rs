@@ -152,7 +152,11 @@ fn server_environment<'n>(
     let fields = reader.fields(node, KEYS)?;
     let upstream = reader
         .required(fields, "upstream", "give the URL of the server's MCP endpoint")
-        .and_then(|node| reader.parsed(node, "a URL", Url::parse));
+        .and_then(|node| {
+            reader.parsed(node, "a URL", |text| {
+                Url::parse(text).map_err(|_| "write `http://host:port/path`, or `https://…`")
+            })
+        });
     let upstream_identity = fields
         .get("upstream_identity")
         .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
