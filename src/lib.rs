@@ -20,7 +20,7 @@
 //! | [`git`] | policies as of a git revision | [`policy`] |
 //! | [`explain`] | one decision, in words | [`engine`], [`policy`] |
 //! | [`scenario`] | `policies/tests/`: what must be allowed and refused, and what must always hold | [`access`], [`explain`], [`policy`], [`yaml`] |
-//! | [`lint`] | findings in policies that load; one rule per file | [`access`], [`engine`], [`identity`], [`policy`], [`yaml`] |
+//! | [`lint`] | findings in policies that load; one rule per file | [`access`], [`engine`], [`identity`], [`policy`], [`scenario`], [`yaml`] |
 //! | [`access`] | exact access over all callers, of one policy set or two | [`engine`], [`identity`], [`json`], [`mcp`], [`policy`] |
 //! | [`matrix`] | who may call what, as a table, and what one group or place reaches | [`access`], [`engine`], [`identity`], [`policy`] |
 //! | [`diff`] | what changes from one policy set to another, in lines | [`access`], [`engine`], [`policy`], [`yaml`] |

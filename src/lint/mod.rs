@@ -18,7 +18,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -27,8 +27,9 @@ use self::context::{Context, File};
 use self::overrides::Overrides;
 use self::rule::{Check, Findings};
 use self::suppress::Suppressions;
-use crate::diagnostics::{Code, Diagnostic, Diagnostics, Severity, SourceId};
-use crate::policy::{self, Cores, Inspected, PolicyFiles};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Place, Severity, SourceId, Sources};
+use crate::policy::{self, Cores, Inspected, PolicyFiles, PolicySet};
+use crate::scenario;
 
 pub use self::fix::{Mended, MendedFile, mend};
 pub use self::render::{github, gitlab, json, junit, sarif, text};
@@ -63,8 +64,15 @@ pub struct Counts {
 #[must_use]
 pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let root = files.root.clone();
+    let tests = PolicyFiles {
+        files: files.files.iter().filter(|file| policy::is_test(&file.path)).cloned().collect(),
+        ..PolicyFiles::rooted(&root)
+    };
     let Inspected { set, trees, problems } = policy::inspect(files, Cores::All);
-    let Diagnostics { sources, list: problems } = problems;
+    let Diagnostics { sources, list: mut problems } = problems;
+    if let Some(set) = &set {
+        of_tests(set, &tests, &sources, &mut problems);
+    }
     let trees: HashMap<_, _> = trees.iter().map(|(id, tree)| (*id, tree)).collect();
     let file = |(id, source)| File::new(id, source, &root, trees.get(&id).copied());
     let files: Vec<_> = sources.iter().map(file).collect();
@@ -95,6 +103,29 @@ pub fn lint(files: PolicyFiles, now: Timestamp) -> Report {
     let (looked_at, loads) = (files.len(), set.is_some());
     let diagnostics = Diagnostics { sources, list }.sorted();
     Report { diagnostics, files: looked_at, loads, not_looked_at }
+}
+
+/// What is wrong with the test files: a case that does not load tests nothing.
+fn of_tests(
+    set: &PolicySet,
+    tests: &PolicyFiles,
+    sources: &Sources,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let Some(found) = scenario::problems(set, tests) else { return };
+    let ids: HashMap<_, _> = sources.iter().map(|(id, source)| (&source.path, id)).collect();
+    let here = |place: Place| {
+        let source = *ids.get(&found.sources.get(place.source)?.path)?;
+        Some(Place { source, ..place })
+    };
+    let known: BTreeSet<_> = problems.iter().map(|problem| (problem.code, problem.place)).collect();
+    let moved = found.list.into_iter().map(|problem| Diagnostic {
+        place: problem.place.and_then(here),
+        related: problem.related.and_then(|(place, label)| Some((here(place)?, label))),
+        ..problem
+    });
+    // That one is not YAML has been reported.
+    problems.extend(moved.filter(|problem| !known.contains(&(problem.code, problem.place))));
 }
 
 /// The problems that no finding explains better: that a value is missing follows from YAML taking

@@ -45,6 +45,32 @@ fn shown(guardrails: &str, server: &str) -> Vec<String> {
     list.iter().map(show).collect()
 }
 
+/// A test file that does not load tests nothing, and that is said once.
+#[test]
+fn test_files_that_do_not_load_are_found() {
+    let head = "toolgate: 1\nnow: 2026-11-20T12:00:00Z\n";
+    for (cases, expected) in [
+        ("refused:\n  - { who: nobody, via: ide, call: a/look, because: no_grnt }\n", "TG010 4"),
+        ("allowed:\n  - { who: anna, via: ide, call: a/look }\n", "TG010 4"),
+        ("allowed: [\n", "TG003 3"),
+        ("always:\n  - never: { people: [adds] }\n    call: [a/look]\n", "TG030 4"),
+    ] {
+        let mut files = files("lint: { ended-grant: off }", SERVER);
+        let bytes = format!("{head}{cases}").into_bytes().into();
+        files.files.push(PolicyFile { path: "tests/a.yaml".to_owned(), bytes });
+        let report = lint(files, "2026-11-20T12:00:00Z".parse().unwrap());
+        let Diagnostics { sources, list } = &report.diagnostics;
+        let show = |found: &Diagnostic| {
+            let place = found.place.unwrap();
+            assert_eq!(sources.get(place.source).unwrap().path, Path::new("p/tests/a.yaml"));
+            format!("{} {}", found.code.as_str(), sources.line_column(place).0)
+        };
+        let shown: Vec<_> = list.iter().map(show).collect();
+        assert_eq!(shown, [expected], "{cases}");
+        assert_eq!(report.counts().errors, 1);
+    }
+}
+
 #[test]
 fn guardrails_say_what_rules_weigh_and_comments_what_is_ignored() {
     let ignored = SERVER.replace("2026-01-31 }", "2026-01-31 } # toolgate: ignore[TG121] why");

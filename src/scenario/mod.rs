@@ -104,6 +104,17 @@ impl Suite {
 ///
 /// Every problem of the test files: a case that names what is not there would test nothing.
 pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> {
+    cases(set, files, true)
+}
+
+/// What is wrong with the test files themselves, whatever comes of their cases.
+#[must_use]
+pub fn problems(set: &PolicySet, files: &PolicyFiles) -> Option<Diagnostics> {
+    cases(set, files, false).err()
+}
+
+/// Runs every case, and proves what must always hold only `with_proofs`.
+fn cases(set: &PolicySet, files: &PolicyFiles, with_proofs: bool) -> Result<Report, Diagnostics> {
     let mut sources = Sources::default();
     let mut problems = Vec::new();
     let mut suites = Vec::new();
@@ -152,7 +163,7 @@ pub fn run(set: &PolicySet, files: &PolicyFiles) -> Result<Report, Diagnostics> 
                 }
             }
         }
-        for always in &always {
+        for always in always.iter().filter(|_| with_proofs) {
             let prover = prover.get_or_insert_with(|| Prover::new(set));
             suite.cases.push(always::prove(prover, always, &sources));
         }

@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["access", "diagnostics", "engine", "explain", "identity", "policy", "yaml"]),
-    ("lint", &["access", "diagnostics", "engine", "identity", "policy", "yaml"]),
+    ("lint", &["access", "diagnostics", "engine", "identity", "policy", "scenario", "yaml"]),
     ("access", &["engine", "identity", "json", "mcp", "policy"]),
     ("diff", &["access", "diagnostics", "engine", "policy", "scenario", "yaml"]),
     ("schema", &["authn", "engine", "policy"]),
