@@ -1,6 +1,8 @@
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
+use crate::diagnostics::Diagnostic;
 
 const GOOD: &str = "toolgate: 1
 listen:
@@ -97,11 +99,19 @@ fn what_would_be_unsafe_does_not_load() {
         ("toolgate: 1", "toolgate: 2"),
         ("toolgate: 1\n", ""),
     ];
+    let mut told = String::new();
     for (from, to) in changes {
         assert!(GOOD.contains(from), "{from}");
-        let result = read(&GOOD.replacen(from, to, 1));
-        assert!(result.is_err_and(|problems| !problems.list.is_empty()), "{to}");
+        let problems = read(&GOOD.replacen(from, to, 1)).expect_err(to);
+        assert!(!problems.list.is_empty(), "{to}");
+        let _ = writeln!(told, "{to}");
+        for Diagnostic { message, label, help, .. } in &problems.list {
+            let said = label.as_deref().or(help.as_deref());
+            let _ = writeln!(told, "    {message}: {}", said.unwrap_or("NO CURE"));
+        }
     }
+    // For a tired reviewer to read.
+    insta::assert_snapshot!(told);
     for (from, to) in [
         ("grpc: unix:run/t.sock", "grpc: 127.0.0.1:9191".to_owned()),
         ("grpc: unix:run/t.sock", format!("grpc: 0.0.0.0:9191\n  {tls}")),

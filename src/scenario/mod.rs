@@ -206,7 +206,10 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
             }
             None if who.value == raw::NOBODY => {}
             None => {
-                let message = format!("`{}` is nobody of this file's `people`", who.value);
+                let message = format!(
+                    "`{}` is nobody of this file's `people`; add them there, with their groups",
+                    who.value
+                );
                 return Err((who.place, message));
             }
         }

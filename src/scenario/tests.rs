@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
@@ -71,10 +72,22 @@ refused:
     );
 }
 
+/// What is wrong with a case, as it is shown; and in short, for a tired reviewer to read.
+fn tell(told: &mut String, case: &str) -> String {
+    let found = run_on(case).expect_err(case);
+    let _ = writeln!(told, "{case}");
+    for Diagnostic { message, label, help, .. } in &found.list {
+        let said = label.as_deref().or(help.as_deref()).unwrap_or("NO CURE");
+        let _ = writeln!(told, "    {message}: {said}");
+    }
+    found.to_string()
+}
+
 #[test]
 fn a_case_that_would_test_nothing_is_a_problem() {
     let call = "via: ai-chat, call: presto/list_tables";
     let always = |said: &str| format!("always:\n  - {{ {said} }}");
+    let mut told = String::new();
     for (case, problem) in [
         (format!("allowed:\n  - {{ who: anna, {call} }}"), "nobody of this file's `people`"),
         (format!("allowed:\n  - {{ {call} }}"), "a case says who"),
@@ -167,10 +180,11 @@ fn a_case_that_would_test_nothing_is_a_problem() {
         (always("never: { people: [ads] }, read: [knowledge/docs]"), "unknown resource"),
         (always("never: { people: [ads] }, effects: [read], everything: true"), "unknown key"),
     ] {
-        let problems = run_on(&case).expect_err(&case).to_string();
+        let problems = tell(&mut told, &case);
         assert!(problems.contains(problem), "{case}\n{problems}");
         assert_eq!(problems.matches("error[").count(), 1, "{case}\n{problems}");
     }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

@@ -281,7 +281,11 @@ impl<'p> Reader<'p> {
         let place = self.place(node.span);
         let value = text.parse().ok().filter(|value| range.contains(value));
         if value.is_none() {
-            let message = format!("`{text}` is not between {} and {}", range.start(), range.end());
+            let message = if range.start() == range.end() {
+                format!("`{text}` is not {}, and nothing else is known here", range.start())
+            } else {
+                format!("`{text}` is not between {} and {}", range.start(), range.end())
+            };
             self.report(Diagnostic::error(Code::BadValue, place, message));
         }
         value.map(|value| Spanned { value, place })

@@ -10,8 +10,8 @@ use super::refuse;
 use crate::authn::jwks::ALGORITHMS;
 use crate::authn::token::{ClaimsRules, GroupClaim, Issuer};
 use crate::config::{IssuerConfig, KeysSource};
-use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
-use crate::yaml::{Keys, Node, Reader, Spanned};
+use crate::diagnostics::{Code, Diagnostic, Place};
+use crate::yaml::{Keys, Kind, Node, Reader, Spanned};
 
 pub(super) fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<IssuerConfig> {
     let place = reader.place(node.span);
@@ -148,11 +148,8 @@ fn algorithm(reader: &mut Reader<'_>, name: Spanned<&str>) -> Option<Algorithm> 
     let found = ALGORITHMS.iter().find(|(known, _)| *known == name.value);
     if found.is_none() {
         let known: Vec<_> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
-        let near = did_you_mean(name.value, known.iter().copied());
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("supported: {}", known.join(", ")),
-        };
+        // No guess: `HS256` is one letter from `ES256`, and means something else.
+        let help = format!("supported: {}", known.join(", "));
         let message = format!("unsupported algorithm `{}`", name.value);
         refuse(reader, name.place, message, &help);
     }
@@ -161,6 +158,16 @@ fn algorithm(reader: &mut Reader<'_>, name: Spanned<&str>) -> Option<Algorithm> 
 
 fn keys(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<KeysSource> {
     const KEYS: Keys = Keys { known: &["file", "url"], later: &[] };
+    if !matches!(node.kind, Kind::Mapping(_)) {
+        let message = "keys come from a file or a URL";
+        refuse(
+            reader,
+            reader.place(node.span),
+            message,
+            "write `{ file: PATH }` or `{ url: URL }`",
+        );
+        return None;
+    }
     let fields = reader.fields(node, KEYS)?;
     match (fields.get("file"), fields.get("url")) {
         (Some(file), None) => Some(KeysSource::File(directory.join(reader.text(file)?.value))),

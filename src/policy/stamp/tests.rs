@@ -124,11 +124,15 @@ fn what_cannot_be_written_safely_is_not_written() {
         ("  S-1:\n", &[], "the review `S-1` is not a mapping"),
         ("  S-1: { covers: [presto] }\n", &[], "has a `covers` that is not a mapping"),
     ];
+    let mut told = String::new();
     for (reviews, servers, expected) in cases {
         let files = directory(&format!("toolgate: 1\nreviews:\n{reviews}"));
         let error = stamp(&files, &names(servers)).unwrap_err().to_string();
         assert!(error.contains(expected), "{reviews}: {error}");
+        told.extend([reviews, "----\n", &error, "\n\n"]);
     }
+    // For a tired reviewer to read.
+    insta::assert_snapshot!(told);
     let mut files = directory("toolgate: 1\nreviews:\n  S-1: { kind: x }\n");
     files.files.push(PolicyFile { path: "servers/bad.yaml".to_owned(), bytes: (*b"a: [").into() });
     assert!(matches!(stamp(&files, &[]), Err(StampError::Unreadable(_))));

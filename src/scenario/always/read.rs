@@ -81,10 +81,16 @@ impl<'s> Names<'_, '_, 's> {
         name: Text<'_>,
         candidates: impl IntoIterator<Item = &'a str>,
     ) {
-        let near = did_you_mean(name.value, candidates);
-        let help = near.map(|near| format!("did you mean `{near}`?"));
+        const MOST: usize = 8;
+        let known: Vec<_> = candidates.into_iter().collect();
+        let help = match did_you_mean(name.value, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there are none".to_owned(),
+            None if known.len() > MOST => "correct the name".to_owned(),
+            None => format!("known are `{}`", known.join("`, `")),
+        };
         let message = format!("unknown {what} `{}`", name.value);
-        self.reader.report(Diagnostic::error(code, name.place, message).maybe_help(help));
+        self.reader.report(Diagnostic::error(code, name.place, message).help(help));
     }
 
     /// A list that is not empty; `None` without the key.
