@@ -20,7 +20,11 @@ impl Cores {
     ) -> Vec<R> {
         match self {
             Self::One => items.iter().map(each).collect(),
-            Self::All => items.par_iter().map(each).collect(),
+            // Threads of its own, gone afterwards: a server that reads at its start keeps none.
+            Self::All => match rayon::ThreadPoolBuilder::new().build() {
+                Ok(threads) => threads.install(|| items.par_iter().map(each).collect()),
+                Err(_) => items.iter().map(each).collect(),
+            },
         }
     }
 }
