@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, fail, fail_with, hint};
+use super::progress::Progress;
 use crate::config::{self, Config};
 use crate::disk::{self, PolicyDirectory};
 use crate::policy::{self, Cores, PolicyFiles, PolicySet};
@@ -66,8 +67,16 @@ pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
 }
 
 pub(super) fn policies(directory: &Path) -> Result<PolicySet, Exit> {
-    policy::load_on(disk::read_policies(directory), Cores::All)
-        .map_err(|problems| fail_with(&problems))
+    with_files(directory).map(|(_, policies)| policies)
+}
+
+/// A policy directory, with its files. Reading many of them is told on a terminal.
+pub(super) fn with_files(directory: &Path) -> Result<(PolicyFiles, PolicySet), Exit> {
+    let files = disk::read_policies(directory);
+    let progress = Progress::of(&files, "looking through");
+    let policies = policy::load_on(files.clone(), Cores::All);
+    drop(progress);
+    policies.map(|policies| (files, policies)).map_err(|problems| fail_with(&problems))
 }
 
 /// The policy directory that a configuration names, if as much can be read of it.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::exit::{Exit, fail, fail_with, hint, print};
+use super::exit::{Exit, fail, hint, print};
+use super::load;
 use super::progress::Progress;
 use crate::disk;
 use crate::explain::{self, QuestionError};
 use crate::matrix::{self, By, Matrix};
+use crate::policy::PolicySet;
 use crate::policy::model::{EnvironmentId, Place, PlaceKind, Server};
-use crate::policy::{self, Cores, PolicySet};
 
 /// How wide tables are where nobody says: not on a terminal.
 const WIDTH: usize = 120;
@@ -54,13 +55,9 @@ enum Format {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let files = disk::read_policies(&args.policies);
-    let progress = Progress::of(&files, "looking through");
-    let policies = policy::load_on(files.clone(), Cores::All);
-    drop(progress);
-    let policies = match policies {
-        Ok(policies) => policies,
-        Err(problems) => return fail_with(&problems),
+    let (files, policies) = match load::with_files(&args.policies) {
+        Ok(read) => read,
+        Err(exit) => return exit,
     };
     let by = args.by.as_deref().map(|words| named(&policies, words));
     let (wanted, by) = match (wanted(&policies, &args.servers), by.transpose()) {
@@ -78,7 +75,8 @@ pub(super) fn run(args: &Args) -> Exit {
         Some((by, Some(name))) => {
             let part = matrix::reached(&matrix, by, name);
             if part.sections.is_empty() && args.format == Format::Text {
-                format!("{name} reaches nothing\n")
+                let of = if args.servers.is_empty() { "" } else { " of what is named" };
+                format!("{name} reaches nothing{of}\n")
             } else {
                 drawn(args, &part)
             }

@@ -39,7 +39,7 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> Exit {
     let files = disk::read_policies(&args.policies);
-    let set = match policy::load(files.clone()) {
+    let set = match policy::load_on(files.clone(), policy::Cores::All) {
         Ok(set) => set,
         Err(problems) => return refuse(args, &problems),
     };
