@@ -240,15 +240,11 @@ pub(super) fn caller(
         workload: standpoint.workload.clone(),
         user: person.map(|person| {
             let name = person.name.as_ref();
-            User {
-                // No issuer is called so, since no name of one ends in a blank.
-                issuer: name.map_or("somebody ", |name| name.issuer()).into(),
-                subject: name.map_or("somebody", |name| name.subject()).into(),
-                groups: if person.groups_known { Groups::Known(groups) } else { Groups::Unknown },
-                email: None,
-                preferred_username: None,
-                client: client.map(Into::into),
-            }
+            // No issuer is called so, since no name of one ends in a blank.
+            let issuer = name.map_or("somebody ", |name| name.issuer());
+            let subject = name.map_or("somebody", |name| name.subject());
+            let groups = if person.groups_known { Groups::Known(groups) } else { Groups::Unknown };
+            User { client: client.map(Into::into), ..User::new(issuer, subject, groups) }
         }),
     }
 }

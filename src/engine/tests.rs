@@ -127,12 +127,8 @@ fn caller<'w>(set: &PolicySet, who: &'w str) -> (Caller, Option<&'w str>) {
         None => (place, None),
     };
     let user = |groups| User {
-        issuer: "corp".into(),
-        subject: name.into(),
-        groups,
-        email: None,
-        preferred_username: None,
         client: (!client.is_empty()).then(|| client.into()),
+        ..User::new("corp", name, groups)
     };
     let user = match groups {
         "-" => None,

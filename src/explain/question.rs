@@ -229,14 +229,8 @@ impl<'q> Question<'q> {
         if let ("-", Some(user)) = (issuer, set.named_users().find(named)) {
             return Err(QuestionError::Issuer { name: name.to_owned(), like: user.to_string() });
         }
-        Ok(Some(User {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            groups: if self.groups_unknown { Groups::Unknown } else { Groups::Known(groups) },
-            email: None,
-            preferred_username: None,
-            client: None,
-        }))
+        let groups = if self.groups_unknown { Groups::Unknown } else { Groups::Known(groups) };
+        Ok(Some(User::new(issuer, subject, groups)))
     }
 
     pub(super) fn arguments(&self) -> Result<Option<Object<'q>>, QuestionError> {

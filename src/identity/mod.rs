@@ -37,4 +37,39 @@ pub struct User {
     pub preferred_username: Option<Box<str>>,
     /// The OAuth client that the token was issued to (`azp`, else `client_id`).
     pub client: Option<Box<str>>,
+    /// The organisation that the issuer says the person belongs to; decides nothing here.
+    pub tenant: Option<Box<str>>,
+    /// The scopes of the token (RFC 6749 §3.3).
+    pub scopes: Vec<Box<str>>,
+    /// Who acts for the person (`act`, RFC 8693 §4.1): the one who acts now first. Decides nothing.
+    pub actors: Vec<Actor>,
+}
+
+/// Somebody who acts for a person. Its subject is the person's issuer's word, and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The issuer that the subject is of, if the token says so.
+    pub issuer: Option<Box<str>>,
+    /// The subject.
+    pub subject: Box<str>,
+}
+
+// === impl User ===
+
+impl User {
+    /// A person of whom no more is known than what decides most.
+    #[must_use]
+    pub fn new(issuer: &str, subject: &str, groups: Groups) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            groups,
+            email: None,
+            preferred_username: None,
+            client: None,
+            tenant: None,
+            scopes: Vec::new(),
+            actors: Vec::new(),
+        }
+    }
 }

@@ -112,7 +112,7 @@ fn arguments_json(arguments: &Arguments) -> Value {
 }
 
 fn user_json(user: &User) -> Value {
-    let User { issuer, subject, client, groups, groups_known } = user;
+    let User { issuer, subject, client, groups, groups_known, actors } = user;
     let mut object = Map::new();
     object.insert("issuer".to_owned(), json!(issuer));
     object.insert("subject".to_owned(), json!(subject));
@@ -121,6 +121,9 @@ fn user_json(user: &User) -> Value {
     }
     object.insert("groups".to_owned(), json!(groups));
     object.insert("groups_known".to_owned(), json!(groups_known));
+    if !actors.is_empty() {
+        object.insert("actors".to_owned(), json!(actors));
+    }
     Value::Object(object)
 }
 

@@ -35,6 +35,7 @@ fn full() -> Decision {
             client: "ai-chat-web".to_owned(),
             groups: vec!["ads-eng".to_owned(), "contractors".to_owned()],
             groups_known: true,
+            actors: vec!["https://agents.example.com|planner".to_owned()],
         }),
         workload: "spiffe://prod.example.com/ns/ai-chat/sa/webapp".to_owned(),
         surface: "ai-chat".to_owned(),

@@ -97,6 +97,10 @@ pub struct User {
     /// every ban by group does.
     #[prost(bool, tag = "5")]
     pub groups_known: bool,
+    /// Who acted for the person (`act`, RFC 8693), as `issuer|subject` or `subject`: the one who acts
+    /// now first. They decide nothing.
+    #[prost(string, repeated, tag = "6")]
+    pub actors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The arguments of a call, without their values.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -70,12 +70,10 @@ pub(super) fn user(
         }
     };
     UserCredential::Verified(User {
-        issuer: issuer.name.clone(),
-        subject: verified.subject,
-        groups,
         email: verified.email,
         preferred_username: verified.preferred_username,
         client: verified.client,
+        ..User::new(&issuer.name, &verified.subject, groups)
     })
 }
 

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::request::Route;
 use super::response::Metadata;
 use crate::engine::{Decision as Decided, Query, Reason, Verdict};
-use crate::identity::{Groups, User};
+use crate::identity::{Actor, Groups, User};
 use crate::json::Object;
 use crate::mcp::{Action, Message};
 use crate::policy::PolicySet;
@@ -128,7 +128,17 @@ impl Facts {
 
     /// Of the person's groups, those that matter on the server.
     pub(super) fn user(&mut self, user: &User, server: &str, policy: &PolicySet) {
-        let User { issuer, subject, groups, email: _, preferred_username: _, client } = user;
+        let User {
+            issuer,
+            subject,
+            groups,
+            email: _,
+            preferred_username: _,
+            client,
+            tenant: _,
+            scopes: _,
+            actors,
+        } = user;
         let matters = policy.server(server).map(|server| &server.named_groups);
         let names = match (groups, matters) {
             (Groups::Known(groups), Some(matters)) => groups
@@ -144,6 +154,7 @@ impl Facts {
             client: client.as_deref().map(text).unwrap_or_default(),
             groups: names,
             groups_known: matches!(groups, Groups::Known(_)),
+            actors: actors.iter().map(actor).collect(),
         });
     }
 
@@ -235,6 +246,16 @@ impl Facts {
         }
         let metadata = metadata(&record);
         Outcome { answer, metadata, record, audit_required, minutes_saved }
+    }
+}
+
+/// Both halves are escaped: `|` stands between them only.
+fn actor(actor: &Actor) -> String {
+    let Actor { issuer, subject } = actor;
+    let half = |half: &str| half.replace('%', "%25").replace('|', "%7C");
+    match issuer {
+        Some(issuer) => text(&format!("{}|{}", half(issuer), half(subject))),
+        None => text(&half(subject)),
     }
 }
 

@@ -126,14 +126,7 @@ fn a_server_is_told_about_the_groups_it_may_know() {
         names.iter().map(|name| policy.group(name).unwrap()).collect()
     };
     let told = |has: Groups, told: Option<&GroupSet>| {
-        let user = User {
-            issuer: "corp".into(),
-            subject: "alice".into(),
-            groups: has,
-            email: None,
-            preferred_username: None,
-            client: None,
-        };
+        let user = User::new("corp", "alice", has);
         let identity = forward::Identity {
             user: Some(&user),
             groups: told,

@@ -38,14 +38,7 @@ fn reason(set: &PolicySet, groups: &[&str], arguments: &str) -> Option<Reason> {
     let limits = Limits { max_depth: 64, guarded_keys: &[] };
     let value = json::parse(arguments.as_bytes(), limits).unwrap();
     let groups: GroupSet = groups.iter().filter_map(|name| set.group(name)).collect();
-    let user = User {
-        issuer: "corp".into(),
-        subject: "alice".into(),
-        groups: Groups::Known(groups),
-        email: None,
-        preferred_username: None,
-        client: None,
-    };
+    let user = User::new("corp", "alice", Groups::Known(groups));
     let workload = Workload::new("spiffe://td/chat").unwrap();
     let query = Query {
         server: "s",

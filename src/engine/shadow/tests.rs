@@ -106,14 +106,7 @@ fn caller(set: &PolicySet, who: &str) -> Caller {
             Some(Groups::Known(ids.collect::<GroupSet>()))
         }
     };
-    let user = groups.map(|groups| User {
-        issuer: "corp".into(),
-        subject: "alice".into(),
-        groups,
-        email: None,
-        preferred_username: None,
-        client: None,
-    });
+    let user = groups.map(|groups| User::new("corp", "alice", groups));
     let workload = Workload::new(&format!("spiffe://td/{place}")).unwrap();
     Caller { user, workload: Some(workload) }
 }

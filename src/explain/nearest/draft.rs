@@ -77,14 +77,7 @@ impl Draft {
 }
 
 pub(super) fn somebody() -> User {
-    User {
-        issuer: "-".into(),
-        subject: "somebody".into(),
-        groups: Groups::Known(GroupSet::default()),
-        email: None,
-        preferred_username: None,
-        client: None,
-    }
+    User::new("-", "somebody", Groups::Known(GroupSet::default()))
 }
 
 pub(super) fn via_place(draft: &Draft, place: &Place, channel: Option<&str>) -> Draft {

@@ -267,14 +267,7 @@ pub(super) fn subsets(set: &PolicySet) -> Vec<Groups> {
 }
 
 pub(super) fn user(subject: &str, groups: Groups) -> User {
-    User {
-        issuer: "corp".into(),
-        subject: subject.into(),
-        groups,
-        email: None,
-        preferred_username: None,
-        client: None,
-    }
+    User::new("corp", subject, groups)
 }
 
 /// Every kind of caller, from everywhere.
