@@ -5,6 +5,8 @@
 //! are not objects, critical headers that nobody understood): see [`token`].
 
 pub mod jwks;
+pub mod presets;
+pub mod revocation;
 pub mod svid;
 pub mod token;
 

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -66,7 +67,24 @@ pub fn workload(
         ("", _) => return Err(SvidError::NoCertificate),
         _ => {}
     }
-    let pem: Vec<u8> = percent_decode_str(peer.certificate).collect();
+    let workload = leaf(&der(peer.certificate)?, now)?;
+    if peer.principal != workload.to_string() {
+        return Err(SvidError::Principal);
+    }
+    if !trust_domains.iter().any(|domain| **domain == *workload.trust_domain()) {
+        return Err(SvidError::TrustDomain);
+    }
+    Ok(Some(workload))
+}
+
+/// SHA-256 of the peer's certificate, if it has one: what tokens are bound to (RFC 8705 §3.1).
+#[must_use]
+pub fn fingerprint(peer: Peer<'_>) -> Option<[u8; 32]> {
+    Some(Sha256::digest(der(peer.certificate).ok()?).into())
+}
+
+fn der(certificate: &str) -> Result<Vec<u8>, SvidError> {
+    let pem: Vec<u8> = percent_decode_str(certificate).collect();
     // The PEM reader skips text before the certificate; there is nothing to skip here.
     if !pem.starts_with(b"-----BEGIN CERTIFICATE-----") {
         return Err(SvidError::NotACertificate);
@@ -76,14 +94,7 @@ pub fn workload(
     if !rest.trim_ascii().is_empty() {
         return Err(SvidError::NotACertificate);
     }
-    let workload = leaf(&pem.contents, now)?;
-    if peer.principal != workload.to_string() {
-        return Err(SvidError::Principal);
-    }
-    if !trust_domains.iter().any(|domain| **domain == *workload.trust_domain()) {
-        return Err(SvidError::TrustDomain);
-    }
-    Ok(Some(workload))
+    Ok(pem.contents)
 }
 
 /// The workload that a leaf certificate (DER) names, if it may authenticate one now. The chain is

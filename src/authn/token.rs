@@ -3,65 +3,42 @@
 //!
 //! What can be checked without the key is checked first: a bad signature costs as much as a good
 //! one. No address, key or algorithm is ever taken from a token.
+//!
+//! ```text
+//! UnverifiedToken::parse(text)  its form       ─► claims()  a strict JSON object
+//!     ─► issuer(configured)     whose it says it is; selects rules and keys, and nothing else
+//!     ─► verify(issuer, keys)   everything else, the signature last ─► VerifiedToken
+//!     ─► stands(issuer, here)   asked again at every request
+//! ```
 
 mod claims;
+mod groups;
+mod header;
+mod pointer;
+mod rules;
+mod verified;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
-use jsonwebtoken::Algorithm;
 use thiserror::Error;
 
-use super::jwks::{ALGORITHMS, KeySet};
+use self::header::Header;
+use super::jwks::KeySet;
 use crate::json::{self, Limits, Object, Value};
 
-pub use self::claims::{ClaimedGroups, ClaimsRules, GroupClaim};
+pub use self::pointer::{ClaimPointer, ClaimPointerError};
+pub use self::rules::{ClaimsRules, GroupClaim, HeaderType, Issuer, Rules, Separator, TokenKind};
+pub use self::verified::{Circumstances, ClaimedGroups, Fingerprint, VerifiedToken};
 
-/// The largest token that is looked at.
+/// The largest token that is looked at, unless configured otherwise.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 const LIMITS: Limits = Limits { max_depth: 32, guarded_keys: &[] };
 
-/// What one issuer's tokens must look like.
-#[derive(Clone, Debug)]
-pub struct Issuer {
-    /// The configured name.
-    pub name: Box<str>,
-    /// The `iss` claim, compared byte for byte.
-    pub issuer: Box<str>,
-    /// Accepted audiences; a token names at least one of them, byte for byte.
-    pub audiences: Vec<Box<str>>,
-    /// Accepted algorithms.
-    pub algorithms: Vec<Algorithm>,
-    /// Whether `typ` must be `at+jwt` (RFC 9068 §4), or may also be `JWT` or absent.
-    pub require_at_jwt: bool,
-    /// Which claims say what.
-    pub claims: ClaimsRules,
-    /// Put before every group that is not mapped by value.
-    pub group_prefix: Box<str>,
-}
-
-/// What a verified token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedToken {
-    /// The subject.
-    pub subject: Box<str>,
-    /// The group claims, as the token spells them.
-    pub groups: ClaimedGroups,
-    /// The email address, if the issuer verified it.
-    pub email: Option<Box<str>>,
-    /// The preferred name; decides nothing.
-    pub preferred_username: Option<Box<str>>,
-    /// The OAuth client (`azp`, else `client_id`).
-    pub client: Option<Box<str>>,
-    /// When it ends.
-    pub expires: Timestamp,
-}
-
 /// Why a token does not hold. For the log; a caller is told `invalid_token` and no more.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_BYTES`].
+    /// Longer than allowed.
     #[error("the token is too long")]
     TooLong,
     /// Not three base64url parts.
@@ -103,9 +80,21 @@ pub enum TokenError {
     /// `nbf` or `iat` lies ahead.
     #[error("the token is not valid yet")]
     NotYet,
-    /// It would be valid for longer than a day.
+    /// It would be valid for longer than the issuer's tokens may be.
     #[error("the token lives too long")]
     Lifetime,
+    /// A claim that the issuer's tokens must have.
+    #[error("a required claim is missing")]
+    Required,
+    /// A claim of another value than the issuer's tokens must have.
+    #[error("a claim has another value than it must have")]
+    Expected,
+    /// Another tenant's user.
+    #[error("the tenant is not accepted")]
+    Tenant,
+    /// Issued to another client.
+    #[error("the client is not accepted")]
+    Client,
     /// `sub` is missing or unusable.
     #[error("the subject is missing or unusable")]
     Subject,
@@ -115,9 +104,18 @@ pub enum TokenError {
     /// The group claims are not lists of short texts.
     #[error("the groups are malformed or too many")]
     Groups,
-    /// Bound to a key that nobody proved to hold.
+    /// `act` is not a short chain of subjects.
+    #[error("those who act for the user are malformed or too many")]
+    Actors,
+    /// Bound in a way that nobody can prove here (`cnf` with anything but a certificate's hash).
     #[error("the token is bound to a key")]
     Bound,
+    /// Bound to a certificate that is not the caller's.
+    #[error("the token is bound to another certificate than the caller's")]
+    Certificate,
+    /// The token or its user is on the deny-list.
+    #[error("the token has been revoked")]
+    Revoked,
 }
 
 /// A token whose form is right; nothing in it is believed yet.
@@ -125,37 +123,26 @@ pub enum TokenError {
 pub struct UnverifiedToken<'t> {
     signed: &'t str,
     signature: &'t str,
-    algorithm: Algorithm,
-    key_id: Option<Box<str>>,
-    is_at_jwt: bool,
+    header: Header,
     payload: Vec<u8>,
 }
 
-/// The issuer that an unverified token names; selects whose keys and rules apply, and nothing
-/// else.
-///
-/// # Errors
-///
-/// Everything that is wrong with the token's form.
-pub fn parse<'t, 'i>(
-    token: &'t str,
-    issuers: impl IntoIterator<Item = &'i Issuer>,
-) -> Result<(UnverifiedToken<'t>, &'i Issuer), TokenError> {
-    let token = UnverifiedToken::parse(token)?;
-    let payload = json::parse(&token.payload, LIMITS).map_err(|_| TokenError::BadPayload)?;
-    let claims = payload.as_object().ok_or(TokenError::BadPayload)?;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("sub").is_some_and(|subject| subject.starts_with("spiffe://")) {
-        return Err(TokenError::Workload);
-    }
-    let named = text("iss").ok_or(TokenError::Issuer)?;
-    let issuer = issuers.into_iter().find(|issuer| *issuer.issuer == *named);
-    Ok((token, issuer.ok_or(TokenError::Issuer)?))
+/// What an unverified token claims.
+#[derive(Debug)]
+pub struct UnverifiedClaims<'t> {
+    token: &'t UnverifiedToken<'t>,
+    payload: Value<'t>,
 }
 
 impl<'t> UnverifiedToken<'t> {
-    fn parse(token: &'t str) -> Result<Self, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
+    /// Reads a token's form.
+    ///
+    /// # Errors
+    ///
+    /// If it has more than `max` bytes or is no JWS in compact serialization, or if its header is
+    /// not one that an access token has.
+    pub fn parse(token: &'t str, max: usize) -> Result<Self, TokenError> {
+        if token.len() > max {
             return Err(TokenError::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::NotCompact)?;
@@ -168,67 +155,81 @@ impl<'t> UnverifiedToken<'t> {
         decode(signature)?;
         let header_bytes = decode(header)?;
         let header = json::parse(&header_bytes, LIMITS).map_err(|_| TokenError::BadHeader)?;
-        let header = header.as_object().ok_or(TokenError::BadHeader)?;
-        let (algorithm, key_id, is_at_jwt) = read_header(header)?;
-        Ok(Self { signed, signature, algorithm, key_id, is_at_jwt, payload: decode(payload)? })
+        let header = Header::read(header.as_object().ok_or(TokenError::BadHeader)?)?;
+        Ok(Self { signed, signature, header, payload: decode(payload)? })
     }
 
-    /// Verifies the token against its issuer's keys and rules.
+    /// What the token claims.
     ///
     /// # Errors
     ///
-    /// The first rule that does not hold.
+    /// If that is not a strict JSON object.
+    pub fn claims(&'t self) -> Result<UnverifiedClaims<'t>, TokenError> {
+        let payload = json::parse(&self.payload, LIMITS).map_err(|_| TokenError::BadPayload)?;
+        payload.as_object().ok_or(TokenError::BadPayload)?;
+        Ok(UnverifiedClaims { token: self, payload })
+    }
+}
+
+impl UnverifiedClaims<'_> {
+    /// The issuer that the token says it is from, of those that are configured.
+    ///
+    /// # Errors
+    ///
+    /// If it is from none of them, or is a workload's.
+    pub fn issuer<'i>(
+        &self,
+        issuers: impl IntoIterator<Item = &'i Issuer>,
+    ) -> Result<&'i Issuer, TokenError> {
+        let text = |name: &str| self.object().ok()?.get(name).and_then(Value::as_str);
+        if text("sub").is_some_and(|subject| subject.starts_with("spiffe://")) {
+            return Err(TokenError::Workload);
+        }
+        let named = text("iss").ok_or(TokenError::Issuer)?;
+        issuers.into_iter().find(|issuer| *issuer.issuer == *named).ok_or(TokenError::Issuer)
+    }
+
+    /// Verifies the token against its issuer's rules and keys.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that does not hold; the signature is looked at last.
     pub fn verify(
         &self,
         issuer: &Issuer,
         keys: &KeySet,
-        now: Timestamp,
+        here: &Circumstances<'_>,
     ) -> Result<VerifiedToken, TokenError> {
-        if !issuer.algorithms.contains(&self.algorithm) {
+        let Header { algorithm, key_id, is_at_jwt } = &self.token.header;
+        if !issuer.algorithms.contains(algorithm) {
             return Err(TokenError::Algorithm);
         }
-        if issuer.require_at_jwt && !self.is_at_jwt {
+        if issuer.rules.header_type == HeaderType::AtJwt && !is_at_jwt {
             return Err(TokenError::Type);
         }
-        let payload = json::parse(&self.payload, LIMITS).map_err(|_| TokenError::BadPayload)?;
-        let claims = payload.as_object().ok_or(TokenError::BadPayload)?;
-        let verified = claims::read(claims, &payload, issuer, now)?;
-        let key =
-            keys.find(self.key_id.as_deref(), self.algorithm).ok_or(TokenError::UnknownKey)?;
-        if !key.verifies(self.signature, self.signed.as_bytes(), self.algorithm) {
+        let verified = claims::read(self.object()?, &self.payload, issuer)?;
+        verified.stands(issuer, here)?;
+        let key = keys.find(key_id.as_deref(), *algorithm).ok_or(TokenError::UnknownKey)?;
+        let signed = self.token.signed.as_bytes();
+        if !key.verifies(self.token.signature, signed, *algorithm) {
             return Err(TokenError::Signature);
         }
         Ok(verified)
     }
-}
 
-/// Members of a header that change what a token means, or that carry a key or an address to get
-/// one from (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7797).
-const REFUSED_MEMBERS: &[&str] =
-    &["crit", "b64", "zip", "enc", "epk", "apu", "apv", "cty", "jwk", "jku", "x5u", "x5c"];
-
-fn read_header(header: &Object<'_>) -> Result<(Algorithm, Option<Box<str>>, bool), TokenError> {
-    if REFUSED_MEMBERS.iter().any(|name| header.contains(name)) {
-        return Err(TokenError::HeaderMember);
+    /// The key that the token says it is signed with.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.token.header.key_id.as_deref()
     }
-    let name = header.get("alg").and_then(Value::as_str).ok_or(TokenError::Algorithm)?;
-    let named = ALGORITHMS.iter().find(|(known, _)| *known == name);
-    let (_, algorithm) = named.ok_or(TokenError::Algorithm)?;
-    let key_id = match header.get("kid") {
-        None => None,
-        Some(id) => Some(id.as_str().ok_or(TokenError::BadHeader)?.into()),
-    };
-    let is_at_jwt = match header.get("typ") {
-        None => false,
-        Some(typ) => {
-            // RFC 7515 §4.1.9: a media type, compared without case, `application/` left out.
-            let typ = typ.as_str().ok_or(TokenError::BadHeader)?.to_ascii_lowercase();
-            match typ.strip_prefix("application/").unwrap_or(&typ) {
-                "at+jwt" => true,
-                "jwt" => false,
-                _ => return Err(TokenError::Type),
-            }
-        }
-    };
-    Ok((*algorithm, key_id, is_at_jwt))
+
+    /// The payload, for those who explain it.
+    #[must_use]
+    pub fn payload(&self) -> &Value<'_> {
+        &self.payload
+    }
+
+    fn object(&self) -> Result<&Object<'_>, TokenError> {
+        self.payload.as_object().ok_or(TokenError::BadPayload)
+    }
 }

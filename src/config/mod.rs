@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::authn::token::Issuer;
+use crate::authn::token::{Issuer, MAX_TOKEN_BYTES};
 use crate::diagnostics::{Diagnostics, Source, Sources};
 use crate::identity::Workload;
 use crate::yaml::{self, Reader};
@@ -29,6 +29,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// Whose tokens are accepted.
     pub issuers: Vec<IssuerConfig>,
+    /// What holds for the tokens of all of them.
+    pub tokens: TokensConfig,
     /// Trust domains whose workloads are accepted.
     pub trust_domains: Vec<Box<str>>,
     /// Browsers' `Origin` values that may call.
@@ -87,6 +89,23 @@ pub struct PublicUrl {
     pub host: Box<str>,
     /// Its port, if it is not the scheme's.
     pub port: Option<u16>,
+}
+
+/// What holds for the tokens of every issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokensConfig {
+    /// No longer token is looked at.
+    pub max_bytes: usize,
+    /// How many bytes of verified tokens are kept; none are with 0.
+    pub cache_bytes: u64,
+    /// The deny-list.
+    pub revoked: Option<PathBuf>,
+}
+
+impl Default for TokensConfig {
+    fn default() -> Self {
+        Self { max_bytes: MAX_TOKEN_BYTES, cache_bytes: 32_000_000, revoked: None }
+    }
 }
 
 /// An issuer, and where its keys are.

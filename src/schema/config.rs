@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::build::{
-    any_of_keys, both, claim, described, integer, list, map, matching, name, object, some, text,
-    version, words, workload,
+    any_of_keys, both, claim, described, integer, list, map, matching, name, object, some, stated,
+    text, version, words, workload,
 };
 use crate::authn::jwks::ALGORITHMS;
+use crate::authn::presets::Preset;
 
 const ADDRESS: &str = r"^([0-9.]+|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5}$";
 
@@ -35,6 +36,7 @@ pub(super) fn config() -> Value {
                 ),
             ),
             ("issuers", issuers()),
+            ("tokens", tokens()),
             (
                 "workloads",
                 object(
@@ -98,41 +100,94 @@ fn issuers() -> Value {
         ],
     );
     let algorithm = words("An algorithm.", ALGORITHMS.iter().map(|(name, _)| *name));
-    let one =
-        |what: &str| described(&format!("The claim with {what}, as a JSON Pointer."), claim());
-    let claims = object(
-        "Which claims are read.",
-        &["groups"],
-        [
-            ("subject", one("the subject, never an address")),
-            ("email", one("the email address")),
-            ("preferred_username", one("the name shown to people")),
-            ("groups", some("The claims that hold groups, as JSON Pointers.", claim())),
-        ],
-    );
+    let kind = "Which tokens sign in; `access-with-nonce` is for a provider that copies the \
+                sign-in's nonce into access tokens.";
+    let leeway = "How far the issuer's clock may be ahead; never applied to the end of a token.";
+    let prefix = "What its groups' names start with here; needed with several issuers.";
+    let preset = "The provider: sets everything below that is not written.";
     let issuer = object(
         "An issuer of user tokens.",
-        &["issuer", "audiences", "keys", "algorithms"],
+        &["issuer", "audiences", "keys"],
         [
+            ("preset", words(preset, Preset::ALL.iter().map(|(name, _)| *name))),
             (
                 "issuer",
                 described("The `iss` of its tokens, byte for byte.", matching("^https://[^?#]+$")),
             ),
             ("audiences", some("The `aud` values that mean this gateway.", text("An audience."))),
             ("keys", both(keys, json!({ "minProperties": 1, "maxProperties": 1 }))),
-            ("algorithms", some("The signature algorithms.", algorithm)),
-            ("claims", claims),
-            (
-                "group_prefix",
-                text("What its groups' names start with here; needed with several issuers."),
-            ),
+            ("algorithms", some("The signature algorithms; RS256 with a preset.", algorithm)),
             (
                 "token_type",
                 words("`jwt` also accepts tokens whose `typ` is JWT or absent.", ["at+jwt", "jwt"]),
             ),
+            ("token_kind", words(kind, ["access", "access-with-nonce", "id"])),
+            ("clock_leeway_seconds", integer(leeway, 0, 300)),
+            ("max_lifetime_minutes", integer("No token lives longer.", 1, 10_080)),
+            ("max_actors", integer("How many may act for a person, in a chain.", 0, 16)),
+            (
+                "required_claims",
+                pointers("Claims that must be there, as JSON Pointers, such as `/jti`."),
+            ),
+            ("tenants", some("The tenants whose users sign in.", text("A tenant."))),
+            ("clients", some("The OAuth clients that tokens are issued to.", text("A client."))),
+            ("claims", claims()),
+            ("group_prefix", text(prefix)),
         ],
     );
+    let asked = json!({ "anyOf": [{ "required": ["preset"] }, { "required": ["algorithms"] }] });
+    let issuer = both(issuer, asked);
     both(map("Issuers of user tokens, by name.", name(), issuer), json!({ "minProperties": 1 }))
+}
+
+fn pointers(description: &str) -> Value {
+    json!({ "description": description, "anyOf": [claim(), some("Several.", claim())] })
+}
+
+fn claims() -> Value {
+    let what = |what: &str| {
+        pointers(&format!(
+            "The claim with {what}, as a JSON Pointer, or several: the first counts."
+        ))
+    };
+    let one =
+        |what: &str| described(&format!("The claim with {what}, as a JSON Pointer."), claim());
+    let group = object(
+        "A claim that holds groups.",
+        &["at"],
+        [
+            ("at", one("groups")),
+            ("optional", stated("Its absence means no groups, and not unknown ones.")),
+            ("split", words("What stands between groups in one text.", ["space", "comma"])),
+        ],
+    );
+    let group = json!({ "anyOf": [claim(), group] });
+    object(
+        "Which claims are read.",
+        &[],
+        [
+            ("subject", one("the subject, never an address")),
+            ("audience", one("the audience")),
+            ("email", what("the email address")),
+            ("preferred_username", what("the name shown to people")),
+            ("client", what("the OAuth client")),
+            ("tenant", what("the organisation")),
+            ("scopes", what("the scopes")),
+            ("groups", some("The claims that hold groups; all of them are merged.", group)),
+        ],
+    )
+}
+
+fn tokens() -> Value {
+    object(
+        "What holds for the tokens of every issuer.",
+        &[],
+        [
+            ("max_kilobytes", integer("No longer token is looked at.", 1, 48)),
+            ("cache_megabytes", integer("What verified tokens may weigh that are kept.", 0, 4096)),
+            ("revoked", path("The deny-list of tokens and users")),
+        ],
+    )
 }
 
 fn decisions() -> Value {

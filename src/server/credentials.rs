@@ -1,12 +1,17 @@
 //! The two credentials of a request, each verified on its own. An invalid one is never "none",
 //! and one never stands in for the other.
 
-use jiff::Timestamp;
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::keys::Keys;
 use super::request::Headers;
-use crate::authn::token::{self, ClaimedGroups, TokenError};
+use super::tokens::Tokens;
+use crate::authn::revocation::Revocations;
+use crate::authn::token::{
+    Circumstances, ClaimedGroups, Issuer, TokenError, UnverifiedToken, VerifiedToken,
+};
 use crate::config::Config;
 use crate::identity::{Groups, User};
 use crate::policy::PolicySet;
@@ -34,47 +39,89 @@ pub(super) enum CredentialError {
     Token(#[from] TokenError),
 }
 
-pub(super) fn user(
-    headers: &Headers<'_>,
-    config: &Config,
-    keys: &Keys,
-    policy: &PolicySet,
-    now: Timestamp,
-) -> UserCredential {
-    let token = match headers.once("authorization") {
-        Ok(None) => return UserCredential::None,
-        Ok(Some(value)) => bearer(value),
-        Err(_) => Err(CredentialError::Twice),
-    };
-    let verified = token.and_then(|token| {
-        let issuers = config.issuers.iter().map(|issuer| &issuer.issuer);
-        let (token, issuer) = token::parse(token, issuers)?;
-        let Some(keys) = keys.of(&issuer.name) else {
-            return Ok(None);
+/// What user credentials are verified with.
+#[derive(Clone, Copy)]
+pub(super) struct Verifier<'v> {
+    pub(super) config: &'v Config,
+    pub(super) keys: &'v Keys,
+    pub(super) tokens: &'v Tokens,
+    pub(super) revocations: &'v Revocations,
+}
+
+impl Verifier<'_> {
+    /// The user of a request to a server under a policy.
+    pub(super) fn user(
+        &self,
+        headers: &Headers<'_>,
+        here: &Circumstances<'_>,
+        policy: &PolicySet,
+    ) -> UserCredential {
+        let token = match headers.once("authorization") {
+            Ok(None) => return UserCredential::None,
+            Ok(Some(value)) => bearer(value),
+            Err(_) => Err(CredentialError::Twice),
         };
-        match token.verify(issuer, &keys, now) {
-            Ok(verified) => Ok(Some((verified, issuer))),
-            Err(error) => Err(error.into()),
+        let verified = token.and_then(|token| self.verified(token, here).map_err(Into::into));
+        match verified {
+            Ok(Some((token, issuer))) => UserCredential::Verified(user(&token, issuer, policy)),
+            Ok(None) => UserCredential::Unavailable,
+            Err(error) => UserCredential::Invalid(error),
         }
-    });
-    let (verified, issuer) = match verified {
-        Ok(Some(verified)) => verified,
-        Ok(None) => return UserCredential::Unavailable,
-        Err(error) => return UserCredential::Invalid(error),
-    };
-    let groups = match &verified.groups {
+    }
+
+    /// The token, as of here and now; `None` while its issuer's keys are not known.
+    fn verified(
+        &self,
+        text: &str,
+        here: &Circumstances<'_>,
+    ) -> Result<Option<(Arc<VerifiedToken>, &Issuer)>, TokenError> {
+        let issuers = || self.config.issuers.iter().map(|issuer| &issuer.issuer);
+        let keys_of = |place: usize| self.keys.of(&issuers().nth(place)?.name);
+        let kept = self.tokens.get(text, keys_of);
+        let (token, issuer) = if let Some(kept) = kept {
+            let issuer = issuers().nth(kept.issuer).ok_or(TokenError::Issuer)?;
+            kept.token.stands(issuer, here)?;
+            (kept.token, issuer)
+        } else {
+            let token = UnverifiedToken::parse(text, self.config.tokens.max_bytes)?;
+            let claims = token.claims()?;
+            let issuer = claims.issuer(issuers())?;
+            let Some(keys) = self.keys.of(&issuer.name) else {
+                return Ok(None);
+            };
+            let verified = Arc::new(claims.verify(issuer, &keys, here)?);
+            if let Some(place) = issuers().position(|other| other.name == issuer.name) {
+                self.tokens.keep(text, &verified, place, keys);
+            }
+            (verified, issuer)
+        };
+        if self.revocations.revoke(&issuer.name, &token) {
+            return Err(TokenError::Revoked);
+        }
+        Ok(Some((token, issuer)))
+    }
+}
+
+/// The person, with the groups as the policy names them.
+fn user(token: &VerifiedToken, issuer: &Issuer, policy: &PolicySet) -> User {
+    let groups = match &token.groups {
         ClaimedGroups::Unknown => Groups::Unknown,
         ClaimedGroups::Known(values) => {
             let values = values.iter().map(|value| &**value);
             Groups::Known(policy.claimed_groups(&issuer.name, &issuer.group_prefix, values))
         }
     };
-    UserCredential::Verified(User {
-        email: verified.email,
-        preferred_username: verified.preferred_username,
-        client: verified.client,
-        ..User::new(&issuer.name, &verified.subject, groups)
-    })
+    User {
+        issuer: issuer.name.clone(),
+        subject: token.subject.clone(),
+        groups,
+        email: token.email.clone(),
+        preferred_username: token.preferred_username.clone(),
+        client: token.client.clone(),
+        tenant: token.tenant.clone(),
+        scopes: token.scopes.clone(),
+        actors: token.actors.clone(),
+    }
 }
 
 /// RFC 6750 §2.1, RFC 9110 §11.4: the scheme in any case, one space, and a token.

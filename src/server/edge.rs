@@ -8,15 +8,18 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
-use super::credentials::{self, UserCredential};
+use super::credentials::{UserCredential, Verifier};
 use super::forward::{self, Identity};
 use super::keys::Keys;
 use super::live::{Agreement, Live};
 use super::record::{ArgumentsKey, Facts, OTHER, Outcome};
 use super::request::Incoming;
 use super::status::Status;
+use super::tokens::Tokens;
 use super::{asked, refusal};
+use crate::authn::revocation::Revocations;
 use crate::authn::svid;
+use crate::authn::token::Circumstances;
 use crate::config::{Config, METADATA_PREFIX};
 use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User, Workload};
@@ -30,6 +33,8 @@ pub(super) struct Edge {
     pub(super) config: Config,
     pub(super) live: ArcSwap<Live>,
     pub(super) keys: Arc<Keys>,
+    pub(super) tokens: Tokens,
+    pub(super) revocations: ArcSwap<Revocations>,
     pub(super) status: Status,
     pub(super) log: DecisionLog,
     pub(super) metrics: Metrics,
@@ -163,8 +168,18 @@ impl Edge {
     ) -> Result<Caller, Refused> {
         let workload = svid::workload(incoming.peer, &self.config.trust_domains, now);
         facts.workload(workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string)));
-        let user = credentials::user(&incoming.headers, &self.config, &self.keys, policy, now);
-        let user: Option<User> = match user {
+        let verifier = Verifier {
+            config: &self.config,
+            keys: &self.keys,
+            tokens: &self.tokens,
+            revocations: &self.revocations.load(),
+        };
+        let here = Circumstances {
+            now,
+            resource: None,
+            certificate: &|| svid::fingerprint(incoming.peer),
+        };
+        let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
             UserCredential::None => None,
             UserCredential::Invalid(error) => {
                 return Err(say.unauthorized(Reason::TokenInvalid, error.to_string()));

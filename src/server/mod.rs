@@ -26,6 +26,7 @@ mod response;
 mod service;
 mod status;
 mod supervisor;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use self::live::Live;
 use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
 use self::status::Status;
+use self::tokens::Tokens;
 use crate::config::{Config, KeysSource};
 use crate::disk;
 use crate::policy::{PolicyFiles, PolicySet};
@@ -206,6 +208,8 @@ fn edge(config: Config, policy: PolicySet) -> Result<Edge, ServeError> {
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
+        tokens: Tokens::new(config.tokens.cache_bytes),
+        revocations: ArcSwap::default(),
         status: Status::new(&policy, now()),
         log: DecisionLog::open(&config.decisions)?,
         metrics: Metrics::default(),

@@ -306,6 +306,7 @@ impl Status {
                 EnvoyStatus::Behind(_) => Some(false),
             },
             keys: keys.into_iter().filter_map(|(name, keys)| Some((name, keys?))).collect(),
+            tokens: edge.tokens.observed(),
             sinks: edge.log.sinks(),
             started: self.started.as_second(),
             resident: super::process::resident(),

@@ -27,6 +27,8 @@ fn edge() -> Edge {
     let sinks = DecisionsConfig { stdout: false, ..DecisionsConfig::default() };
     Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
+        tokens: Tokens::new(config.tokens.cache_bytes),
+        revocations: ArcSwap::default(),
         status: Status::new(&policy, Timestamp::UNIX_EPOCH),
         log: DecisionLog::open(&sinks).unwrap(),
         metrics: Metrics::default(),

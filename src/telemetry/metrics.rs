@@ -83,6 +83,12 @@ metrics! {
         "Decisions by what became of their record: written, dropped, or denied with their request";
     LogFailing = "toolgate_decision_log_failing", Gauge,
         "1 while a sink cannot be written to";
+    TokenLookups = "toolgate_token_cache_lookups", Counter,
+        "User tokens looked up in the cache of verified ones, by result";
+    TokensHeld = "toolgate_token_cache_tokens", Gauge,
+        "Verified tokens that are kept";
+    TokenBytes = "toolgate_token_cache_bytes", Gauge,
+        "What they weigh";
     Resident = "process_resident_memory_bytes", Gauge,
         "Resident memory";
     OpenFiles = "process_open_fds", Gauge,
@@ -144,6 +150,8 @@ pub struct Observed {
     pub envoy_files: Option<bool>,
     /// Usable keys by issuer.
     pub keys: Vec<(String, usize)>,
+    /// The cache of verified tokens.
+    pub tokens: TokenCache,
     /// The sinks of the decision log.
     pub sinks: Vec<SinkState>,
     /// When the process began to serve, in seconds since the epoch.
@@ -152,6 +160,19 @@ pub struct Observed {
     pub resident: Option<u64>,
     /// File descriptors.
     pub open_files: Option<u64>,
+}
+
+/// What the cache of verified tokens did so far, and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenCache {
+    /// Tokens that were there.
+    pub hits: u64,
+    /// Tokens that were not.
+    pub misses: u64,
+    /// Tokens held.
+    pub tokens: u64,
+    /// Bytes held.
+    pub bytes: u64,
 }
 
 /// Counts by server, environment and tool.
@@ -305,6 +326,13 @@ impl Snapshot {
             Metric::LogCapacity => self.sinks(|sink| number(sink.capacity)),
             Metric::LogRecords => self.records(),
             Metric::LogFailing => self.sinks(|sink| f64::from(u8::from(sink.failing.is_some()))),
+            Metric::TokenLookups => {
+                let TokenCache { hits, misses, .. } = observed.tokens;
+                let sample = |(result, count)| (vec![("result", result)], number(count));
+                [("hit", hits), ("miss", misses)].map(sample).to_vec()
+            }
+            Metric::TokensHeld => one(number(observed.tokens.tokens)),
+            Metric::TokenBytes => one(number(observed.tokens.bytes)),
             Metric::Resident => observed.resident.map(number).into_iter().flat_map(one).collect(),
             Metric::OpenFiles => {
                 observed.open_files.map(number).into_iter().flat_map(one).collect()
@@ -394,6 +422,7 @@ mod tests {
             reloads: [("good", 3), ("bad", 1), ("bans", 0)],
             envoy_files: Some(true),
             keys: vec![("corp".to_owned(), 2)],
+            tokens: TokenCache { hits: 40, misses: 2, tokens: 2, bytes: 4096 },
             sinks: vec![SinkState {
                 name: "file",
                 written: 41,

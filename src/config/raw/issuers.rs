@@ -6,9 +6,10 @@ use std::path::Path;
 use jsonwebtoken::Algorithm;
 use url::{Host, Url};
 
-use super::refuse;
+use super::{refuse, rules, word};
 use crate::authn::jwks::ALGORITHMS;
-use crate::authn::token::{ClaimsRules, GroupClaim, Issuer};
+use crate::authn::presets::Preset;
+use crate::authn::token::Issuer;
 use crate::config::{IssuerConfig, KeysSource};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::yaml::{Keys, Kind, Node, Reader, Spanned};
@@ -57,13 +58,21 @@ fn issuer(
 ) -> Option<IssuerConfig> {
     const KEYS: Keys = Keys {
         known: &[
+            "preset",
             "issuer",
             "audiences",
             "keys",
             "algorithms",
+            "token_type",
+            "token_kind",
+            "clock_leeway_seconds",
+            "max_lifetime_minutes",
+            "required_claims",
+            "tenants",
+            "clients",
+            "max_actors",
             "claims",
             "group_prefix",
-            "token_type",
         ],
         later: &[],
     };
@@ -73,6 +82,10 @@ fn issuer(
         refuse(reader, name.place, "not an issuer's name", help);
     }
     let fields = reader.fields(node, KEYS)?;
+    let preset = match fields.get("preset") {
+        None => None,
+        Some(node) => Some(word(reader, node, &Preset::ALL, "name the provider")?),
+    };
     let issuer = reader
         .required(fields, "issuer", "give the `iss` of its tokens, byte for byte")
         .and_then(|node| reader.parsed(node, "an issuer", issuer_url));
@@ -82,44 +95,29 @@ fn issuer(
     let keys = reader
         .required(fields, "keys", "write `{ file: PATH }` or `{ url: URL }`")
         .and_then(|node| keys(reader, node, directory));
-    let algorithms = reader
-        .required(fields, "algorithms", "list the signature algorithms, such as RS256")
-        .and_then(|node| not_empty(reader, node))
-        .map(|names| names.into_iter().filter_map(|name| algorithm(reader, name)).collect());
-    let claims = match fields.get("claims") {
-        None => ClaimsRules {
-            subject: vec!["sub".into()],
-            email: Some(vec!["email".into()]),
-            preferred_username: Some(vec!["preferred_username".into()]),
-            groups: vec![GroupClaim { pointer: vec!["groups".into()] }],
-        },
-        Some(node) => claims(reader, node)?,
+    let algorithms = match (preset, fields.get("algorithms")) {
+        // Every one of these providers signs so unless it is told otherwise.
+        (Some(_), None) => Some(vec![Algorithm::RS256]),
+        (_, Some(node)) => not_empty(reader, node)
+            .map(|names| names.into_iter().filter_map(|name| algorithm(reader, name)).collect()),
+        (None, None) => {
+            reader.required(fields, "algorithms", "list the signature algorithms, such as RS256");
+            None
+        }
     };
     let group_prefix = match fields.get("group_prefix") {
         None => "",
         Some(node) => reader.text(node)?.value,
     };
-    let require_at_jwt = match fields.get("token_type") {
-        None => true,
-        Some(node) => {
-            let text = reader.text(node)?;
-            if !matches!(text.value, "at+jwt" | "jwt") {
-                let message = format!("`{}` is neither `at+jwt` nor `jwt`", text.value);
-                let help = "`jwt` also accepts tokens whose `typ` is JWT or absent";
-                refuse(reader, text.place, message, help);
-            }
-            text.value == "at+jwt"
-        }
-    };
+    let rules = rules::rules(reader, fields, preset);
     Some(IssuerConfig {
         issuer: Issuer {
             name: name.value.into(),
             issuer: issuer?.value,
             audiences: audiences?.into_iter().map(|text| text.value.into()).collect(),
             algorithms: algorithms?,
-            require_at_jwt,
-            claims,
             group_prefix: group_prefix.into(),
+            rules: rules?,
         },
         keys: keys?,
     })
@@ -134,7 +132,10 @@ fn issuer_url(text: &str) -> Result<Box<str>, &'static str> {
     }
 }
 
-fn not_empty<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<Vec<Spanned<&'n str>>> {
+pub(super) fn not_empty<'n>(
+    reader: &mut Reader<'_>,
+    node: &'n Node,
+) -> Option<Vec<Spanned<&'n str>>> {
     let list = reader.texts(node);
     if list.is_empty() {
         let place = reader.place(node.span);
@@ -200,52 +201,4 @@ fn keys_url(text: &str) -> Result<Url, &'static str> {
         "http" if loopback => Ok(url),
         _ => Err("it must be `https`, or `http` to a loopback address"),
     }
-}
-
-fn claims(reader: &mut Reader<'_>, node: &Node) -> Option<ClaimsRules> {
-    const KEYS: Keys =
-        Keys { known: &["subject", "email", "preferred_username", "groups"], later: &[] };
-    let fields = reader.fields(node, KEYS)?;
-    let mut optional = |key: &str| match fields.get(key) {
-        None => Some(None),
-        Some(node) => reader.parsed(node, "a JSON Pointer", pointer).map(|p| Some(p.value)),
-    };
-    let (subject, email, preferred) =
-        (optional("subject"), optional("email"), optional("preferred_username"));
-    if let (Some(Some(subject)), Some(node)) = (&subject, fields.get("subject"))
-        && subject.last().is_some_and(|name| name.eq_ignore_ascii_case("email"))
-    {
-        let place = reader.place(node.span);
-        let help = "addresses change hands; use a claim that names one person for ever";
-        refuse(reader, place, "an email address never identifies", help);
-    }
-    let groups = reader
-        .required(fields, "groups", "list the claims that hold groups, as JSON Pointers")
-        // Without any, everybody would be in no group, and no ban by group would match.
-        .and_then(|node| not_empty(reader, node))?
-        .into_iter()
-        .filter_map(|text| reader.parse_text(text, "a JSON Pointer", pointer))
-        .map(|pointer| GroupClaim { pointer: pointer.value })
-        .collect();
-    Some(ClaimsRules {
-        subject: subject?.unwrap_or_else(|| vec!["sub".into()]),
-        email: email?,
-        preferred_username: preferred?,
-        groups,
-    })
-}
-
-/// RFC 6901 §3, §4: reference tokens, with `~1` and `~0` resolved.
-fn pointer(text: &str) -> Result<Vec<Box<str>>, &'static str> {
-    let tokens = text.strip_prefix('/').ok_or("it starts with `/`")?;
-    tokens
-        .split('/')
-        .map(|token| {
-            let rest = token.replace("~0", "").replace("~1", "");
-            if rest.contains('~') {
-                return Err("`~` is followed by 0 or 1");
-            }
-            Ok(token.replace("~1", "/").replace("~0", "~").into())
-        })
-        .collect()
 }

@@ -2,6 +2,8 @@
 
 mod decisions;
 mod issuers;
+mod rules;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,9 @@ use std::path::{Path, PathBuf};
 use spiffe::TrustDomain;
 use url::Url;
 
-use super::{Config, DecisionsConfig, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl};
+use super::{
+    Config, DecisionsConfig, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl, TokensConfig,
+};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::identity::Workload;
 use crate::yaml::{Fields, Keys, Node, Reader};
@@ -22,6 +26,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
             "policies",
             "public_url",
             "issuers",
+            "tokens",
             "workloads",
             "origins",
             "decisions",
@@ -46,6 +51,10 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
     let issuers = reader
         .required(fields, "issuers", "name at least one issuer of user tokens")
         .map(|node| issuers::issuers(reader, node, directory));
+    let tokens = match fields.get("tokens") {
+        None => Some(TokensConfig::default()),
+        Some(node) => tokens::tokens(reader, node, directory),
+    };
     let trust_domains = reader
         .required(fields, "workloads", "list the trust domains of callers")
         .and_then(|node| workloads(reader, node));
@@ -62,6 +71,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         policies: directory.join(policies?.value),
         public_url: public_url?.value,
         issuers: issuers?,
+        tokens: tokens?,
         trust_domains: trust_domains?,
         origins,
         decisions: decisions?,
@@ -78,6 +88,23 @@ fn file_path(written: &str, directory: &Path) -> FilePath {
 
 fn refuse(reader: &mut Reader<'_>, place: Place, message: impl Into<String>, help: &str) {
     reader.report(Diagnostic::error(Code::Config, place, message).help(help));
+}
+
+/// One word of several.
+fn word<T: Copy>(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    words: &[(&str, T)],
+    help: &str,
+) -> Option<T> {
+    let word = reader.text(node)?;
+    let found = words.iter().find(|(known, _)| *known == word.value);
+    if found.is_none() {
+        let known: Vec<_> = words.iter().map(|(name, _)| *name).collect();
+        let message = format!("`{}` is none of {}", word.value, known.join(", "));
+        refuse(reader, word.place, message, help);
+    }
+    found.map(|(_, value)| *value)
 }
 
 fn listen(
