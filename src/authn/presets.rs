@@ -55,7 +55,8 @@ impl Preset {
     #[must_use]
     pub fn rules(self) -> Rules {
         let member = ClaimPointer::member;
-        let mut rules = Rules { header_type: HeaderType::Jwt, ..Rules::default() };
+        let mut rules =
+            Rules { header_type: HeaderType::Jwt, needs_client: true, ..Rules::default() };
         let claims = &mut rules.claims;
         match self {
             Self::Okta => {
@@ -90,11 +91,16 @@ impl Preset {
             }
             Self::Google => {
                 rules.kind = TokenKind::Id;
+                rules.needs_client = false;
                 claims.tenant = vec![member("hd")];
                 claims.client = vec![member("azp")];
                 claims.groups = Vec::new();
             }
-            Self::Dex => rules.kind = TokenKind::AccessWithNonce,
+            Self::Dex => {
+                rules.kind = TokenKind::AccessWithNonce;
+                // Named only where it is not the audience.
+                rules.needs_client = false;
+            }
         }
         rules
     }

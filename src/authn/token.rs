@@ -92,8 +92,8 @@ pub enum TokenError {
     /// Another tenant's user.
     #[error("the tenant is not accepted")]
     Tenant,
-    /// Issued to another client.
-    #[error("the client is not accepted")]
+    /// Issued to another client, or to nobody knows which.
+    #[error("the client is missing or not accepted")]
     Client,
     /// `sub` is missing or unusable.
     #[error("the subject is missing or unusable")]

@@ -33,6 +33,9 @@ mod matrix;
 /// The reference of the policy language: every example of it.
 #[cfg(test)]
 mod policy_page;
+/// Tokens in the shapes that providers send.
+#[cfg(test)]
+mod presets;
 /// Random policies, and what holds for all of them.
 #[cfg(test)]
 mod properties;

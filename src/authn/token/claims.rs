@@ -44,7 +44,8 @@ pub(super) fn read(
         return Err(TokenError::Tenant);
     }
     let client = first(payload, &rules.claims.client)?;
-    if !one_of(rules.clients.as_deref(), client.as_deref()) {
+    let named = client.is_some() || !rules.needs_client;
+    if !named || !one_of(rules.clients.as_deref(), client.as_deref()) {
         return Err(TokenError::Client);
     }
     let subject = rules.claims.subject.of(payload).and_then(Value::as_str);

@@ -40,6 +40,8 @@ pub struct Rules {
     pub expected: Vec<(ClaimPointer, Box<str>)>,
     /// The tenants whose users sign in; `None` for any.
     pub tenants: Option<Vec<Box<str>>>,
+    /// Whether a client must be named: ID tokens of a provider whose `typ` says nothing name none.
+    pub needs_client: bool,
     /// The OAuth clients that tokens are issued to; `None` for any.
     pub clients: Option<Vec<Box<str>>>,
     /// How many may act for a person, one for another (`act`, RFC 8693 §4.1).
@@ -121,6 +123,7 @@ impl Default for Rules {
             required: Vec::new(),
             expected: Vec::new(),
             tenants: None,
+            needs_client: false,
             clients: None,
             max_actors: 4,
             claims: ClaimsRules::default(),
