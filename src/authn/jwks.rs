@@ -2,8 +2,10 @@
 //!
 //! Keys are looked at one by one: one that cannot be used is left out and counted, and does not
 //! take the others with it. Left out are symmetric keys, private keys, keys for encryption, RSA
-//! keys outside 2048 to 8192 bits, coordinates of the wrong length, and all keys that share a
-//! key identifier.
+//! keys outside 2048 to 8192 bits or with an exponent of 3, coordinates of the wrong length, and
+//! all different keys that share a key identifier.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,6 +43,8 @@ pub struct KeySet {
 pub struct Key {
     id: Option<Box<str>>,
     algorithms: Vec<Algorithm>,
+    /// What the key is made of, as it is written.
+    numbers: [Box<str>; 2],
     decoding: DecodingKey,
 }
 
@@ -92,8 +96,40 @@ pub enum KeyError {
     #[error("a number of the key has the wrong form or size")]
     BadNumber,
     /// The identifier stands twice.
-    #[error("the key's identifier stands twice")]
+    #[error("another key has the same identifier")]
     DuplicateId,
+    /// The verifier panicked.
+    #[error("verifying with it fails")]
+    Unusable,
+}
+
+impl KeyError {
+    /// Every kind, in the order of the metrics.
+    pub const ALL: [Self; 8] = [
+        Self::NotAKey,
+        Self::Unsupported,
+        Self::NotForSignatures,
+        Self::WrongAlgorithm,
+        Self::Private,
+        Self::BadNumber,
+        Self::DuplicateId,
+        Self::Unusable,
+    ];
+
+    /// One word, for metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAKey => "malformed",
+            Self::Unsupported => "unsupported",
+            Self::NotForSignatures => "not_for_signatures",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::Private => "private",
+            Self::BadNumber => "bad_number",
+            Self::DuplicateId => "duplicate_id",
+            Self::Unusable => "unusable",
+        }
+    }
 }
 
 impl KeySet {
@@ -116,17 +152,40 @@ impl KeySet {
         if keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
-        let ids: Vec<_> = keys.iter().map(id).collect();
+        let parsed: Vec<_> = keys.iter().map(|key| (id(key), Key::parse(key))).collect();
         let mut set = Self::default();
-        for (key, id) in keys.iter().zip(&ids) {
-            let twice = id.is_some() && ids.iter().filter(|other| *other == id).count() > 1;
-            let parsed = if twice { Err(KeyError::DuplicateId) } else { Key::parse(key) };
-            match parsed {
-                Ok(key) => set.keys.push(key),
-                Err(error) => set.skipped.push(SkippedKey { id: id.map(Into::into), error }),
+        for (at, (id, key)) in parsed.iter().enumerate() {
+            let named = || parsed.iter().take(at).filter(|(other, _)| id.is_some() && other == id);
+            let others = parsed.iter().filter(|(other, _)| id.is_some() && other == id);
+            match key {
+                Err(error) => {
+                    set.skipped.push(SkippedKey { id: id.map(Into::into), error: *error });
+                }
+                // Which of them would verify must not depend on their order.
+                Ok(_) if others.into_iter().any(|(_, other)| other != key) => {
+                    let error = KeyError::DuplicateId;
+                    set.skipped.push(SkippedKey { id: id.map(Into::into), error });
+                }
+                // The same key once more is no other one.
+                Ok(_) if named().next().is_some() => {}
+                Ok(key) => set.keys.push(key.clone()),
             }
         }
+        set.keys.sort_by(|a, b| (&a.id, &a.numbers).cmp(&(&b.id, &b.numbers)));
         Ok(set)
+    }
+
+    /// Whether the same keys verify, whatever else the two documents say.
+    #[must_use]
+    pub fn verifies_as(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+
+    /// Whether the document has a key of this identifier, usable or not.
+    #[must_use]
+    pub fn names(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id.as_deref() == Some(id))
+            || self.skipped.iter().any(|key| key.id.as_deref() == Some(id))
     }
 
     /// The keys that were left out.
@@ -148,7 +207,8 @@ impl KeySet {
     }
 
     /// The key that a token names. A token that names none is verified only if the set has one
-    /// key at all: keys are never tried in turn.
+    /// key at all: keys are never tried in turn, and which one is meant must not change with the
+    /// algorithm that a token's header claims.
     #[must_use]
     pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
         let key = match (id, self.keys.as_slice()) {
@@ -183,14 +243,14 @@ impl Key {
             let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::BadNumber)?;
             Ok((text, bytes))
         };
-        let (fitting, decoding) = match (text("kty")?, text("crv")?) {
+        let (fitting, numbers, decoding) = match (text("kty")?, text("crv")?) {
             (Some("RSA"), None) => {
                 let ((n, modulus), (e, exponent)) = (number("n")?, number("e")?);
                 if !is_rsa(&modulus, &exponent) {
                     return Err(KeyError::BadNumber);
                 }
                 let key = DecodingKey::from_rsa_components(n, e);
-                (vec![Algorithm::RS256, Algorithm::PS256], key)
+                (vec![Algorithm::RS256, Algorithm::PS256], [n, e], key)
             }
             (Some("EC"), Some(curve)) => {
                 let (algorithm, length) = match curve {
@@ -202,14 +262,14 @@ impl Key {
                 if x_bytes.len() != length || y_bytes.len() != length {
                     return Err(KeyError::BadNumber);
                 }
-                (vec![algorithm], DecodingKey::from_ec_components(x, y))
+                (vec![algorithm], [x, y], DecodingKey::from_ec_components(x, y))
             }
             (Some("OKP"), Some("Ed25519")) => {
                 let (x, bytes) = number("x")?;
                 if bytes.len() != 32 {
                     return Err(KeyError::BadNumber);
                 }
-                (vec![Algorithm::EdDSA], DecodingKey::from_ed_components(x))
+                (vec![Algorithm::EdDSA], [x, ""], DecodingKey::from_ed_components(x))
             }
             _ => return Err(KeyError::Unsupported),
         };
@@ -225,7 +285,19 @@ impl Key {
             }
         };
         let id = text("kid")?.map(Into::into);
-        Ok(Self { id, algorithms, decoding: decoding.map_err(|_| KeyError::BadNumber)? })
+        let decoding = decoding.map_err(|_| KeyError::BadNumber)?;
+        let key = Self { id, algorithms, numbers: numbers.map(Into::into), decoding };
+        // A key that makes the verifier panic does so here, and not in a request.
+        catch_unwind(AssertUnwindSafe(|| key.try_out())).map_err(|_| KeyError::Unusable)?;
+        Ok(key)
+    }
+
+    /// Verifies something that does not hold, with every algorithm.
+    fn try_out(&self) {
+        let signature = URL_SAFE_NO_PAD.encode([1; 64]);
+        for algorithm in &self.algorithms {
+            let _ = self.verifies(&signature, b"", *algorithm);
+        }
     }
 
     /// Whether `signature` (base64url) is this key's over `signed`.
@@ -247,7 +319,8 @@ fn operations_allow_verify(key: &Object<'_>) -> Result<bool, KeyError> {
     }
 }
 
-/// A modulus of 2048 to 8192 bits without leading zeros, and an odd exponent from 3 to 2³²−1.
+/// A modulus of 2048 to 8192 bits without leading zeros, and an odd exponent from 5 to 2³²−1: 3
+/// forgives a verifier nothing, and no provider uses it.
 fn is_rsa(modulus: &[u8], exponent: &[u8]) -> bool {
     let (Some(first), Some(last)) = (modulus.first(), exponent.last()) else {
         return false;
@@ -255,9 +328,19 @@ fn is_rsa(modulus: &[u8], exponent: &[u8]) -> bool {
     let bits = modulus.len() * 8 - first.leading_zeros() as usize;
     let canonical = *first != 0 && exponent.first() != Some(&0);
     let odd = last % 2 == 1 && modulus.last().is_some_and(|last| last % 2 == 1);
-    let above_one = exponent.len() > 1 || *last >= 3;
-    canonical && odd && above_one && exponent.len() <= 4 && (2048..=8192).contains(&bits)
+    let above_three = exponent.len() > 1 || *last > 3;
+    canonical && odd && above_three && exponent.len() <= 4 && (2048..=8192).contains(&bits)
 }
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        // `decoding` is made of the rest.
+        let Self { id, algorithms, numbers, decoding: _ } = self;
+        (id, algorithms, numbers) == (&other.id, &other.algorithms, &other.numbers)
+    }
+}
+
+impl Eq for Key {}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
