@@ -1,6 +1,7 @@
 //! The sidecar's configuration: for the platform engineer, separate from policy, strict in the
 //! same way. Relative paths are relative to the file they stand in.
 
+pub mod keys;
 mod raw;
 
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use self::keys::KeysSource;
 use crate::authn::token::{Issuer, MAX_TOKEN_BYTES};
 use crate::diagnostics::{Diagnostics, Source, Sources};
 use crate::identity::Workload;
@@ -115,15 +117,6 @@ pub struct IssuerConfig {
     pub issuer: Issuer,
     /// Where its keys are.
     pub keys: KeysSource,
-}
-
-/// Where an issuer's keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeysSource {
-    /// A JWKS file.
-    File(PathBuf),
-    /// A JWKS by URL: `https`, or `http` on the loopback.
-    Url(Url),
 }
 
 /// What `toolgate envoy` renders beside the routes. Paths stay as they are written, since Envoy

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::diagnostics::Diagnostic;
@@ -33,12 +34,62 @@ fn paths_are_relative_to_the_file() {
         (socket.path.as_path(), socket.written.as_str()),
         (Path::new("etc/run/t.sock"), "run/t.sock")
     );
-    assert_eq!(config.issuers[0].keys, KeysSource::File("etc/jwks.json".into()));
+    assert_eq!(config.issuers[0].keys, keys::KeysSource::File("etc/jwks.json".into()));
     assert_eq!(config.resource("/a/mcp"), "https://mcp.example.com/a/mcp");
     assert_eq!(
         config.resource_metadata("/a/mcp"),
         "https://mcp.example.com/.well-known/oauth-protected-resource/a/mcp"
     );
+}
+
+#[test]
+fn keys_come_from_where_they_are_configured_to_be() {
+    use keys::{Discovery, KeysSource, KeysStart, RemoteKeys};
+    const HOUR: Duration = Duration::from_secs(3600);
+    const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+    const KEY: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let remote = |start, max_stale, refetch| {
+        KeysSource::Remote(RemoteKeys { start, ca: None, max_stale, refetch })
+    };
+    let discovery = |document: &str, hosts: &[&str]| {
+        KeysStart::Discovery(Discovery {
+            document: format!("https://login.example.com/.well-known/{document}").parse().unwrap(),
+            hosts: hosts.iter().map(|host| Box::from(*host)).collect(),
+        })
+    };
+    let url = KeysStart::Url("https://a.example/b".parse().unwrap());
+    let openid = || discovery("openid-configuration", &[]);
+    for (written, expected) in [
+        ("discovery", remote(openid(), HOUR, HALF_A_MINUTE)),
+        ("{ discovery: openid-configuration }", remote(openid(), HOUR, HALF_A_MINUTE)),
+        (
+            "{ discovery: oauth-authorization-server, hosts: [a.example, 10.0.0.1, '[fd00::1]'] }",
+            remote(
+                discovery("oauth-authorization-server", &["a.example", "10.0.0.1", "[fd00::1]"]),
+                HOUR,
+                HALF_A_MINUTE,
+            ),
+        ),
+        (
+            "{ url: 'https://a.example/b', max_stale_minutes: 1440, refetch_seconds: 5 }",
+            remote(url.clone(), 24 * HOUR, Duration::from_secs(5)),
+        ),
+        (
+            "{ url: 'https://a.example/b', ca: ca.pem, max_stale_minutes: 1, refetch_seconds: 300 }",
+            KeysSource::Remote(RemoteKeys {
+                start: url,
+                ca: Some("etc/ca.pem".into()),
+                max_stale: HOUR / 60,
+                refetch: HOUR / 12,
+            }),
+        ),
+        ("{ file: a.json }", KeysSource::File("etc/a.json".into())),
+        (&format!("{{ inline: '{KEY}' }}"), KeysSource::Inline(KEY.into())),
+    ] {
+        let text = GOOD.replacen("{ file: jwks.json }", written, 1);
+        let config = read(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(config.issuers[0].keys, expected, "{written}");
+    }
 }
 
 #[test]
@@ -73,7 +124,37 @@ fn what_would_be_unsafe_does_not_load() {
         ("keys: { file: jwks.json }", "keys: { url: 'http://localhost/jwks' }"),
         ("keys: { file: jwks.json }", "keys: { url: 'https://u:p@login.example.com/jwks' }"),
         ("keys: { file: jwks.json }", "keys: { url: 'file:///etc/jwks' }"),
-        ("keys: { file: jwks.json }", "keys: discovery"),
+        ("keys: { file: jwks.json }", "keys: metadata"),
+        ("keys: { file: jwks.json }", "keys: [discovery]"),
+        ("keys: { file: jwks.json }", "keys: { discovery: jwks }"),
+        ("keys: { file: jwks.json }", "keys: { discovery: openid-configuration, file: a }"),
+        (
+            "keys: { file: jwks.json }",
+            "keys: { discovery: openid-configuration, hosts: ['169.254.169.254'] }",
+        ),
+        (
+            "keys: { file: jwks.json }",
+            "keys: { discovery: openid-configuration, hosts: [Keys.example.com, 'a:443', 'a/b'] }",
+        ),
+        (
+            "keys: { file: jwks.json }",
+            "keys: { url: 'https://a/b', hosts: [a], max_stale_minutes: 0 }",
+        ),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://a/b', max_stale_minutes: 1441 }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://a/b', refetch_seconds: 4 }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://a/b', refetch_seconds: soon }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'http://127.0.0.1/b', ca: a.pem }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://169.254.169.254/b' }"),
+        ("keys: { file: jwks.json }", "keys: { url: 'https://[::ffff:a9fe:a9fe]/b' }"),
+        ("keys: { file: jwks.json }", "keys: { file: a, ca: b, refetch_seconds: 30 }"),
+        ("keys: { file: jwks.json }", "keys: { inline: '[]' }"),
+        ("keys: { file: jwks.json }", "keys: { inline: '{\"keys\": []}' }"),
+        (
+            "keys: { file: jwks.json }",
+            "keys: { inline: '{\"keys\": [{\"kty\": \"oct\", \"kid\": \"a\", \"k\": \"AAAA\"}]}' }",
+        ),
+        ("issuer: https://login.example.com", "issuer: http://127.0.0.1.example.com"),
+        ("issuer: https://login.example.com", "issuer: http://169.254.169.254"),
         ("algorithms: [RS256]", "algorithms: [RS256]\n    claims: { groups: [groups] }"),
         ("algorithms: [RS256]", "algorithms: [RS256]\n    claims: { groups: ['/a~2'] }"),
         ("algorithms: [RS256]", "algorithms: [RS256]\n    claims: { groups: [] }"),
@@ -117,6 +198,7 @@ fn what_would_be_unsafe_does_not_load() {
         ("grpc: unix:run/t.sock", format!("grpc: 0.0.0.0:9191\n  {tls}")),
         ("keys: { file: jwks.json }", "keys: { url: 'http://127.0.0.1:1/jwks' }".to_owned()),
         ("keys: { file: jwks.json }", "keys: { url: 'https://login.example.com/jwks' }".to_owned()),
+        ("issuer: https://login.example.com", "issuer: http://127.0.0.1:7080".to_owned()),
     ] {
         assert!(read(&GOOD.replacen(from, &to, 1)).is_ok(), "{to}");
     }

@@ -85,20 +85,6 @@ fn listen() -> Value {
 }
 
 fn issuers() -> Value {
-    let keys = object(
-        "Where the keys come from: a file, or a URL.",
-        &[],
-        [
-            ("file", path("A JWKS file")),
-            (
-                "url",
-                described(
-                    "A JWKS URL: `https`, or `http` on the loopback.",
-                    matching("^https?://"),
-                ),
-            ),
-        ],
-    );
     let algorithm = words("An algorithm.", ALGORITHMS.iter().map(|(name, _)| *name));
     let kind = "Which tokens sign in; `access-with-nonce` is for a provider that copies the \
                 sign-in's nonce into access tokens.";
@@ -107,15 +93,18 @@ fn issuers() -> Value {
     let preset = "The provider: sets everything below that is not written.";
     let issuer = object(
         "An issuer of user tokens.",
-        &["issuer", "audiences", "keys"],
+        &["issuer", "audiences"],
         [
             ("preset", words(preset, Preset::ALL.iter().map(|(name, _)| *name))),
             (
                 "issuer",
-                described("The `iss` of its tokens, byte for byte.", matching("^https://[^?#]+$")),
+                described(
+                    "The `iss` of its tokens, byte for byte.",
+                    matching(r"^(https://|http://(127\.|\[::1\]))[^?#]+$"),
+                ),
             ),
             ("audiences", some("The `aud` values that mean this gateway.", text("An audience."))),
-            ("keys", both(keys, json!({ "minProperties": 1, "maxProperties": 1 }))),
+            ("keys", keys()),
             ("algorithms", some("The signature algorithms; RS256 with a preset.", algorithm)),
             (
                 "token_type",
@@ -135,7 +124,8 @@ fn issuers() -> Value {
             ("group_prefix", text(prefix)),
         ],
     );
-    let asked = json!({ "anyOf": [{ "required": ["preset"] }, { "required": ["algorithms"] }] });
+    let asked =
+        json!({ "anyOf": [{ "required": ["preset"] }, { "required": ["keys", "algorithms"] }] });
     let issuer = both(issuer, asked);
     both(map("Issuers of user tokens, by name.", name(), issuer), json!({ "minProperties": 1 }))
 }
@@ -187,6 +177,60 @@ fn tokens() -> Value {
             ("cache_megabytes", integer("What verified tokens may weigh that are kept.", 0, 4096)),
             ("revoked", path("The deny-list of tokens and users")),
         ],
+    )
+}
+
+fn keys() -> Value {
+    let keys = object(
+        "Where the keys come from: discovery, a URL, a file, or here.",
+        &[],
+        [
+            (
+                "discovery",
+                words(
+                    "The provider's metadata names them; `keys: discovery` is the first of these.",
+                    ["openid-configuration", "oauth-authorization-server"],
+                ),
+            ),
+            (
+                "url",
+                described(
+                    "A JWKS URL: `https`, or `http` on the loopback.",
+                    matching("^https?://"),
+                ),
+            ),
+            ("file", path("A JWKS file")),
+            ("inline", text("A JWKS, as JSON text.")),
+            ("ca", path("The only roots that the provider's certificate may lead to, PEM")),
+            (
+                "hosts",
+                list(
+                    "Hosts that metadata may name, beside the issuer's own.",
+                    matching(r"^[0-9a-z._\[\]:-]+$"),
+                ),
+            ),
+            (
+                "max_stale_minutes",
+                integer("How long the last good keys count once they are old.", 1, 1440),
+            ),
+            (
+                "refetch_seconds",
+                integer("The least time between two fetches for unknown keys.", 5, 300),
+            ),
+        ],
+    );
+    let alone = |key: &str| json!({ "type": "object", "required": [key], "maxProperties": 1 });
+    let with = |key: &str| json!({ "type": "object", "required": [key] });
+    both(
+        keys,
+        json!({
+            "type": ["object", "string"],
+            "pattern": "^discovery$",
+            "dependentRequired": { "hosts": ["discovery"] },
+            "oneOf": [
+                { "type": "string" }, with("discovery"), with("url"), alone("file"), alone("inline"),
+            ],
+        }),
     )
 }
 

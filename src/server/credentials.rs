@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::keys::Keys;
+use super::keys::{Keys, Keyset, UnknownKey};
 use super::request::Headers;
 use super::tokens::Tokens;
 use crate::authn::revocation::Revocations;
@@ -20,8 +20,8 @@ use crate::policy::PolicySet;
 pub(super) enum UserCredential {
     /// No `Authorization` header at all.
     None,
-    /// A credential that does not hold.
-    Invalid(CredentialError),
+    /// A credential that does not hold; it may name a key that its issuer has not told us of yet.
+    Invalid(CredentialError, Option<UnknownKey>),
     /// It cannot be verified at the moment.
     Unavailable,
     /// A person.
@@ -37,6 +37,20 @@ pub(super) enum CredentialError {
     NotBearer,
     #[error(transparent)]
     Token(#[from] TokenError),
+}
+
+/// Why there is no verified token.
+enum Unverified {
+    /// The issuer's keys are not known, or no longer count.
+    NoKeys,
+    /// It does not hold; perhaps for a key that its issuer has not told us of yet.
+    Bad(TokenError, Option<UnknownKey>),
+}
+
+impl From<TokenError> for Unverified {
+    fn from(error: TokenError) -> Self {
+        Self::Bad(error, None)
+    }
 }
 
 /// What user credentials are verified with.
@@ -61,23 +75,30 @@ impl Verifier<'_> {
             Ok(Some(value)) => bearer(value),
             Err(_) => Err(CredentialError::Twice),
         };
-        let verified = token.and_then(|token| self.verified(token, here).map_err(Into::into));
-        match verified {
-            Ok(Some((token, issuer))) => UserCredential::Verified(user(&token, issuer, policy)),
-            Ok(None) => UserCredential::Unavailable,
-            Err(error) => UserCredential::Invalid(error),
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => return UserCredential::Invalid(error, None),
+        };
+        match self.verified(token, here) {
+            Ok((token, issuer)) => UserCredential::Verified(user(&token, issuer, policy)),
+            Err(Unverified::NoKeys) => UserCredential::Unavailable,
+            Err(Unverified::Bad(error, unknown)) => UserCredential::Invalid(error.into(), unknown),
         }
     }
 
-    /// The token, as of here and now; `None` while its issuer's keys are not known.
+    /// The token, as of here and now.
     fn verified(
         &self,
         text: &str,
         here: &Circumstances<'_>,
-    ) -> Result<Option<(Arc<VerifiedToken>, &Issuer)>, TokenError> {
+    ) -> Result<(Arc<VerifiedToken>, &Issuer), Unverified> {
         let issuers = || self.config.issuers.iter().map(|issuer| &issuer.issuer);
-        let keys_of = |place: usize| self.keys.of(&issuers().nth(place)?.name);
-        let kept = self.tokens.get(text, keys_of);
+        let known = |issuer: &Issuer| match self.keys.of(&issuer.name) {
+            Keyset::Known(keys) => Some(keys),
+            Keyset::Never | Keyset::Stale => None,
+        };
+        let generation = |place: usize| Some(known(issuers().nth(place)?)?.number);
+        let kept = self.tokens.get(text, generation);
         let (token, issuer) = if let Some(kept) = kept {
             let issuer = issuers().nth(kept.issuer).ok_or(TokenError::Issuer)?;
             kept.token.stands(issuer, here)?;
@@ -86,19 +107,23 @@ impl Verifier<'_> {
             let token = UnverifiedToken::parse(text, self.config.tokens.max_bytes)?;
             let claims = token.claims()?;
             let issuer = claims.issuer(issuers())?;
-            let Some(keys) = self.keys.of(&issuer.name) else {
-                return Ok(None);
-            };
-            let verified = Arc::new(claims.verify(issuer, &keys, here)?);
+            let keys = known(issuer).ok_or(Unverified::NoKeys)?;
+            let verified = claims.verify(issuer, &keys.set, here).map_err(|error| {
+                let unknown = claims.key_id().filter(|id| !keys.set.names(id));
+                let unknown = unknown.filter(|_| error == TokenError::UnknownKey);
+                let key = |id: &str| UnknownKey { issuer: issuer.name.clone(), id: id.into() };
+                Unverified::Bad(error, unknown.map(key))
+            })?;
+            let verified = Arc::new(verified);
             if let Some(place) = issuers().position(|other| other.name == issuer.name) {
-                self.tokens.keep(text, &verified, place, keys);
+                self.tokens.keep(text, &verified, place, keys.number);
             }
             (verified, issuer)
         };
         if self.revocations.revoke(&issuer.name, &token) {
-            return Err(TokenError::Revoked);
+            return Err(TokenError::Revoked.into());
         }
-        Ok(Some((token, issuer)))
+        Ok((token, issuer))
     }
 }
 

@@ -181,7 +181,8 @@ impl Edge {
         };
         let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
             UserCredential::None => None,
-            UserCredential::Invalid(error) => {
+            UserCredential::Invalid(error, unknown) => {
+                facts.unknown_key(unknown);
                 return Err(say.unauthorized(Reason::TokenInvalid, error.to_string()));
             }
             UserCredential::Unavailable => {

@@ -51,10 +51,13 @@ use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
 use self::status::Status;
 use self::tokens::Tokens;
-use crate::config::{Config, KeysSource};
+use crate::config::Config;
+use crate::config::keys::{KeysSource, RemoteKeys};
 use crate::disk;
 use crate::policy::{PolicyFiles, PolicySet};
 use crate::telemetry::{DecisionLog, Metrics, OpenError};
+
+pub use self::fetch::{FetchError, FetchedKeys, MetadataError, fetch_once};
 
 /// The largest key file that is read.
 const MAX_KEY_BYTES: usize = 4096;
@@ -184,11 +187,15 @@ pub fn check(config: &Config) -> Vec<String> {
     let key = arguments_key(config.decisions.arguments_key.as_deref());
     problems.extend(key.err().map(|error| error.to_string()));
     for issuer in &config.issuers {
-        if let KeysSource::File(path) = &issuer.keys
-            && path.exists()
-        {
-            let problem = keys::check_file(path).err();
-            problems.extend(problem.map(|problem| format!("{}: {problem}", path.display())));
+        match &issuer.keys {
+            KeysSource::File(path) if path.exists() => {
+                let problem = keys::check_file(path).err();
+                problems.extend(problem.map(|problem| format!("{}: {problem}", path.display())));
+            }
+            KeysSource::Remote(RemoteKeys { ca: Some(ca), .. }) => {
+                problems.extend(fetch::read_roots(ca).err().map(|error| error.to_string()));
+            }
+            KeysSource::File(_) | KeysSource::Inline(_) | KeysSource::Remote(_) => {}
         }
     }
     let file = config.decisions.file.as_ref().map(|file| file.path.as_path());

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::answer::Answer;
+use super::keys::UnknownKey;
 use super::request::Route;
 use super::response::Metadata;
 use crate::engine::{Decision as Decided, Query, Reason, Verdict};
@@ -68,6 +69,7 @@ pub(super) struct Facts {
     /// For the metrics: what the call saves, if the tool is called.
     minutes_saved: Option<u32>,
     audit_required: bool,
+    unknown_key: Option<UnknownKey>,
 }
 
 /// A request that has been decided, and what is to be kept of it.
@@ -79,6 +81,8 @@ pub(super) struct Outcome {
     /// The request is refused rather than its record lost.
     pub(super) audit_required: bool,
     pub(super) minutes_saved: Option<u32>,
+    /// The request was refused for this alone: a later look may find the key.
+    pub(super) unknown_key: Option<UnknownKey>,
 }
 
 impl Facts {
@@ -104,6 +108,7 @@ impl Facts {
             },
             minutes_saved: None,
             audit_required: policy.server(route.server).is_some_and(|server| server.audit_required),
+            unknown_key: None,
         }
     }
 
@@ -120,6 +125,11 @@ impl Facts {
                 | Action::Unknown,
             ) => "response".to_owned(),
         };
+    }
+
+    /// The token names a key that its issuer has not told us of.
+    pub(super) fn unknown_key(&mut self, key: Option<UnknownKey>) {
+        self.unknown_key = key;
     }
 
     pub(super) fn workload(&mut self, workload: Option<String>) {
@@ -233,7 +243,7 @@ impl Facts {
 
     /// All that is to be kept, now that there is an answer.
     pub(super) fn into_outcome(self, answer: Answer) -> Outcome {
-        let Self { mut record, minutes_saved, audit_required } = self;
+        let Self { mut record, minutes_saved, audit_required, unknown_key } = self;
         record.enforced = match (&answer, record.reason.is_empty()) {
             (Answer::Allow(_), _) => record::Verdict::Allow,
             (Answer::Refuse(_), false) => record::Verdict::Refuse,
@@ -245,7 +255,7 @@ impl Facts {
             record.verdict = record.enforced;
         }
         let metadata = metadata(&record);
-        Outcome { answer, metadata, record, audit_required, minutes_saved }
+        Outcome { answer, metadata, record, audit_required, minutes_saved, unknown_key }
     }
 }
 

@@ -39,6 +39,25 @@ impl Service {
         Self { edge, accept }
     }
 
+    /// Decides, and once more if a key that the token names may have become known since. One
+    /// decision counts, and is recorded.
+    async fn decide_at_last<'s>(
+        &'s self,
+        incoming: &Incoming<'_>,
+        asked: Asked,
+    ) -> (Outcome, Count<'s>) {
+        let mut outcome = self.decide(incoming, asked.now);
+        let mut count = Count::new(self, &outcome, asked.began);
+        let unknown = outcome.unknown_key.take();
+        if let Some(fetched) = unknown.and_then(|key| self.edge.keys.unknown(&key)) {
+            // Who gives up meanwhile has been refused, and is counted so.
+            fetched.await;
+            outcome = self.decide(incoming, super::now());
+            count.counted = Counted::of(&outcome.record);
+        }
+        (outcome, count)
+    }
+
     /// A bug must cost one request, and that request is refused.
     fn decide(&self, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
         let live = self.edge.live.load_full();
@@ -54,13 +73,12 @@ impl Service {
     }
 
     /// Records the decision, and answers; or refuses, where a record may not be lost and would be.
-    async fn answer(&self, outcome: Outcome, began: Instant) -> CheckResponse {
-        let Outcome { answer, metadata, mut record, audit_required, minutes_saved } = outcome;
-        record::took(&mut record, began.elapsed());
+    async fn answer(&self, outcome: Outcome, mut counted: Count<'_>) -> CheckResponse {
+        let Outcome { answer, metadata, mut record, audit_required, minutes_saved, unknown_key: _ } =
+            outcome;
+        record::took(&mut record, counted.began.elapsed());
         let id = record.id.clone();
         // Envoy may give up while the record waits for room: then it has answered 503 itself.
-        let mut counted =
-            Count { counted: Counted::of(&record), minutes_saved: None, edge: &self.edge, began };
         let expected = counted.counted.refused();
         if self.edge.log.record(record, audit_required).await.is_err() {
             let reply = Reply::http(503, Reason::Unavailable, &id);
@@ -102,14 +120,16 @@ impl Authorization for Service {
         if let Some(response) = super::faults::inject(&request).await {
             return response;
         }
-        let outcome = match Incoming::of(&request) {
-            Ok(incoming) => self.decide(&incoming, now),
+        let (outcome, count) = match Incoming::of(&request) {
+            Ok(incoming) => self.decide_at_last(&incoming, Asked { now, began }).await,
             Err(error) => {
                 tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
-                failed(&self.edge.live.load(), None, now, &error.to_string())
+                let outcome = failed(&self.edge.live.load(), None, now, &error.to_string());
+                let count = Count::new(self, &outcome, began);
+                (outcome, count)
             }
         };
-        Ok(Response::new(self.answer(outcome, began).await))
+        Ok(Response::new(self.answer(outcome, count).await))
     }
 }
 
@@ -123,12 +143,26 @@ fn failed(live: &Live, route: Option<Route<'_>>, now: Timestamp, detail: &str) -
     facts.into_outcome(Answer::Refuse(reply))
 }
 
+/// When a request came, by both clocks.
+#[derive(Clone, Copy)]
+struct Asked {
+    now: Timestamp,
+    began: Instant,
+}
+
 /// Counts a request when it is over, however it ends.
 struct Count<'e> {
     counted: Counted,
     minutes_saved: Option<u32>,
     edge: &'e Edge,
     began: Instant,
+}
+
+impl<'e> Count<'e> {
+    fn new(service: &'e Service, outcome: &Outcome, began: Instant) -> Self {
+        let counted = Counted::of(&outcome.record);
+        Self { counted, minutes_saved: None, edge: &service.edge, began }
+    }
 }
 
 impl Drop for Count<'_> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::edge::Edge;
+use super::keys::{Age, KeysStatus, KnownKeys};
 use super::reload::Problems;
 use crate::policy::PolicySet;
 use crate::policy::digest::Digest;
@@ -201,18 +202,7 @@ impl Status {
             EnvoyStatus::InStep => parts.push(Part::ok("envoy files", "in step with the policies")),
             EnvoyStatus::Behind(problem) => parts.push(Part::degraded("envoy files", problem)),
         }
-        for (issuer, keys) in edge.keys.counts() {
-            let name = format!("keys of {issuer}");
-            parts.push(match keys {
-                None => Part { name, state: State::Down, reason: "not known yet".to_owned() },
-                Some(0) => Part {
-                    name,
-                    state: State::Degraded,
-                    reason: "none: every token is refused".to_owned(),
-                },
-                Some(count) => Part { name, state: State::Ok, reason: format!("{count} usable") },
-            });
-        }
+        parts.extend(edge.keys.status().into_iter().map(keys_part));
         for sink in edge.log.sinks() {
             let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
             let part = format!("decisions to {name}");
@@ -287,7 +277,6 @@ impl Status {
     pub(super) fn observed(&self, edge: &Edge) -> Observed {
         let policy = self.policy().clone();
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let keys = edge.keys.counts();
         Observed {
             policy: policy.digest.to_string(),
             loaded: policy.loaded.as_second(),
@@ -305,7 +294,7 @@ impl Status {
                 EnvoyStatus::InStep => Some(true),
                 EnvoyStatus::Behind(_) => Some(false),
             },
-            keys: keys.into_iter().filter_map(|(name, keys)| Some((name, keys?))).collect(),
+            keys: edge.keys.observed(),
             tokens: edge.tokens.observed(),
             sinks: edge.log.sinks(),
             started: self.started.as_second(),
@@ -313,4 +302,33 @@ impl Status {
             open_files: super::process::open_files(),
         }
     }
+}
+
+/// How an issuer's keys are.
+fn keys_part(keys: KeysStatus) -> Part {
+    let KeysStatus { issuer, known, trouble } = keys;
+    let because = trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+    let (state, reason) = match known {
+        None => (State::Down, format!("not known yet{because}")),
+        Some(KnownKeys { age: Some((ago, Age::Stale)), .. }) => {
+            let ago = ago.as_secs();
+            (State::Down, format!("stale, fetched {ago} s ago{because}"))
+        }
+        Some(KnownKeys { usable: 0, .. }) => {
+            (State::Degraded, "none: every token is refused".to_owned())
+        }
+        Some(KnownKeys { usable, age: Some((ago, age)) }) => {
+            let reason = format!("{usable} usable, fetched {} s ago", ago.as_secs());
+            match age {
+                Age::Fresh => (State::Ok, reason),
+                // Sooner than this, the provider has not broken its word.
+                Age::Old | Age::Stale => (State::Degraded, format!("{reason}{because}")),
+            }
+        }
+        Some(KnownKeys { usable, age: None }) => {
+            let state = if trouble.is_some() { State::Degraded } else { State::Ok };
+            (state, format!("{usable} usable{because}"))
+        }
+    };
+    Part { name: format!("keys of {issuer}"), state, reason }
 }

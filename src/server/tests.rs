@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::answer::{Answer, Forward, Reply};
 use super::edge::Edge;
-use super::keys::Keys;
+use super::keys::{Keys, Keyset};
 use super::request::{Headers, Incoming};
 use super::response::check_response;
 use super::*;
@@ -189,7 +189,10 @@ fn a_token_that_cannot_be_verified_yet_is_neither_good_nor_bad() {
 fn a_broken_key_set_never_replaces_a_good_one_and_an_empty_one_does() {
     const GOOD: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     let edge = edge();
-    let known = || edge.keys.of("corp").map(|keys| keys.len());
+    let known = || match edge.keys.of("corp") {
+        Keyset::Known(keys) => Some(keys.set.len()),
+        Keyset::Never | Keyset::Stale => None,
+    };
     assert_eq!((known(), edge.keys.missing()), (None, vec!["corp"]));
     assert!(edge.keys.accept("corp", GOOD.as_bytes()).is_ok());
     assert_eq!((known(), edge.keys.missing()), (Some(1), vec![]));

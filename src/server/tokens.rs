@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::authn::jwks::KeySet;
 use crate::authn::token::{ClaimedGroups, VerifiedToken};
 use crate::telemetry::TokenCache;
 
@@ -26,8 +25,8 @@ pub(super) struct Kept {
     pub(super) token: Arc<VerifiedToken>,
     /// Its issuer, by the place in the configuration.
     pub(super) issuer: usize,
-    /// The keys that it was verified with. Held, so that no later set can be taken for them.
-    keys: Arc<KeySet>,
+    /// The generation of the keys that it was verified with.
+    keys: u64,
 }
 
 /// The cache of verified tokens.
@@ -49,28 +48,21 @@ impl Tokens {
         Self { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// The token, if these keys verified it before.
+    /// The token, if it was verified with the keys that its issuer has now, by their generation.
     pub(super) fn get(
         &self,
         token: &str,
-        keys: impl FnOnce(usize) -> Option<Arc<KeySet>>,
+        generation: impl FnOnce(usize) -> Option<u64>,
     ) -> Option<Kept> {
-        let kept = self.cache.as_ref().and_then(|cache| cache.get(token)).filter(|kept| {
-            keys(kept.issuer).is_some_and(|current| Arc::ptr_eq(&current, &kept.keys))
-        });
+        let kept = self.cache.as_ref().and_then(|cache| cache.get(token));
+        let kept = kept.filter(|kept| generation(kept.issuer) == Some(kept.keys));
         let counter = if kept.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         kept
     }
 
-    /// Keeps a token that these keys have verified.
-    pub(super) fn keep(
-        &self,
-        text: &str,
-        token: &Arc<VerifiedToken>,
-        issuer: usize,
-        keys: Arc<KeySet>,
-    ) {
+    /// Keeps a token that keys of this generation have verified.
+    pub(super) fn keep(&self, text: &str, token: &Arc<VerifiedToken>, issuer: usize, keys: u64) {
         if let Some(cache) = &self.cache {
             cache.insert(text.into(), Kept { token: Arc::clone(token), issuer, keys });
         }

@@ -74,7 +74,15 @@ metrics! {
     EnvoyFiles = "toolgate_envoy_files_in_step", Gauge,
         "1 if Envoy's routes and clusters are written as the policies say, 0 if not";
     IssuerKeys = "toolgate_issuer_keys", Gauge,
-        "Usable keys of an issuer; absent while none were ever loaded";
+        "Usable keys of an issuer; absent while none are known, or they are stale";
+    IssuerKeysLeftOut = "toolgate_issuer_keys_left_out", Gauge,
+        "Published keys that verify nothing, by reason; a private one is an emergency";
+    IssuerKeysAge = "toolgate_issuer_keys_age_seconds", Gauge,
+        "Seconds since an issuer said last that these are its keys";
+    IssuerFetches = "toolgate_issuer_key_fetches", Counter,
+        "Times that an issuer was asked for its keys, by what came of it";
+    IssuerRefetches = "toolgate_issuer_key_refetches", Counter,
+        "Times that it was asked because a token named a key that nobody knew";
     LogQueue = "toolgate_decision_log_queue", Gauge,
         "Decisions that wait to be written";
     LogCapacity = "toolgate_decision_log_queue_capacity", Gauge,
@@ -148,8 +156,8 @@ pub struct Observed {
     pub bans: usize,
     /// Whether Envoy's files are in step, if they are written here.
     pub envoy_files: Option<bool>,
-    /// Usable keys by issuer.
-    pub keys: Vec<(String, usize)>,
+    /// The keys of each issuer.
+    pub keys: Vec<KeysState>,
     /// The cache of verified tokens.
     pub tokens: TokenCache,
     /// The sinks of the decision log.
@@ -173,6 +181,23 @@ pub struct TokenCache {
     pub tokens: u64,
     /// Bytes held.
     pub bytes: u64,
+}
+
+/// The keys of one issuer.
+#[derive(Clone, Debug, Default)]
+pub struct KeysState {
+    /// The issuer, by its configured name.
+    pub issuer: String,
+    /// Keys that can verify, while they count.
+    pub usable: Option<usize>,
+    /// Keys that were left out, by reason.
+    pub left_out: Vec<(&'static str, usize)>,
+    /// How long ago they were fetched, if they are.
+    pub age: Option<Duration>,
+    /// Fetches by result, if they are fetched.
+    pub fetches: Option<[(&'static str, u64); 3]>,
+    /// Fetches that unknown keys caused.
+    pub refetches: Option<u64>,
 }
 
 /// Counts by server, environment and tool.
@@ -318,10 +343,11 @@ impl Snapshot {
                 let sample = |in_step| (Vec::new(), f64::from(u8::from(in_step)));
                 observed.envoy_files.into_iter().map(sample).collect()
             }
-            Metric::IssuerKeys => {
-                let keys = observed.keys.iter();
-                keys.map(|(name, keys)| (vec![("issuer", &**name)], number(*keys))).collect()
-            }
+            Metric::IssuerKeys => self.issuers(|keys| keys.usable.map(number)),
+            Metric::IssuerKeysLeftOut => self.left_out(),
+            Metric::IssuerKeysAge => self.issuers(|keys| keys.age.map(|age| age.as_secs_f64())),
+            Metric::IssuerFetches => self.fetches(),
+            Metric::IssuerRefetches => self.issuers(|keys| keys.refetches.map(number)),
             Metric::LogQueue => self.sinks(|sink| number(sink.queued)),
             Metric::LogCapacity => self.sinks(|sink| number(sink.capacity)),
             Metric::LogRecords => self.records(),
@@ -376,6 +402,31 @@ impl Snapshot {
         called.map(|(labels, counts)| (labels, number(count(&counts)))).collect()
     }
 
+    fn issuers(&self, value: impl Fn(&KeysState) -> Option<f64>) -> Vec<(Labels<'_>, f64)> {
+        let keys = self.observed.keys.iter();
+        keys.filter_map(|keys| Some((vec![("issuer", &*keys.issuer)], value(keys)?))).collect()
+    }
+
+    fn left_out(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for KeysState { issuer, left_out, .. } in &self.observed.keys {
+            for (reason, count) in left_out {
+                samples.push((vec![("issuer", &**issuer), ("reason", reason)], number(*count)));
+            }
+        }
+        samples
+    }
+
+    fn fetches(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for KeysState { issuer, fetches, .. } in &self.observed.keys {
+            for (result, count) in fetches.iter().flatten() {
+                samples.push((vec![("issuer", &**issuer), ("result", result)], number(*count)));
+            }
+        }
+        samples
+    }
+
     fn sinks(&self, value: impl Fn(&SinkState) -> f64) -> Vec<(Labels<'_>, f64)> {
         self.observed.sinks.iter().map(|sink| (vec![("sink", sink.name)], value(sink))).collect()
     }
@@ -421,7 +472,18 @@ mod tests {
             servers: 6,
             reloads: [("good", 3), ("bad", 1), ("bans", 0)],
             envoy_files: Some(true),
-            keys: vec![("corp".to_owned(), 2)],
+            keys: vec![
+                KeysState {
+                    issuer: "corp".to_owned(),
+                    usable: Some(2),
+                    left_out: vec![("private", 1), ("malformed", 0)],
+                    age: Some(Duration::from_millis(12_500)),
+                    fetches: Some([("ok", 3), ("not_modified", 40), ("failed", 2)]),
+                    refetches: Some(1),
+                },
+                // A file that was never read.
+                KeysState { issuer: "partner".to_owned(), ..KeysState::default() },
+            ],
             tokens: TokenCache { hits: 40, misses: 2, tokens: 2, bytes: 4096 },
             sinks: vec![SinkState {
                 name: "file",

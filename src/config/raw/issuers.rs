@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use jsonwebtoken::Algorithm;
-use url::{Host, Url};
+use url::Url;
 
-use super::{refuse, rules, word};
+use super::{keys, refuse, rules, word};
 use crate::authn::jwks::ALGORITHMS;
 use crate::authn::presets::Preset;
 use crate::authn::token::Issuer;
-use crate::config::{IssuerConfig, KeysSource};
+use crate::config::IssuerConfig;
+use crate::config::keys::address;
 use crate::diagnostics::{Code, Diagnostic, Place};
-use crate::yaml::{Keys, Kind, Node, Reader, Spanned};
+use crate::yaml::{Keys, Node, Reader, Spanned};
 
 pub(super) fn issuers(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Vec<IssuerConfig> {
     let place = reader.place(node.span);
@@ -92,9 +93,16 @@ fn issuer(
     let audiences = reader
         .required(fields, "audiences", "list the `aud` values that mean this gateway")
         .and_then(|node| not_empty(reader, node));
-    let keys = reader
-        .required(fields, "keys", "write `{ file: PATH }` or `{ url: URL }`")
-        .and_then(|node| keys(reader, node, directory));
+    let named = issuer.as_ref().map(|issuer| &*issuer.value);
+    let keys = match (preset, fields.get("keys")) {
+        // Every one of these providers says in its metadata where its keys are.
+        (Some(_), None) => named.and_then(|issuer| keys::discovered(reader, issuer, name.place)),
+        (_, Some(node)) => keys::keys(reader, node, named, directory),
+        (None, None) => {
+            reader.required(fields, "keys", "write `discovery`, or say where the keys are");
+            None
+        }
+    };
     let algorithms = match (preset, fields.get("algorithms")) {
         // Every one of these providers signs so unless it is told otherwise.
         (Some(_), None) => Some(vec![Algorithm::RS256]),
@@ -125,7 +133,9 @@ fn issuer(
 
 fn issuer_url(text: &str) -> Result<Box<str>, &'static str> {
     let url = Url::parse(text).map_err(|_| "not a URL")?;
-    if url.scheme() == "https" && url.query().is_none() && url.fragment().is_none() {
+    // `http` on the loopback is a development provider's: what is true of its keys is of it.
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && address(text).is_ok());
+    if safe && url.query().is_none() && url.fragment().is_none() {
         Ok(text.into())
     } else {
         Err("it must be an `https` URL without query and fragment")
@@ -155,50 +165,4 @@ fn algorithm(reader: &mut Reader<'_>, name: Spanned<&str>) -> Option<Algorithm> 
         refuse(reader, name.place, message, &help);
     }
     found.map(|(_, algorithm)| *algorithm)
-}
-
-fn keys(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<KeysSource> {
-    const KEYS: Keys = Keys { known: &["file", "url"], later: &[] };
-    if !matches!(node.kind, Kind::Mapping(_)) {
-        let message = "keys come from a file or a URL";
-        refuse(
-            reader,
-            reader.place(node.span),
-            message,
-            "write `{ file: PATH }` or `{ url: URL }`",
-        );
-        return None;
-    }
-    let fields = reader.fields(node, KEYS)?;
-    match (fields.get("file"), fields.get("url")) {
-        (Some(file), None) => Some(KeysSource::File(directory.join(reader.text(file)?.value))),
-        (None, Some(url)) => {
-            let url = reader.parsed(url, "a URL of keys", keys_url)?;
-            Some(KeysSource::Url(url.value))
-        }
-        _ => {
-            let help = "write `{ file: PATH }` or `{ url: URL }`";
-            refuse(reader, fields.place, "keys come from one place", help);
-            None
-        }
-    }
-}
-
-/// `https`, or `http` on the loopback: keys decide everything, and nobody may replace them on
-/// the way.
-fn keys_url(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "not a URL")?;
-    let loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(_)) | None => false,
-    };
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err("it has a user, a password or a fragment");
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if loopback => Ok(url),
-        _ => Err("it must be `https`, or `http` to a loopback address"),
-    }
 }

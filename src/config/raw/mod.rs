@@ -2,6 +2,7 @@
 
 mod decisions;
 mod issuers;
+mod keys;
 mod rules;
 mod tokens;
 
