@@ -203,7 +203,7 @@ struct Walk<'a> {
     broken: usize,
 }
 
-/// Everything about a query but known groups and arguments.
+/// Everything about a query but known groups, scopes and arguments.
 #[derive(Clone, Copy)]
 struct Cell<'c> {
     server: &'c Server,
@@ -270,7 +270,7 @@ impl Walk<'_> {
     fn cell(&mut self, cell: Cell<'_>) -> Result<bool, Disagreement> {
         let prover = self.prover;
         let Cell { server, environment, item, standpoint, client, person, at } = cell;
-        let caller = cells::caller(standpoint, client, person, GroupSet::default());
+        let caller = cells::caller(standpoint, client, person, GroupSet::default(), &[]);
         let nothing = Object::EMPTY;
         let query = Query {
             server: &server.name,
@@ -314,8 +314,13 @@ impl Walk<'_> {
     fn described(&self, standpoint: &Standpoint, person: Option<&Person>) -> Option<Form> {
         let Invariant { demand, who, what: _, from: _ } = self.invariant;
         let Described { people, also_in, except, users, services } = who;
-        let everybody =
-            FormGrant { people: None, also_in: None, except: Vec::new(), limits: Vec::new() };
+        let everybody = FormGrant {
+            people: None,
+            also_in: None,
+            except: Vec::new(),
+            scopes: Vec::new(),
+            limits: Vec::new(),
+        };
         let Some(Person { name, groups_known }) = person else {
             let [place, _] = standpoint.places;
             let is_service = place
@@ -344,6 +349,7 @@ impl Walk<'_> {
             people: people.map(of),
             also_in: also_in.as_ref().map(of),
             except: except.as_ref().map(of).unwrap_or_default(),
+            scopes: Vec::new(),
             limits: Vec::new(),
         }))
     }
@@ -375,10 +381,11 @@ impl Walk<'_> {
         let mut names: Vec<Box<str>> =
             groups.iter().map(|id| prover.set.group_name(id).into()).collect();
         names.sort_unstable();
+        let scopes = prover.atoms.scopes(&example.atoms);
         let rank = (
             person.is_some_and(|person| person.name.is_some()),
             person.is_some_and(|person| !person.groups_known),
-            names.len(),
+            names.len() + scopes.len(),
             example.arguments.len(),
             at,
         );
@@ -394,6 +401,7 @@ impl Walk<'_> {
                 Some(_) => Groups::Unknown,
             },
             user: person.and_then(|person| person.name.clone()),
+            scopes,
             workload: standpoint.workload.clone(),
             channel: standpoint.channel.clone(),
             place: standpoint.words.clone(),
@@ -405,9 +413,9 @@ impl Walk<'_> {
             server: server.name.clone(),
             environment: environment.into(),
             item: item.clone(),
-            witness,
             others: 0,
-            caller: cells::caller(standpoint, client, person, groups),
+            caller: cells::caller(standpoint, client, person, groups, &witness.scopes),
+            witness,
             rank,
         };
         let decision =

@@ -28,7 +28,7 @@ pub(super) struct Standpoint {
     pub(super) clients: Vec<Option<Box<str>>>,
 }
 
-/// Who is signed in, but for known groups.
+/// Who is signed in, but for known groups and the token's scopes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Person {
     /// `None` for somebody whom no rule names.
@@ -229,12 +229,13 @@ pub(super) fn kinds(
     kinds.into_values().collect()
 }
 
-/// Somebody with these groups, or nobody, from there.
+/// Somebody with these groups and scopes, or nobody, from there.
 pub(super) fn caller(
     standpoint: &Standpoint,
     client: Option<&str>,
     person: Option<&Person>,
     groups: GroupSet,
+    scopes: &[Box<str>],
 ) -> Caller {
     Caller {
         workload: standpoint.workload.clone(),
@@ -244,7 +245,8 @@ pub(super) fn caller(
             let issuer = name.map_or("somebody ", |name| name.issuer());
             let subject = name.map_or("somebody", |name| name.subject());
             let groups = if person.groups_known { Groups::Known(groups) } else { Groups::Unknown };
-            User { client: client.map(Into::into), ..User::new(issuer, subject, groups) }
+            let (client, scopes) = (client.map(Into::into), scopes.to_vec());
+            User { client, scopes, ..User::new(issuer, subject, groups) }
         }),
     }
 }
@@ -261,8 +263,16 @@ pub(super) fn times(
     for (set, server) in sets.into_iter().zip(servers) {
         let Some(server) = server else { continue };
         for grant in server.grants() {
-            let Grant { rule: _, who: _, environments: _, items: _, limits: _, last_day, until } =
-                grant;
+            let Grant {
+                rule: _,
+                who: _,
+                environments: _,
+                items: _,
+                limits: _,
+                scopes: _,
+                last_day,
+                until,
+            } = grant;
             times.extend(until);
             times.extend(last_day.and_then(end_of));
         }

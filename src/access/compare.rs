@@ -86,7 +86,7 @@ struct Found {
 
 type Rank = (bool, bool, bool, usize, usize, Timestamp);
 
-/// A cell: everything about a query but known groups and arguments.
+/// A cell: everything about a query but known groups, scopes and arguments.
 #[derive(Clone, Copy)]
 struct Cell<'c> {
     environment: &'c str,
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
         cell: Cell<'_>,
         of_anybody: &[(bool, Forms)],
     ) -> Result<Forms, Disagreement> {
-        let caller = caller(cell, [GroupSet::default(), GroupSet::default()]);
+        let caller = caller(cell, [GroupSet::default(), GroupSet::default()], &[]);
         let nothing = Object::EMPTY;
         let mut forms: Forms = [None, None];
         let mut rules: [Rules<'a>; 2] = Default::default();
@@ -282,6 +282,7 @@ impl<'a> Walk<'a> {
                 Some(_) => Groups::Unknown,
             },
             user: person.and_then(|person| person.name.clone()),
+            scopes: self.atoms.scopes(&example.atoms),
             workload: standpoint.workload.clone(),
             channel: standpoint.channel.clone(),
             place: standpoint.words.clone(),
@@ -301,7 +302,7 @@ impl<'a> Walk<'a> {
         example: &Example,
     ) -> Result<[Decision; 2], Disagreement> {
         let groups = [0, 1].map(|side| self.atoms.groups(side, &example.atoms));
-        let [old_caller, new_caller] = caller(cell, groups);
+        let [old_caller, new_caller] = caller(cell, groups, &witness.scopes);
         let arguments = arguments::object(&example.arguments).unwrap_or_default();
         let [old_set, new_set] = self.sets;
         let old = self.query(cell, &old_caller, &arguments);
@@ -351,13 +352,20 @@ impl<'a> Walk<'a> {
         let Some(Person { name, groups_known }) = person else {
             return vec![Who::NobodySignedIn];
         };
+        let granted = || grants.iter().filter_map(|index| rules.grants.get(*index));
+        if !groups_known {
+            let name = name.as_ref().map(|name| name.to_string().into());
+            let unknown = |scopes| Who::UnknownGroups { name: name.clone(), scopes };
+            return if form.free {
+                vec![unknown(Vec::new())]
+            } else {
+                granted().map(|grant| unknown(grant.scopes.to_vec())).collect()
+            };
+        }
         let named = |clause| match name {
             Some(name) => Who::User { name: name.to_string().into(), clause },
-            None => clause.map_or(Who::UnknownGroups, Who::People),
+            None => Who::People(clause),
         };
-        if !groups_known {
-            return vec![named(None)];
-        }
         let groups_of = |groups: &GroupSet| -> Vec<Box<str>> {
             let set = self.sets.get(side);
             groups.iter().filter_map(|id| Some(set?.group_name(id).into())).collect()
@@ -366,29 +374,31 @@ impl<'a> Walk<'a> {
             rules.bans.iter().flat_map(|(_, groups)| groups_of(groups)).collect();
         if form.free {
             let not = banned.into_iter().collect();
-            return vec![named(Some(Clause { not, ..Clause::default() }))];
+            return vec![named(Clause { not, ..Clause::default() })];
         }
         let clause = |index: &usize| {
             let grant = rules.grants.get(*index)?;
-            let FormGrant { limits, people: _, also_in: _, except: _ } = form.grants.get(*index)?;
+            let FormGrant { limits, people: _, also_in: _, except: _, scopes: _ } =
+                form.grants.get(*index)?;
             let mut not = banned.clone();
             not.extend(grant.except.map(groups_of).unwrap_or_default());
             let limited = !limits.is_empty() || !form.limits.is_empty() || form.accepts.is_some();
             let clause = Clause {
                 people: grant.people.map(groups_of),
                 also_in: grant.also_in.map(groups_of),
+                scopes: grant.scopes.to_vec(),
                 not: not.into_iter().collect(),
                 limited,
             };
-            Some(named(Some(clause)))
+            Some(named(clause))
         };
         grants.iter().filter_map(clause).collect()
     }
 }
 
 /// The caller of a cell, with groups of each side.
-fn caller(cell: Cell<'_>, groups: [GroupSet; 2]) -> [Caller; 2] {
-    groups.map(|groups| cells::caller(cell.standpoint, cell.client, cell.person, groups))
+fn caller(cell: Cell<'_>, groups: [GroupSet; 2], scopes: &[Box<str>]) -> [Caller; 2] {
+    groups.map(|groups| cells::caller(cell.standpoint, cell.client, cell.person, groups, scopes))
 }
 
 fn rank(witness: Option<&Witness>, by_arguments: bool, at: Timestamp) -> Rank {
@@ -401,7 +411,8 @@ fn rank(witness: Option<&Witness>, by_arguments: bool, at: Timestamp) -> Rank {
     };
     let unknown = matches!(witness.groups, Groups::Unknown);
     let arguments = witness.arguments.as_ref().map_or(0, String::len);
-    (by_arguments, witness.user.is_some(), unknown, groups, arguments, at)
+    let held = groups + witness.scopes.len();
+    (by_arguments, witness.user.is_some(), unknown, held, arguments, at)
 }
 
 impl Found {

@@ -20,7 +20,7 @@ pub(super) struct Limits<'a> {
     all: Vec<&'a Limit>,
 }
 
-/// A decision while groups and arguments are open.
+/// A decision while groups, scopes and arguments are open.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Form {
     /// Any of these is enough to be refused.
@@ -43,6 +43,8 @@ pub(super) struct FormGrant {
     pub(super) people: Option<Vec<Atom>>,
     pub(super) also_in: Option<Vec<Atom>>,
     pub(super) except: Vec<Atom>,
+    /// All of these.
+    pub(super) scopes: Vec<Atom>,
     pub(super) limits: Vec<LimitId>,
 }
 
@@ -108,11 +110,12 @@ impl Form {
         }
         let mut sorted = BTreeMap::new();
         for grant in grants {
-            let OpenGrant { rule: _, people, also_in, except, limits: own } = *grant;
+            let OpenGrant { rule: _, people, also_in, except, scopes, limits: own } = *grant;
             let key = FormGrant {
                 people: people.map(of),
                 also_in: also_in.map(of),
                 except: except.map(of).unwrap_or_default(),
+                scopes: atoms.of_scopes(scopes),
                 limits: limits.ids(own),
             };
             sorted.entry(key).or_insert(*grant);
@@ -137,11 +140,11 @@ impl Form {
         self.limits.iter().chain(own).copied()
     }
 
-    /// Every claim that is named.
+    /// Every claim and scope that is named.
     pub(super) fn all_atoms(&self) -> impl Iterator<Item = Atom> {
         let of_grant = |grant: &FormGrant| -> Vec<Atom> {
-            let FormGrant { people, also_in, except, limits: _ } = grant;
-            let lists = [people.as_deref(), also_in.as_deref(), Some(except.as_slice())];
+            let FormGrant { people, also_in, except, scopes, limits: _ } = grant;
+            let lists = [people.as_deref(), also_in.as_deref(), Some(except), Some(scopes)];
             lists.into_iter().flatten().flatten().copied().collect()
         };
         self.bans.iter().copied().chain(self.grants.iter().flat_map(of_grant))

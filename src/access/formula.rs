@@ -9,7 +9,7 @@ use super::form::{Form, FormGrant, LimitId, Limits};
 use super::solver::{Lit, Solver};
 use crate::engine::could_be_taken_for;
 
-/// Smaller sets of claims than what was found are looked for up to this size; what is found is
+/// Smaller sets of claims and scopes than what was found are looked for up to this size; what is found is
 /// never larger than needed, only perhaps not the smallest.
 const MAX_SMALLEST: usize = 3;
 
@@ -25,7 +25,7 @@ pub(super) struct Difference {
     pub(super) by_arguments: bool,
 }
 
-/// Groups and arguments.
+/// Groups, scopes and arguments.
 #[derive(Clone, Debug)]
 pub(super) struct Example {
     pub(super) atoms: Vec<Atom>,
@@ -178,11 +178,12 @@ impl Formula {
     }
 
     fn grant(&mut self, grant: &FormGrant) -> [Lit; 2] {
-        let FormGrant { people, also_in, except, limits } = grant;
+        let FormGrant { people, also_in, except, scopes, limits } = grant;
         let mut groups = vec![!self.any_of(except)];
         for atoms in [people, also_in].into_iter().flatten() {
             groups.push(self.any_of(atoms));
         }
+        groups.extend(scopes.iter().filter_map(|scope| self.atoms.get(scope)));
         let groups = self.solver.all(groups);
         let limits = self.kept(limits);
         [self.solver.all([groups, limits]), groups]
@@ -261,7 +262,7 @@ impl Formula {
         Some(Difference { direction, example: Some(example), grants: contribute, by_arguments })
     }
 
-    /// The smallest example: fewest claims, then fewest arguments.
+    /// The smallest example: fewest claims and scopes, then fewest arguments.
     fn smallest(&mut self, wanted: &mut Vec<Lit>) -> Example {
         self.solver.solve(wanted);
         let all: Vec<_> = self.atoms.values().copied().collect();

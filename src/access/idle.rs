@@ -82,7 +82,7 @@ impl IdleGrants {
         for standpoint in named {
             let client = standpoint.clients.first().and_then(Option::as_deref);
             let nobody = GroupSet::default();
-            let caller = cells::caller(standpoint, client, person.as_ref(), nobody);
+            let caller = cells::caller(standpoint, client, person.as_ref(), nobody, &[]);
             for environment in &grant.environments {
                 for item in &items {
                     let nothing = Object::EMPTY;
@@ -130,7 +130,8 @@ fn may_come_from(grant: &Grant, place: PlaceId) -> bool {
     }
 }
 
-/// Whether somebody in one group of `people` and one of `also_in` needs this grant. Limits of one
+/// Whether somebody in one group of `people` and one of `also_in`, with the scopes that the grant
+/// asks for and no other, needs this grant. Limits of one
 /// side can be kept; those of grant and tool together may exclude each other.
 fn lets_somebody_through_alone(open: &Open<'_>, rule: RuleId) -> bool {
     let Open { bans, trials: _, free, grants, tool } = open;
@@ -145,7 +146,9 @@ fn lets_somebody_through_alone(open: &Open<'_>, rule: RuleId) -> bool {
     let also_in = one_of(own.also_in);
     let lets_through = |grant: &OpenGrant<'_>, groups: &GroupSet| {
         let is_in = |wanted: Option<&GroupSet>| wanted.is_none_or(|set| set.intersects(groups));
-        is_in(grant.people)
+        let has_scopes = grant.scopes.iter().all(|scope| own.scopes.contains(scope));
+        has_scopes
+            && is_in(grant.people)
             && is_in(grant.also_in)
             && !grant.except.is_some_and(|except| except.intersects(groups))
     };

@@ -137,25 +137,33 @@ pub enum Who {
     /// People by group.
     People(Clause),
     /// People whose token does not say in which groups they are.
-    UnknownGroups,
+    UnknownGroups {
+        /// Only this one, `issuer:subject`.
+        name: Option<Box<str>>,
+        /// And only with all of these scopes.
+        scopes: Vec<Box<str>>,
+    },
     /// A user by name, beyond what the groups say: `issuer:subject`.
     User {
         /// The name. Other users that the same rules name are left out.
         name: Box<str>,
-        /// `None` if the user's groups are unknown.
-        clause: Option<Clause>,
+        /// What is asked of the user's groups.
+        clause: Clause,
     },
     /// Nobody is signed in: a service, or a surface that opens a connection.
     NobodySignedIn,
 }
 
-/// People by group: in one of `people`, and in one of `also_in`, and in none of `not`.
+/// People by group: in one of `people`, and in one of `also_in`, and in none of `not`, with a
+/// token that has all of `scopes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clause {
     /// `None` for everybody who is signed in.
     pub people: Option<Vec<Box<str>>>,
     /// `None` if nothing else is asked for.
     pub also_in: Option<Vec<Box<str>>>,
+    /// The scopes that are asked for.
+    pub scopes: Vec<Box<str>>,
     /// Left out by the grant or taken away by bans.
     pub not: Vec<Box<str>>,
     /// Whether arguments are limited, by the grant or the tool.
@@ -232,27 +240,30 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::People(clause) => clause.fmt(f),
-            Self::UnknownGroups => f.write_str("people with unknown groups"),
-            Self::User { name, clause: None } => write!(f, "{name} with unknown groups"),
-            Self::User { name, clause: Some(clause) } if *clause == Clause::default() => {
-                f.write_str(name)
+            Self::UnknownGroups { name, scopes } => {
+                write!(f, "{} with unknown groups", name.as_deref().unwrap_or("people"))?;
+                scopes.iter().try_for_each(|scope| write!(f, " and scope:{scope}"))
             }
-            Self::User { name, clause: Some(clause) } => write!(f, "{name} if {clause}"),
+            Self::User { name, clause } if *clause == Clause::default() => f.write_str(name),
+            Self::User { name, clause } => write!(f, "{name} if {clause}"),
             Self::NobodySignedIn => f.write_str("without a user"),
         }
     }
 }
 
-/// `finance|ads and data-trained, not contractors`
+/// `finance|ads and data-trained and scope:revenue, not contractors`
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { people, also_in, not, limited } = self;
+        let Self { people, also_in, scopes, not, limited } = self;
         match people {
             Some(people) => f.write_str(&people.join("|"))?,
             None => f.write_str("anyone signed in")?,
         }
         if let Some(also_in) = also_in {
             write!(f, " and {}", also_in.join("|"))?;
+        }
+        for scope in scopes {
+            write!(f, " and scope:{scope}")?;
         }
         if !not.is_empty() {
             write!(f, ", not {}", not.join(", not "))?;

@@ -55,8 +55,9 @@ pub(super) fn of_server(server: &Server, side: usize, atoms: &Atoms) -> String {
     }
     let _ = writeln!(text, "{:?}", server.without_user());
     for grant in server.grants() {
-        let Grant { rule: _, who, environments, items, limits, last_day, until } = grant;
-        let _ = write!(text, "{environments:?} {items:?} {limits:?} {last_day:?} {until:?} ");
+        let Grant { rule: _, who, environments, items, limits, scopes, last_day, until } = grant;
+        let _ = write!(text, "{environments:?} {items:?} {limits:?} {scopes:?} ");
+        let _ = write!(text, "{last_day:?} {until:?} ");
         match who {
             GrantWho::People { people: who, also_in, except, via } => {
                 let also_in = also_in.as_ref().map(|groups| atoms.of(side, groups));

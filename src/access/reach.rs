@@ -65,6 +65,8 @@ pub struct Alternative {
     pub not: BTreeSet<GroupId>,
     /// None of these: banned by name.
     pub not_users: BTreeSet<UserName>,
+    /// With a token that has all of these scopes.
+    pub scopes: BTreeSet<Box<str>>,
     /// What the grant asks of the arguments, in words.
     pub limits: BTreeSet<String>,
     /// The first instant at which it no longer holds.
@@ -237,7 +239,7 @@ impl<'r> Walk<'r> {
     fn open(&self, item: &Item, from: &Standpoint, person: Option<&Person>) -> Option<Open<'r>> {
         let client = from.clients.first().and_then(Option::as_deref);
         let nothing = Object::EMPTY;
-        let caller = cells::caller(from, client, person, GroupSet::default());
+        let caller = cells::caller(from, client, person, GroupSet::default(), &[]);
         let query = Query {
             server: &self.server.name,
             environment: self.environment,
@@ -261,10 +263,11 @@ impl<'r> Walk<'r> {
     }
 
     fn granted(&self, open: &Open<'_>, grant: &OpenGrant<'_>, who: Whom) -> Alternative {
-        let OpenGrant { rule, people: _, also_in, except, limits } = grant;
+        let OpenGrant { rule, people: _, also_in, except, scopes, limits } = grant;
         let mut plain = plain(open, who);
         plain.also_in = also_in.map(|groups| groups.iter().collect());
         plain.not.extend(except.iter().flat_map(|groups| groups.iter()));
+        plain.scopes = scopes.iter().cloned().collect();
         plain.limits = limits.iter().map(ToString::to_string).collect();
         plain.until = self.ends.get(rule).copied().flatten();
         plain
@@ -282,6 +285,7 @@ fn plain(open: &Open<'_>, who: Whom) -> Alternative {
         also_in: None,
         not: bans.iter().flat_map(|(_, groups)| groups.iter()).collect(),
         not_users: BTreeSet::new(),
+        scopes: BTreeSet::new(),
         limits: BTreeSet::new(),
         until: None,
         unknown_groups: false,

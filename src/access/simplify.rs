@@ -74,20 +74,23 @@ fn includes(wider: &Alternative, other: &Alternative) -> bool {
         && counts_for(wider, other)
 }
 
-/// Whether it holds as long, and for all arguments for which the other one does.
+/// Whether it holds as long, and for all tokens and arguments for which the other one does.
 fn counts_for(wider: &Alternative, other: &Alternative) -> bool {
     let Alternative {
         who: _,
         also_in: _,
         not: _,
         not_users: _,
+        scopes,
         limits,
         until,
         unknown_groups: _,
         shadow,
         trials,
     } = wider;
-    limits.is_subset(&other.limits)
+    // Nobody has to have more scopes than the other one asks for.
+    scopes.is_subset(&other.scopes)
+        && limits.is_subset(&other.limits)
         && until.is_none_or(|until| other.until.is_some_and(|end| end <= until))
         && *shadow == other.shadow
         && *trials == other.trials
@@ -179,7 +182,7 @@ fn is_about_all_of(other: &Alternative, one: &Alternative) -> bool {
 
 fn length(one: &Alternative) -> usize {
     let also_in = one.also_in.as_ref().map_or(0, BTreeSet::len);
-    let limits = one.limits.len() + usize::from(one.until.is_some());
+    let limits = one.limits.len() + one.scopes.len() + usize::from(one.until.is_some());
     also_in + one.not.len() + one.not_users.len() + limits + usize::from(one.also_in.is_some())
 }
 

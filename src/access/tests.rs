@@ -159,6 +159,50 @@ fn the_smallest_caller_is_found() {
 }
 
 #[test]
+fn scopes_are_held_like_groups() {
+    let cases: &[(&str, Parts, &[&str])] = &[
+        (
+            "a scope",
+            Parts {
+                grants: "{ g: { people: [ads], via: [chat], call: [t], scopes: [x] } }",
+                ..PARTS
+            },
+            &["t narrower: {ads} via chat"],
+        ),
+        (
+            "a grant by scope",
+            Parts {
+                grants: "{ g: { people: [ads], via: [chat], call: [t] }, \
+                         h: { people: [anyone-signed-in], via: [chat], call: [t], scopes: [y, x] } }",
+                ..PARTS
+            },
+            &["t wider: {scope:x, scope:y} via chat"],
+        ),
+        (
+            "a scope for some of them",
+            Parts {
+                grants: "{ g: { people: [ads], except: [fin], via: [chat], call: [t] }, \
+                         h: { people: [ads], via: [chat], call: [t], scopes: [x] } }",
+                ..PARTS
+            },
+            &["t narrower: {ads, fin} via chat"],
+        ),
+        (
+            "the same grant, and again with a scope",
+            Parts {
+                grants: "{ g: { people: [ads], via: [chat], call: [t] }, \
+                         h: { people: [ads], via: [chat], call: [t], scopes: [x] } }",
+                ..PARTS
+            },
+            &[],
+        ),
+    ];
+    for (name, new, expected) in cases {
+        assert_eq!(lines(PARTS, *new), *expected, "{name}");
+    }
+}
+
+#[test]
 fn a_group_or_surface_that_is_only_renamed_is_no_change() {
     let old = Parts {
         groups: "{ ads: { claims: ['corp:a'] }, fin: {}, trained: {}, away: {} }",

@@ -14,6 +14,8 @@ pub struct Witness {
     pub groups: Groups,
     /// The user, if it matters which one it is; else it is somebody whom no rule names.
     pub user: Option<UserName>,
+    /// The scopes of the token, as far as they matter.
+    pub scopes: Vec<Box<str>>,
     /// The calling workload; `None` if it proves no identity.
     pub workload: Option<Workload>,
     /// The channel that it names.
@@ -55,22 +57,23 @@ fn shortened(arguments: &str) -> String {
     short
 }
 
-/// `{finance, data-trained} via ai-chat with {"limit":5}`
+/// `{finance, data-trained, scope:revenue} via ai-chat with {"limit":5}`
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user} ")?;
         }
+        let scopes = self.scopes.iter().map(|scope| format!("scope:{scope}"));
         match &self.groups {
             Groups::NobodySignedIn => f.write_str("nobody")?,
-            Groups::Unknown => f.write_str("{unknown groups}")?,
+            Groups::Unknown => {
+                let held = std::iter::once("unknown groups".to_owned()).chain(scopes);
+                write!(f, "{{{}}}", held.collect::<Vec<_>>().join(", "))?;
+            }
             Groups::Known { old, new } => {
-                let mut names: Vec<&str> = new.iter().map(|name| &**name).collect();
-                names.extend(
-                    old.iter()
-                        .map(|name| &**name)
-                        .filter(|name| !new.iter().any(|n| **n == **name)),
-                );
+                let gone = old.iter().filter(|name| !new.contains(name));
+                let names: Vec<_> =
+                    new.iter().chain(gone).map(ToString::to_string).chain(scopes).collect();
                 write!(f, "{{{}}}", names.join(", "))?;
             }
         }

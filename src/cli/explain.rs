@@ -40,11 +40,14 @@ pub(super) struct Args {
     /// The token does not say which groups the person is in
     #[arg(long, conflicts_with = "groups")]
     groups_unknown: bool,
+    /// The OAuth scopes of the person's token, as grants name them
+    #[arg(long, value_delimiter = ',', value_name = "SCOPE,...")]
+    scopes: Vec<String>,
     /// The OAuth client of the person's token [default: the surface's first]
     #[arg(long, value_name = "CLIENT")]
     client: Option<String>,
     /// A service asks, without a person
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["via", "user", "groups", "groups_unknown", "scopes"])]
     service: Option<String>,
     /// The arguments of the call, one JSON object
     #[arg(long = "args", value_name = "JSON", default_value = "{}")]
@@ -67,12 +70,16 @@ pub(super) fn instant(text: &str) -> Result<Timestamp, &'static str> {
     text.parse().map_err(|_| "write an instant with its zone, such as 2026-11-20T12:00:00Z")
 }
 
+/// Names of a list, without the blanks around them.
+fn list(names: &[String]) -> Vec<&str> {
+    names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
+}
+
 pub(super) fn run(args: &Args) -> Exit {
     let policies = match load::policies(&args.policies) {
         Ok(policies) => policies,
         Err(exit) => return exit,
     };
-    let groups = args.groups.as_ref();
     let question = Question {
         what: &args.what,
         read: args.read.as_deref(),
@@ -80,10 +87,9 @@ pub(super) fn run(args: &Args) -> Exit {
         via: args.via.as_deref(),
         service: args.service.as_deref(),
         user: args.user.as_deref(),
-        groups: groups.map(|names| {
-            names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
-        }),
+        groups: args.groups.as_deref().map(list),
         groups_unknown: args.groups_unknown,
+        scopes: list(&args.scopes),
         client: args.client.as_deref(),
         args: &args.arguments,
         at: args.at.unwrap_or_else(Timestamp::now),

@@ -117,24 +117,37 @@ fn is_folded(own: &Own<'_>, access: &Access) -> bool {
     let says = |who: &Who| {
         told.iter().any(|other| other.change.who.iter().any(|other| alike(other) == alike(who)))
     };
+    let is_named = |name: &str| {
+        let by_name = |who: &Who| match who {
+            Who::User { name: other, .. } | Who::UnknownGroups { name: Some(other), .. } => {
+                **other == *name
+            }
+            Who::People(_) | Who::UnknownGroups { name: None, .. } | Who::NobodySignedIn => false,
+        };
+        told.iter().any(|other| other.change.who.iter().any(by_name))
+    };
     let is_told = |who: &Who| match who {
-        Who::User { name, clause } => {
-            let by_name = |who: &Who| matches!(who, Who::User { name: other, .. } if other == name);
-            let by_group = clause.clone().map_or(Who::UnknownGroups, Who::People);
-            says(&by_group) || told.iter().any(|other| other.change.who.iter().any(by_name))
+        Who::User { name, clause } => is_named(name) || says(&Who::People(clause.clone())),
+        Who::UnknownGroups { name: Some(name), scopes } => {
+            is_named(name) || says(&Who::UnknownGroups { name: None, scopes: scopes.clone() })
         }
-        Who::People(_) | Who::UnknownGroups | Who::NobodySignedIn => says(who),
+        Who::People(_) | Who::UnknownGroups { name: None, .. } | Who::NobodySignedIn => says(who),
     };
     !told.is_empty() && change.who.iter().all(is_told)
 }
 
-/// Without what the arguments must be, and without bans, of which every tool has its own.
+/// Without what the arguments must be, and without scopes, neither of which counts for looking
+/// around; and without bans, of which every tool has its own.
 fn alike(who: &Who) -> Who {
     match who {
-        Who::People(clause) => {
-            Who::People(Clause { limited: false, not: Vec::new(), ..clause.clone() })
+        Who::People(Clause { people, also_in, scopes: _, not: _, limited: _ }) => {
+            let (people, also_in) = (people.clone(), also_in.clone());
+            Who::People(Clause { people, also_in, ..Clause::default() })
         }
-        Who::User { .. } | Who::UnknownGroups | Who::NobodySignedIn => who.clone(),
+        Who::UnknownGroups { name, scopes: _ } => {
+            Who::UnknownGroups { name: name.clone(), scopes: Vec::new() }
+        }
+        Who::User { .. } | Who::NobodySignedIn => who.clone(),
     }
 }
 
@@ -222,7 +235,7 @@ fn who(change: &Change, causes: &[&Edit]) -> Vec<String> {
     };
     let is_plain = |user: &str| {
         let plain = |who: &Who| {
-            matches!(who, Who::User { name, clause: Some(clause) }
+            matches!(who, Who::User { name, clause }
                 if **name == *user && *clause == Clause::default())
         };
         change.who.iter().any(plain)
@@ -231,10 +244,13 @@ fn who(change: &Change, causes: &[&Edit]) -> Vec<String> {
     for who in &change.who {
         let told = match who {
             Who::People(clause) => words_of(&narrowed(clause)),
-            Who::UnknownGroups => "people with unknown groups".to_owned(),
-            Who::User { name, clause: _ } if is_plain(name) => name.to_string(),
-            Who::User { name, clause: None } => format!("{name} with unknown groups"),
-            Who::User { name, clause: Some(clause) } => match clause.people {
+            Who::User { name, .. } | Who::UnknownGroups { name: Some(name), .. }
+                if is_plain(name) =>
+            {
+                name.to_string()
+            }
+            Who::UnknownGroups { .. } => who.to_string(),
+            Who::User { name, clause } => match clause.people {
                 None => format!("{name}{}", words_of(clause).trim_start_matches(ANYBODY)),
                 Some(_) => format!("{name} in {}", words_of(clause)),
             },
@@ -252,11 +268,15 @@ const ANYBODY: &str = "anyone signed in";
 
 /// Whether arguments are limited goes without saying: a tool's limits are for everyone.
 fn words_of(clause: &Clause) -> String {
-    let Clause { people, also_in, not, limited: _ } = clause;
+    let Clause { people, also_in, scopes, not, limited: _ } = clause;
     let mut words = people.as_ref().map_or(ANYBODY.to_owned(), |people| people.join("|"));
     if let Some(also_in) = also_in {
         words.push_str(" and ");
         words.push_str(&also_in.join("|"));
+    }
+    for scope in scopes {
+        words.push_str(" and scope:");
+        words.push_str(scope);
     }
     if !not.is_empty() {
         words.push_str(", not ");

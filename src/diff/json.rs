@@ -108,21 +108,32 @@ fn rule(rule: &Rule) -> Value {
 
 fn who(who: &Who) -> Value {
     let clause = |clause: &Clause| {
-        let Clause { people, also_in, not, limited } = clause;
-        object!({ "people": people, "also_in": also_in, "not": not, "limited": limited })
+        let Clause { people, also_in, scopes, not, limited } = clause;
+        object!({
+            "people": people,
+            "also_in": also_in,
+            "scopes": scopes,
+            "not": not,
+            "limited": limited,
+        })
     };
     match who {
         Who::People(people) => object!({ "kind": "people", "groups": clause(people) }),
-        Who::UnknownGroups => object!({ "kind": "unknown_groups" }),
+        Who::UnknownGroups { name: None, scopes } => {
+            object!({ "kind": "unknown_groups", "scopes": scopes })
+        }
+        Who::UnknownGroups { name: Some(name), scopes } => {
+            object!({ "kind": "user", "name": name, "groups": null, "scopes": scopes })
+        }
         Who::User { name, clause: groups } => {
-            object!({ "kind": "user", "name": name, "groups": groups.as_ref().map(clause) })
+            object!({ "kind": "user", "name": name, "groups": clause(groups) })
         }
         Who::NobodySignedIn => object!({ "kind": "nobody_signed_in" }),
     }
 }
 
 fn witness(witness: &Witness) -> Value {
-    let Witness { groups, user, workload, channel, place, client, arguments, at } = witness;
+    let Witness { groups, user, scopes, workload, channel, place, client, arguments, at } = witness;
     let (signed_in, old, new) = match groups {
         Groups::NobodySignedIn => (false, None, None),
         Groups::Unknown => (true, None, None),
@@ -132,6 +143,7 @@ fn witness(witness: &Witness) -> Value {
         "signed_in": signed_in,
         "groups": { "old": old, "new": new },
         "user": user.as_ref().map(ToString::to_string),
+        "scopes": scopes,
         "workload": workload.as_ref().map(ToString::to_string),
         "channel": channel,
         "place": { "old": place.old, "new": place.new },

@@ -77,6 +77,8 @@ misses! {
         environment,
         /// It does not name the tool, resource or prompt.
         call,
+        /// It is for tokens with more scopes.
+        scopes,
         /// It has ended.
         ended,
     }
@@ -130,7 +132,7 @@ impl<'q> Circumstances<'q> {
         target: Option<Target<'_>>,
     ) -> GrantMisses {
         // Limits are looked at once a grant matches: they have a reason of their own.
-        let Grant { rule: _, who, environments, items, limits: _, last_day, until } = grant;
+        let Grant { rule: _, who, environments, items, limits: _, scopes, last_day, until } = grant;
         let mut misses = GrantMisses::default();
         match who {
             GrantWho::People { people, also_in, except, via } => {
@@ -154,6 +156,7 @@ impl<'q> Circumstances<'q> {
         }
         misses.environment = !environments.contains(&environment);
         misses.call = target.is_some_and(|target| !items.contains(target.id));
+        misses.scopes = !self.has_scopes(scopes);
         misses.ended = last_day.is_some_and(|last_day| last_day < self.today)
             || until.is_some_and(|until| until <= self.now);
         misses
@@ -164,7 +167,7 @@ impl<'q> Circumstances<'q> {
         let misses = self.grant_misses(grant, environment, None);
         match grant.who {
             GrantWho::People { .. } | GrantWho::Users(..) => {
-                GrantMisses { who: false, also_in: false, except: false, ..misses }
+                GrantMisses { who: false, also_in: false, except: false, scopes: false, ..misses }
             }
             GrantWho::Services(_) => misses,
         }
@@ -201,6 +204,12 @@ impl<'q> Circumstances<'q> {
         people.as_ref().is_some_and(|people| self.bans_people(people))
             || self.is_named(users)
             || services.as_ref().is_some_and(|list| self.bans_service(list))
+    }
+
+    /// Whether the user's token carries every one of these.
+    fn has_scopes(&self, scopes: &[Box<str>]) -> bool {
+        scopes.is_empty()
+            || self.user.is_some_and(|user| scopes.iter().all(|scope| user.scopes.contains(scope)))
     }
 
     /// Whether the user is one of these. Who has no token is nobody.

@@ -9,6 +9,7 @@ mod limits;
 mod open;
 mod reason;
 mod shadow;
+mod step_up;
 mod trace;
 mod visible;
 
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 pub use self::conditions::{BanMisses, ChannelState, GrantMisses};
 pub use self::limits::Breach;
 pub use self::reason::Reason;
+pub use self::step_up::step_up;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
 pub use self::visible::visible;
 
@@ -35,7 +37,7 @@ use crate::json::Object;
 use crate::mcp::{Action, Discovery};
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Ban, ChannelId, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target, Tool,
+    Ban, ChannelId, Grant, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target, Tool,
 };
 
 /// What is asked.
@@ -115,6 +117,9 @@ struct Asked<'a> {
     call: Option<(&'a Tool, &'a Object<'a>)>,
     /// Whether nobody has to be signed in for this.
     without_user: bool,
+    /// Whether the token must have the scopes of a grant. Looking around ignores them, and so do
+    /// lists: who does not see a tool never asks for the scope that it takes.
+    by_scopes: bool,
 }
 
 /// Decides a query.
@@ -195,7 +200,7 @@ fn asked<'a, T: Trace>(
             (Some(Target::prompt(server.prompt(name).ok_or(NOT_LISTED)?)), None)
         }
     };
-    Ok(Asked { set, server, environment, item, call, without_user })
+    Ok(Asked { set, server, environment, item, call, without_user, by_scopes: item.is_some() })
 }
 
 /// Whether the server lets this surface open a connection before anybody signs in. Lists, calls
@@ -279,6 +284,16 @@ fn surface<T: Trace>(
 }
 
 impl<'a> Asked<'a> {
+    /// What keeps a grant from matching.
+    fn misses(&self, c: &Circumstances<'_>, grant: &Grant) -> GrantMisses {
+        let misses = if self.without_user {
+            c.opening_misses(grant, self.environment.id)
+        } else {
+            c.grant_misses(grant, self.environment.id, self.item)
+        };
+        GrantMisses { scopes: misses.scopes && self.by_scopes, ..misses }
+    }
+
     /// Every ban that could be about the server.
     fn bans(&self) -> impl Iterator<Item = &'a Ban> + use<'a> {
         self.set.guardrails().iter().chain(self.server.bans())
@@ -333,11 +348,7 @@ impl<'a> Asked<'a> {
         let mut granted = None;
         let mut limited = None;
         for grant in self.server.grants() {
-            let misses = if self.without_user {
-                c.opening_misses(grant, self.environment.id)
-            } else {
-                c.grant_misses(grant, self.environment.id, self.item)
-            };
+            let misses = self.misses(c, grant);
             trace.record(Step::Grant { rule: grant.rule, misses });
             if !misses.is_empty() || granted.is_some() {
                 continue;

@@ -1,7 +1,8 @@
-//! What a decision comes down to while the person's groups and the arguments are left open.
+//! What a decision comes down to while the person's groups, the token's scopes and the arguments
+//! are left open.
 //!
 //! For proofs over all callers: everything else is settled by the code that decides, and what is
-//! left is a formula over groups and limits. Properties of random policies keep it equal to
+//! left is a formula over groups, scopes and limits. Properties of random policies keep it equal to
 //! [`decide`](super::decide).
 
 use super::conditions::Circumstances;
@@ -38,12 +39,14 @@ pub(crate) struct OpenGrant<'a> {
     pub(crate) also_in: Option<&'a GroupSet>,
     /// And in none of these.
     pub(crate) except: Option<&'a GroupSet>,
+    /// With a token that has all of these.
+    pub(crate) scopes: &'a [Box<str>],
     /// What the arguments must be.
     pub(crate) limits: &'a [Limit],
 }
 
-/// Settles everything but known groups and arguments, whatever the query says about those two.
-/// `None` if the query is refused, whatever they are. Unknown groups are settled too: they leave
+/// Settles everything but known groups, scopes and arguments, whatever the query says about those
+/// three. `None` if the query is refused, whatever they are. Unknown groups are settled too: they leave
 /// nothing open.
 pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>> {
     let server = set.server(query.server)?;
@@ -69,18 +72,16 @@ pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>
     }
     let mut grants = Vec::new();
     for grant in server.grants() {
-        let misses = if asked.without_user {
-            c.opening_misses(grant, asked.environment.id)
-        } else {
-            c.grant_misses(grant, asked.environment.id, asked.item)
-        };
+        // Whoever is signed in may have a token with more scopes.
+        let scopes = if asked.by_scopes { grant.scopes.as_slice() } else { &[] };
+        let misses = asked.misses(&c, grant);
+        let misses = super::GrantMisses { scopes: misses.scopes && c.user.is_none(), ..misses };
         let settled = super::GrantMisses { who: false, also_in: false, except: false, ..misses };
         let limits = if asked.call.is_some() { grant.limits.as_slice() } else { &[] };
         if by_groups && settled.is_empty() && matches!(grant.who, GrantWho::People { .. }) {
-            grants.push(open_grant(grant, limits));
+            grants.push(open_grant(grant, scopes, limits));
         } else if misses.is_empty() {
-            let rule = grant.rule;
-            grants.push(OpenGrant { rule, people: None, also_in: None, except: None, limits });
+            grants.push(OpenGrant::of_anybody(grant.rule, scopes, limits));
         }
     }
     let free = in_bounds && shadow::shadowed(asked.environment, c.now);
@@ -111,7 +112,13 @@ fn open_ban<'a>(ban: &'a Ban, by_groups: bool, missed: bool, c: &Circumstances<'
     }
 }
 
-fn open_grant<'a>(grant: &'a Grant, limits: &'a [Limit]) -> OpenGrant<'a> {
+impl<'a> OpenGrant<'a> {
+    fn of_anybody(rule: RuleId, scopes: &'a [Box<str>], limits: &'a [Limit]) -> Self {
+        Self { rule, people: None, also_in: None, except: None, scopes, limits }
+    }
+}
+
+fn open_grant<'a>(grant: &'a Grant, scopes: &'a [Box<str>], limits: &'a [Limit]) -> OpenGrant<'a> {
     let rule = grant.rule;
     match &grant.who {
         GrantWho::People { people, also_in, except, via: _ } => OpenGrant {
@@ -122,10 +129,9 @@ fn open_grant<'a>(grant: &'a Grant, limits: &'a [Limit]) -> OpenGrant<'a> {
             },
             also_in: also_in.as_ref(),
             except: except.as_ref(),
+            scopes,
             limits,
         },
-        GrantWho::Users(..) | GrantWho::Services(_) => {
-            OpenGrant { rule, people: None, also_in: None, except: None, limits }
-        }
+        GrantWho::Users(..) | GrantWho::Services(_) => OpenGrant::of_anybody(rule, scopes, limits),
     }
 }

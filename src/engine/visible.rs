@@ -6,7 +6,7 @@ use crate::mcp::{Action, Discovery};
 use crate::policy::model::{Items, PolicySet, PromptId, ResourceId, Target, ToolId};
 
 /// The items of a server that a caller may use, whatever the query's action. An item counts if
-/// only its arguments or an approval could stand in the way.
+/// only its arguments, an approval or scopes that the token lacks could stand in the way.
 ///
 /// Agrees with [`decide`](super::decide): both ask the same rules.
 #[must_use]
@@ -35,7 +35,8 @@ pub fn visible(set: &PolicySet, query: &Query<'_>) -> Items {
     }
 }
 
-/// Limits and approvals are a call's, and none is made here.
+/// Limits and approvals are a call's, and none is made here. Scopes are ignored, as in looking
+/// around.
 fn may_use(around: &Asked<'_>, c: &Circumstances<'_>, item: Target<'_>) -> bool {
     let asked = Asked { item: Some(item), call: None, ..*around };
     match asked.bans_and_grants(c, &mut NoTrace) {

@@ -54,6 +54,8 @@ pub enum Change {
     Group(Vec<String>),
     /// The person is in none of these groups.
     NotGroup(Vec<String>),
+    /// The token has these scopes as well.
+    Scopes(Vec<String>),
     /// The service asks, without a person.
     Service(String),
     /// The request comes from this surface, or `surface/channel`.
@@ -232,6 +234,10 @@ impl fmt::Display for Change {
             Self::KnownGroups => f.write_str("have a token that says the groups"),
             Self::Group(names) => write!(f, "be in {}", names.join(" or ")),
             Self::NotGroup(names) => write!(f, "not be in {}", names.join(" and ")),
+            Self::Scopes(names) => {
+                let word = if names.len() == 1 { "scope" } else { "scopes" };
+                write!(f, "have a token with the {word} {}", names.join(" and "))
+            }
             Self::Service(name) => write!(f, "come as the service {name}, without a person"),
             Self::Via(place) => write!(f, "come via {place}"),
             Self::Environment(name) => write!(f, "use {name}"),
@@ -252,6 +258,7 @@ impl Change {
             Self::KnownGroups => "known_groups",
             Self::Group(_) => "group",
             Self::NotGroup(_) => "not_group",
+            Self::Scopes(_) => "scopes",
             Self::Service(_) => "service",
             Self::Via(_) => "via",
             Self::Environment(_) => "environment",

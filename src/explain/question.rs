@@ -1,5 +1,7 @@
 //! What somebody wants to know, in the words of the command line.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -29,6 +31,8 @@ pub struct Question<'q> {
     pub groups: Option<Vec<&'q str>>,
     /// Whether the person's groups are unknown.
     pub groups_unknown: bool,
+    /// The scopes of the person's token, as grants name them.
+    pub scopes: Vec<&'q str>,
     /// The OAuth client of the person's token; without it, the surface's first.
     pub client: Option<&'q str>,
     /// The arguments, as JSON.
@@ -213,7 +217,8 @@ impl<'q> Question<'q> {
     }
 
     fn person(&self, set: &PolicySet) -> Result<Option<User>, QuestionError> {
-        if self.user.is_none() && self.groups.is_none() && !self.groups_unknown {
+        let has_token = self.groups.is_some() || self.groups_unknown || !self.scopes.is_empty();
+        if self.user.is_none() && !has_token {
             return Ok(None);
         }
         let mut groups = GroupSet::default();
@@ -230,7 +235,18 @@ impl<'q> Question<'q> {
             return Err(QuestionError::Issuer { name: name.to_owned(), like: user.to_string() });
         }
         let groups = if self.groups_unknown { Groups::Unknown } else { Groups::Known(groups) };
-        Ok(Some(User::new(issuer, subject, groups)))
+        let scopes = self.scopes(set)?;
+        Ok(Some(User { scopes, ..User::new(issuer, subject, groups) }))
+    }
+
+    /// A scope that no grant names decides nothing: it is a typing error, or can be left out.
+    fn scopes(&self, set: &PolicySet) -> Result<Vec<Box<str>>, QuestionError> {
+        let named: BTreeSet<&str> = set.named_scopes().collect();
+        let scope = |name: &&str| match named.get(name) {
+            Some(name) => Ok(Box::from(*name)),
+            None => Err(QuestionError::unknown("scope", name, named.iter().copied())),
+        };
+        self.scopes.iter().map(scope).collect()
     }
 
     pub(super) fn arguments(&self) -> Result<Option<Object<'q>>, QuestionError> {

@@ -292,7 +292,7 @@ impl Words<'_> {
     }
 
     fn grant_misses(&self, grant: &Grant, misses: GrantMisses) -> Vec<String> {
-        let GrantMisses { who, also_in, except, via, environment, call: _, ended } = misses;
+        let GrantMisses { who, also_in, except, via, environment, call: _, scopes, ended } = misses;
         let mut words = Vec::new();
         if who {
             words.push(self.who(&grant.who));
@@ -319,6 +319,9 @@ impl Words<'_> {
             let has = self.query.environment;
             words.push(format!("in: needs {}, has {has}", names.join(" or ")));
         }
+        if scopes {
+            words.push(self.scopes(&grant.scopes));
+        }
         if ended {
             let last_day = grant.last_day.map(|day| day.to_string());
             let until = grant.until.map(|until| until.to_string());
@@ -339,6 +342,19 @@ impl Words<'_> {
             Some(Groups::Unknown) => "groups are unknown".to_owned(),
             Some(Groups::Known(groups)) => format!("has {}", self.group_list(groups, ", ")),
         }
+    }
+
+    /// The scopes that the token lacks.
+    fn scopes(&self, needed: &[Box<str>]) -> String {
+        let user = self.query.caller.user.as_ref();
+        let held = user.map(|user| user.scopes.as_slice()).unwrap_or_default();
+        let missing: Vec<_> =
+            needed.iter().filter(|scope| !held.contains(scope)).map(|scope| &**scope).collect();
+        let has = match held {
+            [] => "none".to_owned(),
+            held => held.join(", "),
+        };
+        format!("scopes: needs {}, has {has}", missing.join(" and "))
     }
 
     fn who(&self, who: &GrantWho) -> String {

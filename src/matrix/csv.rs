@@ -4,7 +4,7 @@
 use super::table::{Clause, Matrix, Row, Section};
 use super::words;
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "server",
     "environment",
     "item",
@@ -21,6 +21,7 @@ const HEADER: [&str; 16] = [
     "unknown_groups",
     "remarks",
     "approval",
+    "scopes",
 ];
 
 /// One line for each clause, below a line of names.
@@ -28,7 +29,7 @@ const HEADER: [&str; 16] = [
 pub fn csv(matrix: &Matrix) -> String {
     let Matrix { at: _, digest: _, sections } = matrix;
     let mut text = String::new();
-    line(&mut text, HEADER);
+    line(&mut text, &HEADER);
     for section in sections {
         let Section { server, title: _, environment, columns, rows, notes: _ } = section;
         for row in rows {
@@ -59,31 +60,34 @@ impl About<'_> {
         let Row { name, kind, effect, traits: _, limited: _, approval, cells: _ } = self.row;
         let marks = words::marks(self.row);
         let approval = approval.as_ref().map(words::approval).unwrap_or_default();
-        let [who_kind, who, also_in, not, limits, until, unknown_groups, remarks] = match clause {
-            None => ["nobody", "", "", "", "", "", "", ""].map(str::to_owned),
-            Some(Clause {
-                who,
-                also_in,
-                not,
-                not_users,
-                limits,
-                until,
-                unknown_groups,
-                remarks,
-            }) => [
-                words::who_kind(who).to_owned(),
-                words::who(who).join("|"),
-                also_in.join("|"),
-                [not.as_slice(), not_users].concat().join("|"),
-                limits.join("; "),
-                until.map(words::end).unwrap_or_default(),
-                if *unknown_groups { "yes" } else { "no" }.to_owned(),
-                remarks.join("; "),
-            ],
-        };
+        let [who_kind, who, also_in, not, scopes, limits, until, unknown_groups, remarks] =
+            match clause {
+                None => ["nobody", "", "", "", "", "", "", "", ""].map(str::to_owned),
+                Some(Clause {
+                    who,
+                    also_in,
+                    not,
+                    not_users,
+                    scopes,
+                    limits,
+                    until,
+                    unknown_groups,
+                    remarks,
+                }) => [
+                    words::who_kind(who).to_owned(),
+                    words::who(who).join("|"),
+                    also_in.join("|"),
+                    [not.as_slice(), not_users].concat().join("|"),
+                    scopes.join(" "),
+                    limits.join("; "),
+                    until.map(words::end).unwrap_or_default(),
+                    if *unknown_groups { "yes" } else { "no" }.to_owned(),
+                    remarks.join("; "),
+                ],
+            };
         line(
             text,
-            [
+            &[
                 self.server,
                 self.environment,
                 name,
@@ -100,13 +104,14 @@ impl About<'_> {
                 &unknown_groups,
                 &remarks,
                 &approval,
+                &scopes,
             ],
         );
     }
 }
 
-fn line(text: &mut String, fields: [&str; HEADER.len()]) {
-    for (index, value) in fields.into_iter().enumerate() {
+fn line(text: &mut String, fields: &[&str; HEADER.len()]) {
+    for (index, value) in fields.iter().enumerate() {
         if index > 0 {
             text.push(',');
         }

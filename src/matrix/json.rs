@@ -53,7 +53,8 @@ fn row(row: &Row) -> Value {
 }
 
 fn clause(clause: &Clause) -> Value {
-    let Clause { who, also_in, not, not_users, limits, until, unknown_groups, remarks } = clause;
+    let Clause { who, also_in, not, not_users, scopes, limits, until, unknown_groups, remarks } =
+        clause;
     let who = match who {
         Who::Groups(groups) => object!({ "groups": groups }),
         Who::Users(users) => object!({ "users": users }),
@@ -64,6 +65,7 @@ fn clause(clause: &Clause) -> Value {
         "also_in": also_in,
         "not": not,
         "not_users": not_users,
+        "scopes": scopes,
         "limits": limits,
         "until": until.map(|until| match until {
             End::LastDay(day) => object!({ "last_day": day.to_string() }),

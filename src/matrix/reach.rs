@@ -145,6 +145,7 @@ fn helps(clause: &Clause, group: &str) -> bool {
         also_in,
         not,
         not_users: _,
+        scopes: _,
         limits: _,
         until: _,
         unknown_groups: _,

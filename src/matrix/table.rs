@@ -115,6 +115,8 @@ pub struct Clause {
     pub not: Vec<String>,
     /// None of these users, as `issuer:subject`.
     pub not_users: Vec<String>,
+    /// The OAuth scopes that the token must have, all of them.
+    pub scopes: Vec<String>,
     /// What the grant asks of the arguments, beyond the item's own limits.
     pub limits: Vec<String>,
     /// When it ends.
@@ -215,6 +217,7 @@ impl Clause {
             also_in,
             not,
             not_users: _,
+            scopes: _,
             limits: _,
             until: _,
             unknown_groups: _,
@@ -236,6 +239,7 @@ impl Clause {
             also_in: Vec::new(),
             not: Vec::new(),
             not_users: Vec::new(),
+            scopes: Vec::new(),
             limits: Vec::new(),
             until: None,
             unknown_groups,

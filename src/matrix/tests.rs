@@ -92,6 +92,7 @@ fn odd() -> Section {
     };
     let limited = Clause {
         limits: words(&["/limit between 1 and 10"]),
+        scopes: words(&["https://a.example/read|b", "=x"]),
         remarks: words(&["ban try-out is on trial until 2026-12-24T00:00:00Z"]),
         ..groups(&["a|b", "c\nd"])
     };

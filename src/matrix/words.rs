@@ -106,20 +106,33 @@ pub(super) fn who_kind(who: &Who) -> &'static str {
     }
 }
 
-/// `ads-eng|infra & data-trained`
+/// `ads-eng|infra & data-trained & scope:revenue`
 pub(super) fn subject(clause: &Clause) -> String {
     let mut text = who(&clause.who).join("|");
     if !clause.also_in.is_empty() {
         text.push_str(" & ");
         text.push_str(&clause.also_in.join("|"));
     }
+    for scope in &clause.scopes {
+        text.push_str(" & scope:");
+        text.push_str(scope);
+    }
     text
 }
 
 /// What else a clause asks for, apart from its end.
 pub(super) fn conditions(clause: &Clause) -> Vec<String> {
-    let Clause { who, also_in, not: _, not_users: _, limits, until: _, unknown_groups, remarks } =
-        clause;
+    let Clause {
+        who,
+        also_in,
+        not: _,
+        not_users: _,
+        scopes: _,
+        limits,
+        until: _,
+        unknown_groups,
+        remarks,
+    } = clause;
     let mut words = Vec::new();
     words.extend(left_out(clause));
     words.extend(limits.iter().map(|limit| format!("only {limit}")));

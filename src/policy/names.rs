@@ -25,6 +25,8 @@ pub(crate) mod pattern {
         r"^[^\x00-\x20\x7F-\xA0]([^\x00-\x1F\x7F-\x9F]*[^\x00-\x20\x7F-\xA0])?$";
     /// [`super::tool`] and [`super::channel_id`]
     pub(crate) const TOOL: &str = "^[!-~]{1,128}$";
+    /// [`super::scope`]
+    pub(crate) const SCOPE: &str = r"^[!#-\[\]-~]{1,128}$";
     /// [`super::uri`], in part
     pub(crate) const URI: &str = r"^[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%-]+$";
 }
@@ -50,7 +52,9 @@ pub(super) enum NameError {
     Tool,
     #[error("an ID is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks")]
     ChannelId,
-    #[error("a scope is printable ASCII without blanks, quotes and backslashes")]
+    #[error(
+        "a scope is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks, quotes and backslashes"
+    )]
     Scope,
     #[error("a method is printable ASCII without blanks, such as `vendor/method`")]
     Method,
@@ -155,16 +159,20 @@ mod tests {
             "db:",
             "urn:x:y",
             "db://w/a b",
+            "a\"b",
+            "a\\b",
+            "[]!#",
             "\u{7f}",
         ];
         let texts = texts.map(str::to_owned).into_iter();
         let texts: Vec<_> = texts.chain([63, 64, 128, 129].map(long)).collect();
-        let rows: [(&str, Check); 6] = [
+        let rows: [(&str, Check); 7] = [
             (pattern::PLAIN, plain),
             (pattern::REVIEW, review),
             (pattern::GROUP, |text| if text.len() > MAX_LONG_NAME { Ok(()) } else { group(text) }),
             (pattern::TOOL, tool),
             (pattern::TOOL, channel_id),
+            (pattern::SCOPE, scope),
             (pattern::URI, uri),
         ];
         for (pattern, check) in rows {

@@ -155,7 +155,6 @@ fn a_server_file_says_what_it_means_or_does_not_load() {
             "g: { people: [ads], via: [chat], call: [look], last_day: '2026-02-20T10:00' }",
             &[BadValue],
         ),
-        (grant, "g: { people: [ads], via: [chat], call: [look], scopes: [a] }", &[NotSupportedYet]),
         (grant, "g: { people: [ads], services: [night], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], via: [chat], call: [look] }", &[IncompleteGrant]),
         (grant, "g: { services: [night], call: [drop] }", &[ServiceReach]),
@@ -250,6 +249,21 @@ fn a_grant_says_whom_it_is_for_or_does_not_load() {
         ("users: ['corp:alice'], except: [infra], via: [chat], ENDS", &[IncompleteGrant]),
         ("users: ['corp:alice'], also_in: infra, via: [chat], ENDS", &[IncompleteGrant]),
         ("people: [ads], via: [chat], ticket: SEC-1", &[IncompleteGrant]),
+        (
+            "people: [ads], via: [chat], scopes: [reports.read, 'https://api.example/a b']",
+            &[BadValue],
+        ),
+        ("people: [ads], via: [chat], scopes: [reports.read, 'https://api.example/a']", &[]),
+        ("users: ['corp:alice'], via: [chat], scopes: ['!#[]~'], ENDS", &[]),
+        ("people: [ads], via: [chat], scopes: []", &[BadValue]),
+        ("people: [ads], via: [chat], scopes: ['']", &[BadValue]),
+        ("people: [ads], via: [chat], scopes: [a, b, a]", &[Repeated]),
+        ("people: [ads], via: [chat], scopes: [é]", &[BadValue]),
+        ("people: [ads], via: [chat], scopes: ['\\']", &[BadValue]),
+        ("people: [ads], via: [chat], scopes: ['\"']", &[BadValue]),
+        ("people: [ads], via: [chat], scopes: a", &[WrongType]),
+        ("people: [ads], via: [chat], scopes: [1]", &[WrongType]),
+        ("services: [night], scopes: [a]", &[IncompleteGrant]),
         ("people: [ads], via: [chat], until: 2026-12-01T18:00:00+01:00", &[]),
         ("people: [ads], via: [chat], until: 2026-12-01T18:00Z", &[]),
         ("people: [ads], via: [chat], until: 2026-12-01T18:00:00", &[BadValue]),
@@ -273,7 +287,6 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
     let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let pin = format!("look: {{ effect: read, pin: \"{digest}\" }}");
     let look = "look: { effect: read }";
-    let call = "call: [look] }";
     let cases: &[(&str, &str, &[Code])] = &[
         ("grants:", "lists: filtered\ngrants:", &[NotSupportedYet]),
         ("grants:", "lists: full\ngrants:", &[NotSupportedYet]),
@@ -298,9 +311,6 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
             "forward_token: true\nresource: 'http://a.example/mcp'\ngrants:",
             &[NotSupportedYet, NotSupportedYet, BadValue],
         ),
-        (call, "call: [look], scopes: [read] }", &[NotSupportedYet]),
-        (call, "call: [look], scopes: ['a b'] }", &[NotSupportedYet, BadValue]),
-        (call, "call: [look], scopes: read }", &[NotSupportedYet, WrongType]),
         (look, &pin, &[NotSupportedYet]),
         (look, "look: { effect: read, pin: x }", &[NotSupportedYet, BadValue]),
     ];

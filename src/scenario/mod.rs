@@ -187,6 +187,7 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
         user: None,
         groups: None,
         groups_unknown: false,
+        scopes: Vec::new(),
         client: case.client.map(|client| client.value),
         args: case.args.as_deref().unwrap_or("{}"),
         at: file.now,
@@ -199,10 +200,11 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
     if let Some(who) = case.who {
         let person = file.people.iter().find(|person| person.name.value == who.value);
         match person {
-            Some(Person { name, user, groups, place: _ }) => {
+            Some(Person { name, user, groups, scopes, place: _ }) => {
                 question.user = Some(user.unwrap_or(name.value));
                 question.groups_unknown = groups.is_none();
                 question.groups.clone_from(groups);
+                question.scopes.clone_from(scopes);
             }
             None if who.value == raw::NOBODY => {}
             None => {
@@ -219,7 +221,7 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
             .who
             .and_then(|who| file.people.iter().find(|person| person.name.value == who.value));
         let place = match &error {
-            QuestionError::Unknown { what: "group" | "issuer", .. } => {
+            QuestionError::Unknown { what: "group" | "issuer" | "scope", .. } => {
                 person.map(|person| person.place)
             }
             QuestionError::Unknown { what: "surface" | "channel" | "service", .. }

@@ -38,6 +38,8 @@ pub(super) struct Person<'n> {
     pub(super) user: Option<&'n str>,
     /// `None` if they are unknown.
     pub(super) groups: Option<Vec<&'n str>>,
+    /// The scopes of their token.
+    pub(super) scopes: Vec<&'n str>,
     /// Where they stand.
     pub(super) place: Place,
 }
@@ -97,7 +99,7 @@ pub(super) fn file<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Option<File<'
 }
 
 fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {
-    const KEYS: Keys = Keys { known: &["groups", "user"], later: &[] };
+    const KEYS: Keys = Keys { known: &["groups", "user", "scopes"], later: &[] };
     let mut people = Vec::new();
     for (name, node) in reader.entries(node) {
         if name.value == NOBODY {
@@ -119,7 +121,9 @@ fn people<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Vec<Person<'n>> {
             }
         };
         let groups = groups.map(|groups| groups.into_iter().map(|group| group.value).collect());
-        people.push(Person { name, user, groups, place: fields.place });
+        let scopes = fields.get("scopes").map(|node| reader.texts(node)).unwrap_or_default();
+        let scopes = scopes.into_iter().map(|scope| scope.value).collect();
+        people.push(Person { name, user, groups, scopes, place: fields.place });
     }
     people
 }

@@ -15,13 +15,14 @@ people:
 
 /// The samples with one test file in the place of theirs.
 fn run_on(cases: &str) -> Result<Report, Diagnostics> {
-    let mut files = disk::read_policies(Path::new("policies"));
+    run_text(disk::read_policies(Path::new("policies")), &format!("{HEAD}{cases}"))
+}
+
+/// Policies with one test file in the place of theirs.
+fn run_text(mut files: PolicyFiles, text: &str) -> Result<Report, Diagnostics> {
     files.files.retain(|file| !is_test(&file.path));
     let set = policy::load(files.clone()).unwrap();
-    let text = format!("{HEAD}{cases}");
-    files
-        .files
-        .push(PolicyFile { path: "tests/t.yaml".to_owned(), bytes: text.into_bytes().into() });
+    files.files.push(PolicyFile { path: "tests/t.yaml".to_owned(), bytes: text.as_bytes().into() });
     assert_eq!(policy::load(files.clone()).unwrap().digest(), set.digest(), "tests decide nothing");
     run(&set, &files)
 }
@@ -226,6 +227,48 @@ fn what_does_not_hold_shows_the_smallest_caller() {
     );
     let report = report.unwrap_or_else(|problems| panic!("{problems}"));
     insta::assert_snapshot!(text(&report, false));
+}
+
+#[test]
+fn people_have_the_scopes_of_their_token() {
+    let files = || {
+        let mut files = disk::read_policies(Path::new("policies"));
+        let presto =
+            files.files.iter_mut().find(|file| file.path == "servers/presto.yaml").unwrap();
+        let text = std::str::from_utf8(&presto.bytes).unwrap();
+        assert!(text.contains("also_in: [data-trained]"));
+        let scopes = "also_in: [data-trained]\n    scopes: [reports.read, openid]";
+        presto.bytes = text.replace("also_in: [data-trained]", scopes).into_bytes().into();
+        files
+    };
+    let head = "toolgate: 1
+now: 2026-11-20T12:00:00Z
+people:
+  all: { groups: [ads-eng, data-trained], scopes: [openid, reports.read] }
+  one: { groups: [ads-eng, data-trained], scopes: [openid] }
+  none: { groups: [ads-eng, data-trained] }
+";
+    let cases = "allowed:
+  - { who: all, via: ai-chat, call: presto/get_revenue_metrics }
+  - { who: none, via: ai-chat, discover: presto }
+refused:
+  - { who: one, via: ai-chat, call: presto/get_revenue_metrics, because: no_grant }
+  - { who: none, via: ai-chat, call: presto/get_revenue_metrics, because: no_grant }
+always:
+  - { only: { people: [ads-eng], also_in: data-trained }, call: [presto/get_revenue_metrics] }
+";
+    let report = run_text(files(), &format!("{head}{cases}")).unwrap();
+    assert!(report.passed(), "{}", text(&report, false));
+    // The smallest caller who breaks it has the scopes that it takes.
+    let broken =
+        "always:\n  - { never: { people: [ads-eng] }, call: [presto/get_revenue_metrics] }";
+    let report = run_text(files(), &format!("{head}{broken}")).unwrap();
+    let shown = text(&report, false);
+    assert!(shown.contains("{ads-eng, data-trained, scope:openid, scope:reports.read}"), "{shown}");
+    let unknown = head.replace("scopes: [openid] }", "scopes: [opneid] }");
+    let problems = run_text(files(), &format!("{unknown}{cases}")).unwrap_err().to_string();
+    assert!(problems.contains("unknown scope `opneid`; did you mean `openid`?"), "{problems}");
+    assert!(problems.contains("tests/t.yaml:5"), "{problems}");
 }
 
 #[test]

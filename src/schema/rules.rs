@@ -7,6 +7,7 @@ use super::build::{
     one_of_keys, some, stated, text, tool_name, uri,
 };
 use super::items::{effect, limits, traits};
+use crate::policy::names::pattern;
 
 fn via() -> Value {
     let place = matching("^[a-z0-9-]{1,63}(/[a-z0-9-]{1,63})?$");
@@ -33,6 +34,10 @@ fn verbs() -> [(&'static str, Value); 3] {
     ]
 }
 
+fn scopes() -> Value {
+    some("OAuth scopes; the token must carry every one.", matching(pattern::SCOPE))
+}
+
 pub(super) fn grants() -> Value {
     let people = "Groups, any of them, or `anyone-signed-in` alone.";
     let mut keys = vec![
@@ -57,6 +62,7 @@ pub(super) fn grants() -> Value {
     keys.extend(verbs());
     keys.extend([
         ("limits", limits("What arguments must be under this grant, beside the tool's limits.")),
+        ("scopes", scopes()),
         ("last_day", day("The last UTC day on which it holds.")),
         ("until", instant("The instant at which it ends.")),
     ]);
@@ -69,7 +75,9 @@ pub(super) fn grants() -> Value {
             "except": ["people"],
             "ticket": ["users"],
         },
-        "dependentSchemas": { "services": { "not": { "required": ["via"] } } },
+        "dependentSchemas": {
+            "services": { "not": { "anyOf": [{ "required": ["via"] }, { "required": ["scopes"] }] } },
+        },
     });
     let who = one_of_keys(&["people", "users", "services"]);
     let what = any_of_keys(&["call", "read", "prompt"]);

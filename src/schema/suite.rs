@@ -18,7 +18,11 @@ pub(super) fn suite() -> Value {
     let person = object(
         "A person.",
         &["groups"],
-        [("groups", groups), ("user", text("`issuer:subject`, where a rule names it."))],
+        [
+            ("groups", groups),
+            ("user", text("`issuer:subject`, where a rule names it.")),
+            ("scopes", list("The scopes of the person's token.", text("A scope of a grant."))),
+        ],
     );
     let people = json!({ "not": { "const": "nobody" } });
     let suite = object(

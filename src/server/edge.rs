@@ -146,15 +146,21 @@ impl Edge {
         }
         let environment = policy.environment(route.environment);
         let server = policy.server(route.server).zip(environment);
-        let found = server.and_then(|(server, environment)| server.environment(environment));
-        let found = found.ok_or_else(|| say.refused(Reason::ServerUnknown, "no such server"))?;
+        let found = server.and_then(|(server, id)| Some((server, server.environment(id)?)));
+        let (server, here) =
+            found.ok_or_else(|| say.refused(Reason::ServerUnknown, "no such server"))?;
         let issuers: Vec<_> =
             self.config.issuers.iter().map(|issuer| &*issuer.issuer.issuer).collect();
-        Ok(Answer::Refuse(Reply::document(&serde_json::json!({
-            "resource": self.config.resource(&found.path),
+        let mut document = serde_json::json!({
+            "resource": self.config.resource(&here.path),
             "authorization_servers": issuers,
             "bearer_methods_supported": ["header"],
-        }))))
+        });
+        let scopes = server.scopes(here.id);
+        if let (false, Some(document)) = (scopes.is_empty(), document.as_object_mut()) {
+            document.insert("scopes_supported".to_owned(), scopes.into_iter().collect());
+        }
+        Ok(Answer::Refuse(Reply::document(&document)))
     }
 
     /// Who asks. The order of the refusals is the order of the reasons.

@@ -7,7 +7,7 @@ use super::answer::{Reply, code};
 use super::edge::Refused;
 use super::request::Route;
 use crate::config::Config;
-use crate::engine::{Decision, Query, Reason, Scope};
+use crate::engine::{self, Decision, Query, Reason, Scope};
 use crate::mcp::{Action, Era, Id, MODERN_VERSION, Malformed, Message, OLDER_VERSIONS};
 use crate::policy::PolicySet;
 
@@ -125,7 +125,24 @@ impl Say<'_> {
         };
         let words = format!("{what}: {} ({reason})", reason.public_message());
         let error = (code::REFUSED, words.as_str());
-        Reply::rpc(200, Some(id), self.decision_id, error, &self.data(reason, tool))
+        let reply = |status| {
+            Reply::rpc(status, Some(id), self.decision_id, error, &self.data(reason, tool))
+        };
+        match engine::step_up(policy, query) {
+            Some(scopes) => self.ask_for(scopes, reply(403)),
+            None => reply(200),
+        }
+    }
+
+    /// Asks for a token with more scopes (RFC 6750 §3.1). No quoting is needed: a scope has neither
+    /// quotes nor backslashes.
+    fn ask_for(&self, scopes: &[Box<str>], reply: Reply) -> Reply {
+        let metadata = self.config.resource_metadata(self.route.path);
+        let scopes = scopes.join(" ");
+        let challenge = format!(
+            r#"Bearer error="insufficient_scope", scope="{scopes}", resource_metadata="{metadata}""#
+        );
+        reply.header("www-authenticate", challenge)
     }
 
     fn data(&self, reason: Reason, tool: Option<&str>) -> Value {

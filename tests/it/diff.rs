@@ -300,6 +300,22 @@ const EDITS: &[(&str, &[Edit])] = &[
         )],
     ),
     (
+        "a scope",
+        &[(
+            PRESTO,
+            "    in: [prod]\n    call: [browse, run_query]",
+            "    in: [prod]\n    scopes: [openid, presto.read]\n    call: [browse, run_query]",
+        )],
+    ),
+    (
+        "a grant by scope",
+        &[(
+            PRESTO,
+            "grants:\n",
+            "grants:\n  by-scope:\n    people: [anyone-signed-in]\n    via: [ide]\n    in: [prod]\n    scopes: [presto.read]\n    call: [list_tables]\n",
+        )],
+    ),
+    (
         "a guardrail less that nobody misses",
         &[(
             "guardrails.yaml",

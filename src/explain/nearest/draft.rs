@@ -61,6 +61,19 @@ impl Draft {
         })
     }
 
+    /// With a token that also has these scopes; `None` if nobody is signed in.
+    pub(super) fn with_scopes(&self, scopes: &[Box<str>]) -> Option<Self> {
+        let held = &self.user()?.scopes;
+        let missing: Vec<_> =
+            scopes.iter().filter(|scope| !held.contains(scope)).cloned().collect();
+        let names = missing.iter().map(ToString::to_string).collect();
+        Some(self.with(Change::Scopes(names), |draft| {
+            if let Some(user) = &mut draft.caller.user {
+                user.scopes.extend(missing);
+            }
+        }))
+    }
+
     /// With another value at a pointer whose way leads through objects, or without any.
     pub(super) fn with_argument(&self, pointer: &str, value: Option<Value>) -> Option<Self> {
         let shown = value.as_ref().map(ToString::to_string);

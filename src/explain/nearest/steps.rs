@@ -46,7 +46,7 @@ impl Search<'_> {
 
     /// The first condition of the grant that does not hold, made to hold.
     fn one_miss(&self, grant: &Grant, draft: &Draft, misses: GrantMisses) -> Vec<Draft> {
-        let GrantMisses { who, also_in, except, via, environment, call: _, ended } = misses;
+        let GrantMisses { who, also_in, except, via, environment, call: _, scopes, ended } = misses;
         if environment {
             return self.other_environments(grant, draft);
         }
@@ -72,6 +72,9 @@ impl Search<'_> {
             GrantWho::People { also_in: Some(groups), .. } if also_in => self.joins(draft, groups),
             GrantWho::People { except: Some(groups), .. } if except => {
                 self.leaves(draft, groups).into_iter().collect()
+            }
+            GrantWho::People { .. } | GrantWho::Users(..) if scopes => {
+                draft.with_scopes(&grant.scopes).into_iter().collect()
             }
             GrantWho::People { .. } | GrantWho::Users(..) | GrantWho::Services(_) => Vec::new(),
         }

@@ -15,6 +15,7 @@ fn question<'q>(what: &'q str, args: &'q str) -> Question<'q> {
         user: None,
         groups: None,
         groups_unknown: false,
+        scopes: Vec::new(),
         client: None,
         args,
         at: "2026-11-20T12:00:00Z".parse().unwrap(),
@@ -48,6 +49,9 @@ fn asked_again(set: &PolicySet, question: &Question<'_>, nearest: &Nearest) -> V
                 }
                 Change::NotGroup(names) => {
                     groups.get_or_insert_default().retain(|group| !names.contains(group));
+                }
+                Change::Scopes(names) => {
+                    changed.scopes.extend(names.iter().map(|name| &*name.clone().leak()));
                 }
                 Change::Service(name) => {
                     changed.service = Some(name.clone().leak());
@@ -173,6 +177,7 @@ tools:
   help: { effect: read }
   old: { effect: read }
   dev: { effect: read }
+  scoped: { effect: read }
   two-ways: { effect: read, limits: { /n: { between: [1, 10] } } }
 grants:
   look: { people: [a, b], also_in: [c], except: [out], via: [chat], in: [prod], call: [look] }
@@ -189,6 +194,7 @@ grants:
   help: { people: [a], via: [bot/help], in: [prod], call: [help] }
   old: { people: [a], via: [chat], in: [prod], call: [old], last_day: 2026-03-31 }
   dev: { people: [a], via: [bot], in: [dev], call: [dev] }
+  scoped: { people: [a], via: [chat], in: [prod], call: [scoped], scopes: [x, y] }
   from-chat: { people: [a], via: [chat], in: [prod], call: [two-ways] }
   from-bot: { people: [a], via: [bot], in: [prod], call: [two-ways] }
 ",
@@ -220,6 +226,8 @@ fn every_kind_of_change_is_told() {
         ("s/dev", Some("a"), "chat", "{}"),
         ("s@dev/dev", Some("unknown"), "bot", "{}"),
         ("s@dev/dev", Some("a"), "chat", "{}"),
+        ("s/scoped", Some("a"), "chat", "{}"),
+        ("s/scoped", Some("unknown"), "bot", "{}"),
         ("s/two-ways", Some("c"), "bot", r#"{"n": 5}"#),
         ("s/two-ways", Some("a"), "bot", r#"{"n": 50}"#),
         ("s", Some("c"), "bot/help", "{}"),

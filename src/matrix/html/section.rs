@@ -116,7 +116,8 @@ fn pill(page: &mut String, class: &str, text: &str) {
 }
 
 fn clause(page: &mut String, clause: &Clause, index: &Index<'_>) {
-    let Clause { who, also_in, not, not_users: _, limits, until, unknown_groups, remarks } = clause;
+    let Clause { who, also_in, not, not_users: _, scopes, limits, until, unknown_groups, remarks } =
+        clause;
     // Who gains by being in a group: who is named, or anybody whom the clause does not leave out.
     let reach = match who {
         Who::Groups(groups) => index.numbers(groups.iter().chain(also_in)),
@@ -138,6 +139,9 @@ fn clause(page: &mut String, clause: &Clause, index: &Index<'_>) {
     if !also_in.is_empty() {
         page.push_str(" <span class=\"and\">and</span> ");
         chips(page, "g", also_in);
+    }
+    for scope in scopes {
+        condition(page, "if", &format!("with scope:{scope}"));
     }
     if let Some(left_out) = words::left_out(clause) {
         condition(page, "if not", &left_out);

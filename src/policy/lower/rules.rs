@@ -124,6 +124,10 @@ impl Lowering<'_> {
             self.incomplete(ticket, "only a grant for `users` has a ticket", "remove it");
         }
         if let Some(services) = &raw.services {
+            if let Some(scopes) = &raw.scopes {
+                let help = "remove `scopes`: a service sends no token";
+                self.incomplete(scopes.place, "only the tokens of people have scopes", help);
+            }
             if let Some(via) = &raw.via {
                 let help = "remove `via`: a service is known by its workload";
                 self.incomplete(via.place, "a service comes from no surface", help);
@@ -199,8 +203,11 @@ impl Lowering<'_> {
             }
         }
         let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
+        let scopes = raw.scopes.iter().flat_map(|scopes| &scopes.value);
+        let mut scopes: Vec<Box<str>> = scopes.map(|scope| scope.value.into()).collect();
+        scopes.sort_unstable();
         let (last_day, until) = (raw.last_day, raw.until);
-        Some(Grant { rule, who, environments, items, limits, last_day, until })
+        Some(Grant { rule, who, environments, items, limits, scopes, last_day, until })
     }
 
     /// ⚠ Without a person there is nobody to ask: services read, and nothing delicate.

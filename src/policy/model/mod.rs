@@ -4,7 +4,7 @@ mod items;
 mod rules;
 mod set;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -341,6 +341,13 @@ impl Server {
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// The scopes that grants in an environment ask for: sorted, each once.
+    #[must_use]
+    pub fn scopes(&self, environment: EnvironmentId) -> BTreeSet<&str> {
+        let here = self.grants.iter().filter(|grant| grant.environments.contains(&environment));
+        here.flat_map(|grant| &grant.scopes).map(|scope| &**scope).collect()
     }
 
     /// The bans, in the order of the file.

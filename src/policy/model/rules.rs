@@ -47,6 +47,8 @@ pub struct Grant {
     pub items: Items,
     /// What the arguments of every call under it must be.
     pub limits: Vec<Limit>,
+    /// The OAuth scopes that the caller's token must carry, every one of them; sorted.
+    pub scopes: Vec<Box<str>>,
     /// The last UTC day on which it holds.
     pub last_day: Option<Date>,
     /// The instant from which it no longer holds.

@@ -225,6 +225,12 @@ impl PolicySet {
         unclaimable
     }
 
+    /// Every scope that a grant names.
+    pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
+        let grants = self.servers.values().flat_map(|server| &server.grants);
+        grants.flat_map(|grant| &grant.scopes).map(|scope| &**scope)
+    }
+
     /// Every user that a grant or ban names.
     pub fn named_users(&self) -> impl Iterator<Item = &UserName> {
         let grants = self.servers.values().flat_map(|server| &server.grants);

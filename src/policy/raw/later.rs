@@ -53,11 +53,6 @@ pub(super) fn of_server(reader: &mut Reader<'_>, fields: Fields<'_>) {
     }
 }
 
-/// Of a grant.
-pub(super) fn of_grant(reader: &mut Reader<'_>, fields: Fields<'_>) {
-    each(reader, fields, &[("scopes", scopes)]);
-}
-
 /// Of a tool, resource or prompt.
 pub(super) fn of_item(reader: &mut Reader<'_>, fields: Fields<'_>) {
     each(
@@ -85,10 +80,6 @@ fn all(
     for text in not_empty(reader, node).unwrap_or_default() {
         named(reader, text, what, check);
     }
-}
-
-fn scopes(reader: &mut Reader<'_>, node: &Node) {
-    all(reader, node, "an OAuth scope", names::scope);
 }
 
 fn methods(reader: &mut Reader<'_>, node: &Node) {

@@ -98,6 +98,7 @@ pub(super) struct RawGrant<'n> {
     pub(super) environments: Option<Vec<Text<'n>>>,
     pub(super) verbs: RawVerbs<'n>,
     pub(super) limits: Vec<Spanned<Limit>>,
+    pub(super) scopes: Option<Spanned<Vec<Text<'n>>>>,
     pub(super) last_day: Option<Date>,
     pub(super) until: Option<Timestamp>,
     /// Something in it could not be read: what it lacks may be that.

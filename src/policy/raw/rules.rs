@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::later;
 use super::limits::limits;
 use super::{
-    RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, not_empty, optional_list, words,
+    RawBan, RawBannedServices, RawGrant, RawVerbs, RawVia, Text, named, not_empty, optional_list,
+    words,
 };
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::identity::UserName;
@@ -95,6 +95,13 @@ fn ticket(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Place> {
     Some(text.place)
 }
 
+fn scopes<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> Option<Spanned<Vec<Text<'n>>>> {
+    let list = optional_list(reader, fields, "scopes")?;
+    let scope = |text| named(reader, text, "an OAuth scope", names::scope);
+    let value = list.value.into_iter().filter_map(scope).collect();
+    Some(Spanned { value, place: list.place })
+}
+
 fn verbs<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> RawVerbs<'n> {
     let mut verb =
         |key| optional_list(reader, fields, key).map(|list| list.value).unwrap_or_default();
@@ -109,13 +116,12 @@ pub(super) fn grant<'n>(
     const KEYS: Keys = Keys {
         known: &[
             "people", "also_in", "except", "users", "ticket", "services", "via", "in", "call",
-            "read", "prompt", "limits", "last_day", "until",
+            "read", "prompt", "limits", "scopes", "last_day", "until",
         ],
-        later: &["scopes"],
+        later: &[],
     };
     let before = reader.noted();
     let fields = reader.fields(node, KEYS)?;
-    later::of_grant(reader, fields);
     Some(RawGrant {
         name,
         people: people(reader, fields),
@@ -128,6 +134,7 @@ pub(super) fn grant<'n>(
         environments: optional_list(reader, fields, "in").map(|list| list.value),
         verbs: verbs(reader, fields),
         limits: limits(reader, fields),
+        scopes: scopes(reader, fields),
         // A bad date does not become "no end": it is a problem, and nothing is loaded.
         last_day: fields.get("last_day").and_then(|node| reader.date(node)).map(|day| day.value),
         until: until(reader, fields, "until"),

@@ -13,7 +13,7 @@ use toolgate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use toolgate::policy::PolicySet;
 
 use super::arguments;
-use super::generator::{some, user};
+use super::generator::{SCOPES, some, user};
 use super::pairs::{
     ARGUMENTS, CHANNELS, CLAIMS, CLIENTS, NOW, PROMPTS, Side, TIMES, TOOLS, Theme, URIS, USERS,
     WORKLOADS, pair,
@@ -49,12 +49,17 @@ fn users(sets: [&PolicySet; 2], theme: Theme) -> Vec<[Option<User>; 2]> {
                     Groups::Known(set.claimed_groups("corp", "", held.iter().copied()))
                 }));
             }
-            users.extend(groups.into_iter().map(|both| {
-                both.map(|groups| {
-                    let client = client.map(Into::into);
-                    Some(User { client, ..user(name, groups) })
-                })
-            }));
+            // Which client it is says nothing about scopes.
+            let scopes = if *client == CLIENTS[2] { &SCOPES[..] } else { &SCOPES[3..] };
+            for scopes in scopes {
+                users.extend(groups.iter().cloned().map(|both| {
+                    both.map(|groups| {
+                        let client = client.map(Into::into);
+                        let scopes = scopes.iter().map(|scope| (*scope).into()).collect();
+                        Some(User { client, scopes, ..user(name, groups) })
+                    })
+                }));
+            }
         }
     }
     users
@@ -185,7 +190,8 @@ fn asked_again(sets: [&PolicySet; 2], change: &Change) -> Option<Direction> {
     let verdict = |side: usize| {
         let user = groups(side).map(|groups| {
             let name = witness.user.as_ref().map_or("nobody-else", |user| user.subject());
-            User { client: witness.client.clone(), ..user(name, groups) }
+            let (client, scopes) = (witness.client.clone(), witness.scopes.clone());
+            User { client, scopes, ..user(name, groups) }
         });
         let caller = Caller { user, workload: witness.workload.clone() };
         let query = Query {

@@ -11,6 +11,8 @@ pub(super) const GROUPS: [&str; 3] = ["a", "b", "c"];
 pub(super) const TOOLS: [&str; 5] = ["read", "write", "drop", "secret", "asked"];
 pub(super) const URIS: [&str; 2] = ["db://w/a/x", "db://w/b"];
 pub(super) const PROMPTS: [&str; 1] = ["ask"];
+/// The scopes that tokens may have; grants ask for `x`, `y` or both.
+pub(super) const SCOPES: [&[&str]; 4] = [&[], &["x"], &["y"], &["x", "y"]];
 pub(super) const NOW: &str = "2026-11-20T12:00:00Z";
 
 /// A server's file and the guardrails' bans, as lines that can be turned round.
@@ -153,6 +155,11 @@ const VERBS: &[&str] = &[
     "call: [read, write, drop, secret, asked], read: ['db://w/a/*', 'db://w/b'], prompt: [ask]",
 ];
 
+pub(super) fn scopes() -> impl Strategy<Value = String> {
+    proptest::option::weighted(0.2, list(&["x", "y"]))
+        .prop_map(|scopes| scopes.map(|list| format!(", scopes: {list}")).unwrap_or_default())
+}
+
 fn time() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just(String::new()),
@@ -174,10 +181,10 @@ fn grant() -> impl Strategy<Value = String> {
         3 => Just(""),
         1 => Just(", call: [read, write], limits: { /n: { between: [1, 9] } }"),
     ];
-    let for_people = (who, environments, select(VERBS), limits, time()).prop_map(
-        |(who, environments, verbs, limits, time)| {
+    let for_people = (who, environments, select(VERBS), limits, scopes(), time()).prop_map(
+        |(who, environments, verbs, limits, scopes, time)| {
             let verbs = if limits.is_empty() { format!(", {verbs}") } else { limits.to_owned() };
-            format!("{{ {who}, in: {environments}{verbs}{time} }}")
+            format!("{{ {who}, in: {environments}{verbs}{scopes}{time} }}")
         },
     );
     let plain = "{ services: [night], in: [prod], call: [read], read: ['db://w/a/*'] }";
@@ -270,14 +277,22 @@ pub(super) fn user(subject: &str, groups: Groups) -> User {
     User::new("corp", subject, groups)
 }
 
+/// The same person with other tokens.
+pub(super) fn with_scopes(user: &User) -> impl Iterator<Item = User> {
+    SCOPES.into_iter().map(|scopes| {
+        let scopes = scopes.iter().map(|scope| (*scope).into()).collect();
+        User { scopes, ..user.clone() }
+    })
+}
+
 /// Every kind of caller, from everywhere.
 pub(super) fn askers(set: &PolicySet) -> Vec<Asker> {
-    let mut users =
-        vec![None, Some(user("alice", Groups::Unknown)), Some(user("bob", Groups::Unknown))];
+    let mut users = vec![user("alice", Groups::Unknown), user("bob", Groups::Unknown)];
     for groups in subsets(set) {
-        users.push(Some(user("alice", groups.clone())));
-        users.push(Some(user("bob", groups)));
+        users.push(user("alice", groups.clone()));
+        users.push(user("bob", groups));
     }
+    let users = users.iter().flat_map(with_scopes).map(Some).chain([None]);
     let places = [
         ("chat", None),
         ("bot", None),

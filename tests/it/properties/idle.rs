@@ -11,7 +11,7 @@ use toolgate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use toolgate::policy::PolicySet;
 
 use super::arguments;
-use super::generator::{NOW, PROMPTS, Policy, TOOLS, URIS, askers, policy};
+use super::generator::{Asker, NOW, PROMPTS, Policy, TOOLS, URIS, askers, policy};
 
 /// When something may end in random policies, and long after.
 const TIMES: [&str; 4] =
@@ -20,7 +20,8 @@ const TIMES: [&str; 4] =
 const ARGUMENTS: [&str; 4] = ["{}", r#"{"n":3}"#, r#"{"n":7}"#, r#"{"n":12}"#];
 
 /// Everything that anybody may do: whether it is looking around, and a number for what it is.
-fn allowed(set: &PolicySet) -> BTreeSet<(bool, usize)> {
+/// Tokens differ in scopes only if grants do.
+fn allowed(set: &PolicySet, by_scopes: bool) -> BTreeSet<(bool, usize)> {
     let texts: Vec<_> = ARGUMENTS.iter().map(|text| arguments(text)).collect();
     let mut actions =
         vec![Action::Discover(Discovery::Initialize), Action::Discover(Discovery::ListTools)];
@@ -32,7 +33,12 @@ fn allowed(set: &PolicySet) -> BTreeSet<(bool, usize)> {
     actions.extend(URIS.map(|uri| Action::Resource { op: ResourceOp::Read, uri }));
     actions.extend(PROMPTS.map(|name| Action::Prompt { op: PromptOp::Get, name }));
     let times: Vec<Timestamp> = TIMES.iter().map(|time| time.parse().unwrap()).collect();
-    let askers = askers(set);
+    let has_scopes = |asker: &Asker| match &asker.caller.user {
+        Some(user) => !user.scopes.is_empty(),
+        None => false,
+    };
+    let mut askers = askers(set);
+    askers.retain(|asker| by_scopes || !has_scopes(asker));
     let mut allowed = BTreeSet::new();
     let mut number = 0;
     for asker in &askers {
@@ -71,11 +77,12 @@ proptest! {
         }
         let whole = load(&policy, &grants);
         let idle = IdleGrants::new(&whole).of("s", NOW.parse().unwrap()).unwrap();
-        let before = allowed(&whole);
+        let by_scopes = grants.iter().any(|line| line.contains("scopes: "));
+        let before = allowed(&whole, by_scopes);
         for (index, line) in grants.iter().enumerate() {
             let mut fewer = grants.clone();
             fewer.remove(index);
-            let after = allowed(&load(&policy, &fewer));
+            let after = allowed(&load(&policy, &fewer), by_scopes);
             let lost: Vec<_> = before.symmetric_difference(&after).collect();
             let lost_items = lost.iter().filter(|(look, _)| !look).count();
             let found = idle.iter().find(|(of, _)| *of == index).map(|(_, why)| why);

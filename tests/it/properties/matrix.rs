@@ -73,14 +73,16 @@ fn row<'m>(section: &'m Section, item: &str) -> Option<&'m Row> {
 }
 
 fn holds(set: &PolicySet, clause: &Clause, row: &Row, user: Option<&User>, within: bool) -> bool {
-    let Clause { who, also_in, not, not_users, limits, until: _, unknown_groups, remarks } = clause;
+    let Clause { who, also_in, not, not_users, scopes, limits, until: _, unknown_groups, remarks } =
+        clause;
     let shadow = remarks.iter().any(|remark| remark == SHADOW);
     if !within && (!limits.is_empty() || row.limited && !shadow) {
         return false;
     }
     let Some(user) = user else { return *who == Who::NobodySignedIn };
     let name = format!("{}:{}", user.issuer, user.subject);
-    if not_users.contains(&name) {
+    let has = |scope: &String| user.scopes.iter().any(|held| **held == **scope);
+    if not_users.contains(&name) || !scopes.iter().all(has) {
         return false;
     }
     let (groups, known) = match &user.groups {

@@ -8,16 +8,19 @@ mod idle;
 mod matrix;
 mod pairs;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
-use toolgate::engine::{Decision, NoTrace, Query, Reason, Verdict, decide, visible};
-use toolgate::identity::Groups;
+use toolgate::engine::{Decision, NoTrace, Query, Reason, Verdict, decide, step_up, visible};
+use toolgate::identity::{Groups, User};
 use toolgate::json::{self, Limits, Object, Value};
 use toolgate::mcp::{Action, Discovery, PromptOp, ResourceOp};
 use toolgate::policy::PolicySet;
 
 use self::generator::{
-    Asker, NOW, PROMPTS, Style, TOOLS, URIS, askers, ban, new_tool, policy, some, subsets, user,
+    Asker, NOW, PROMPTS, SCOPES, Style, TOOLS, URIS, askers, ban, new_tool, policy, some, subsets,
+    with_scopes,
 };
 
 const ARGUMENTS: [&str; 2] = ["{}", r#"{"n":7}"#];
@@ -54,6 +57,15 @@ fn query<'q>(asker: &'q Asker, action: Action<'q>) -> Query<'q> {
 
 fn ask(set: &PolicySet, asker: &Asker, action: Action<'_>) -> Decision {
     decide(set, &query(asker, action), &mut NoTrace)
+}
+
+/// The same caller with a token for everything.
+fn with_all_scopes(asker: &Asker) -> Asker {
+    let mut with_all = asker.clone();
+    if let Some(user) = &mut with_all.caller.user {
+        user.scopes = SCOPES[3].iter().map(|scope| (*scope).into()).collect();
+    }
+    with_all
 }
 
 /// Whether anything at all is let through now that was not before.
@@ -136,10 +148,60 @@ proptest! {
                 }
                 for groups in subsets(&set) {
                     let mut known = asker.clone();
-                    let name = known.caller.user.take().unwrap().subject;
-                    known.caller.user = Some(user(&name, groups));
+                    known.caller.user.as_mut().unwrap().groups = groups;
                     let decision = ask(&set, &known, action);
                     prop_assert!(!is_wider(decision, unknown), "{:?} {:?}", known, action);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_scopes_never_allow(policy in policy(), start: Index) {
+        let set = policy.load();
+        let arguments = ARGUMENTS.map(arguments);
+        for asker in some(askers(&set), start) {
+            let with_all = with_all_scopes(&asker);
+            for action in actions(&arguments) {
+                let (all, fewer) = (ask(&set, &with_all, action), ask(&set, &asker, action));
+                prop_assert!(!is_wider(all, fewer), "{:?} {:?}", asker, action);
+                if matches!(action, Action::Discover(_)) {
+                    prop_assert_eq!(all, fewer, "{:?} {:?}", asker, action);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_are_asked_for_if_and_only_if_they_would_help(policy in policy(), start: Index) {
+        let set = policy.load();
+        let arguments = ARGUMENTS.map(arguments);
+        for asker in some(askers(&set), start) {
+            for action in actions(&arguments) {
+                let decision = ask(&set, &asker, action);
+                let wanted = step_up(&set, &query(&asker, action));
+                let refused = decision.enforced != Verdict::Allow
+                    && decision.reason == Some(Reason::NoGrant);
+                let tokens = asker.caller.user.iter().flat_map(with_scopes);
+                let helps = |user: User| {
+                    let mut with = asker.clone();
+                    let holds = |scope| user.scopes.contains(scope);
+                    let keeps = asker.caller.user.iter().flat_map(|u| &u.scopes).all(holds);
+                    let (scopes, count) = (user.scopes.clone(), user.scopes.len());
+                    with.caller.user = Some(user);
+                    let allowed = ask(&set, &with, action).enforced == Verdict::Allow;
+                    (keeps && allowed).then_some((count, scopes))
+                };
+                let fewest = tokens.filter_map(helps).min();
+                let told = format!("{asker:?} {action:?} {wanted:?} {fewest:?}");
+                match (wanted, fewest.filter(|_| refused)) {
+                    (None, None) => {}
+                    (Some(wanted), Some((count, _))) => {
+                        let held = asker.caller.user.iter().flat_map(|user| &user.scopes);
+                        let all: BTreeSet<_> = held.chain(wanted).collect();
+                        prop_assert_eq!(all.len(), count, "{}", told);
+                    }
+                    (Some(_), None) | (None, Some(_)) => prop_assert!(false, "{}", told),
                 }
             }
         }
@@ -165,8 +227,9 @@ proptest! {
                     }
                     Action::Discover(_) | Action::Unknown => continue,
                 };
-                let decision = ask(&set, &asker, action);
-                // Only arguments or an approval stand in the way.
+                // Only arguments, an approval or scopes stand in the way.
+                let with_all = with_all_scopes(&asker);
+                let decision = ask(&set, &with_all, action);
                 let close = matches!(
                     decision.reason,
                     None | Some(Reason::Limit | Reason::ApprovalRequired)

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use toolgate::policy::{self, PolicyFile, PolicyFiles, PolicySet};
 
+use super::generator::scopes;
+
 /// What a pair is about: more at once would be too many queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Theme {
@@ -270,8 +272,11 @@ fn grant(theme: Theme) -> BoxedStrategy<String> {
         3 => select(VERBS).prop_map(str::to_owned),
         1 => with_limits.prop_map(|(verbs, limits)| format!("{verbs}{limits}")),
     ];
-    let for_people = (who, environments, verbs, ends())
-        .prop_map(|(who, places, verbs, ends)| format!("{{ {who}, in: {places}, {verbs}{ends} }}"));
+    let for_people = (who, environments, verbs, scopes(), ends()).prop_map(
+        |(who, places, verbs, scopes, ends)| {
+            format!("{{ {who}, in: {places}, {verbs}{scopes}{ends} }}")
+        },
+    );
     let for_service = Just("{ services: [night], in: [prod], call: [read] }".to_owned());
     match theme {
         Theme::People => prop_oneof![8 => for_people, 1 => for_service].boxed(),
