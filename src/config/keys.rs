@@ -230,8 +230,8 @@ mod tests {
         const OPENID: &str = "/.well-known/openid-configuration";
         const OAUTH: &str = "/.well-known/oauth-authorization-server";
         for (issuer, openid, oauth) in [
-            ("https://a.example", format!("{OPENID}"), format!("{OAUTH}")),
-            ("https://a.example/", format!("{OPENID}"), format!("{OAUTH}")),
+            ("https://a.example", OPENID.to_owned(), OAUTH.to_owned()),
+            ("https://a.example/", OPENID.to_owned(), OAUTH.to_owned()),
             ("https://a.example/t", format!("/t{OPENID}"), format!("{OAUTH}/t")),
             ("https://a.example/t/u/", format!("/t/u{OPENID}"), format!("{OAUTH}/t/u")),
         ] {

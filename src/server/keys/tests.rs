@@ -36,8 +36,8 @@ fn number(keys: &Keys, issuer: &str) -> Option<u64> {
 }
 
 /// As of now, for this long.
-fn fresh(seconds: u64) -> Option<Validity> {
-    Some(Validity::new(Instant::now(), Duration::from_secs(seconds), Duration::ZERO))
+fn fresh(seconds: u64) -> Validity {
+    Validity::new(Instant::now(), Duration::from_secs(seconds), Duration::ZERO)
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn keys_that_stand_in_the_configuration_are_there_from_the_beginning() {
 fn stale_keys_do_not_count_until_they_are_confirmed() {
     let keys = keys(&[("corp", "discovery"), ("partner", "discovery")]);
     assert!(matches!(keys.of("corp"), Keyset::Never));
-    keys.replace("partner", parsed(&[KEY]), fresh(60));
-    keys.replace("corp", parsed(&[KEY]), fresh(0));
+    keys.replace("partner", parsed(&[KEY]), Some(fresh(60)));
+    keys.replace("corp", parsed(&[KEY]), Some(fresh(0)));
     assert!(matches!(keys.of("corp"), Keyset::Stale));
     assert_eq!(keys.missing(), ["corp"]);
     assert!(number(&keys, "partner").is_some());
@@ -89,7 +89,7 @@ fn stale_keys_do_not_count_until_they_are_confirmed() {
     keys.trouble("corp", &"x".repeat(10_000));
     assert_eq!(before[0].known.as_ref().unwrap().age.unwrap().1, Age::Stale);
     assert_eq!(keys.status()[0].trouble.as_ref().unwrap().len(), MAX_SHOWN);
-    keys.confirm("corp", fresh(60).unwrap());
+    keys.confirm("corp", fresh(60));
     // The same keys: what was verified with them is verified.
     assert_eq!((number(&keys, "corp"), keys.missing()), (Some(2), vec![]));
     assert_eq!(keys.status()[0].trouble, None);
