@@ -27,12 +27,17 @@ FAULTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    """To a Toolgate that has faults when it is asked to."""
+def build_with_faults() -> None:
+    """Makes the Toolgate that is no release."""
     build = [os.environ.get("CARGO", "cargo"), "build", "--locked", "--quiet"]
     build += ["--features", "faults", "--example", "toolgate_faults"]
     subprocess.run(build, cwd=REPOSITORY, check=True)
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    """To a Toolgate that has faults when it is asked to."""
+    build_with_faults()
     with Stack(REPOSITORY / "target/e2e/faults", toolgate="examples/toolgate_faults") as stack:
         yield Wire(stack)
 

@@ -57,5 +57,8 @@ mod tests {
     async fn the_resolver_asks_the_system() {
         let found = Resolver.resolve("localhost".parse().unwrap()).await.unwrap();
         assert!(found.into_iter().all(|address| address.ip().is_loopback()));
+        // And looks at what it says.
+        let refused = Resolver.resolve("169.254.169.254".parse().unwrap()).await.err().unwrap();
+        assert!(refused.is::<Forbidden>(), "{refused}");
     }
 }
