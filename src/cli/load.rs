@@ -31,16 +31,31 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
     let policies =
         policy::load_on(files.clone(), Cores::All).map_err(|problems| fail_with(&problems))?;
     let unclaimable = policies.unclaimable(&config.group_prefixes());
-    if unclaimable.is_empty() {
-        return Ok((config, files, policies));
+    let mut failed = None;
+    if !unclaimable.is_empty() {
+        let names = unclaimable.join("`, `");
+        failed = Some(fail(format_args!("no configured issuer can claim `{names}`")));
+        hint(
+            "a ban on such a group or user would ban nobody; correct the issuer's name, or its \
+             `group_prefix`",
+        );
     }
-    let names = unclaimable.join("`, `");
-    let exit = fail(format_args!("no configured issuer can claim `{names}`"));
-    hint(
-        "a ban on such a group or user would ban nobody; correct the issuer's name, or its \
-         `group_prefix`",
-    );
-    Err(exit)
+    let issuers = config.issuers.iter().map(|issuer| &issuer.issuer);
+    let audiences: Vec<_> = issuers.flat_map(|issuer| &issuer.audiences).map(|a| &**a).collect();
+    let shared = policies.servers_with_audience(&audiences);
+    if !shared.is_empty() {
+        let names = shared.join("`, `");
+        let problem = format_args!("the `resource` of `{names}` is an audience of an issuer");
+        failed = Some(fail(problem));
+        hint(
+            "a token for any server would be one for it; give it a `resource` of its own, which \
+             no issuer lists under `audiences`",
+        );
+    }
+    match failed {
+        Some(exit) => Err(exit),
+        None => Ok((config, files, policies)),
+    }
 }
 
 /// The policy directory, once nobody is writing it any more: half a set is another one.

@@ -118,6 +118,8 @@ codes! {
     ApproverIsGrantee = "TG110" "approver-is-grantee",
     /// A tool that seems to reach beyond the company and does not say so.
     MissingExternal = "TG111" "missing-external",
+    /// Tokens of people that go to a host of another domain than they are for.
+    TokenLeavesDomain = "TG112" "token-leaves-domain",
     /// A review that ends soon.
     ReviewEnds = "TG120" "review-ends",
     /// A grant that has ended.

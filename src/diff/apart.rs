@@ -16,6 +16,7 @@ pub(super) fn lines(own: &Own<'_>) -> Vec<Line> {
         [Some(_), Some(_)] | [None, None] => {}
     }
     lines.extend(approvals(own));
+    lines.extend(tokens(own));
     for edit in own.edits {
         let told = match edit.block.as_str() {
             "environments" => environment(edit),
@@ -25,8 +26,8 @@ pub(super) fn lines(own: &Own<'_>) -> Vec<Line> {
                 vec![format!("{}: {words}: what may stand in records", edit.title())]
             }
             // Spoken of elsewhere; whatever else there is, here.
-            "about" | "bans" | "discovery" | "grants" | "prompts" | "resources" | "tools"
-            | "toolgate" => Vec::new(),
+            "about" | "bans" | "discovery" | "forward_token" | "grants" | "prompts"
+            | "resource" | "resources" | "tools" | "toolgate" => Vec::new(),
             _ => edit.words(&[]),
         };
         let at = |line: Line| line.because(super::shared::place_of(edit));
@@ -35,15 +36,45 @@ pub(super) fn lines(own: &Own<'_>) -> Vec<Line> {
     lines
 }
 
+/// Whom tokens are for, and whether the upstream is given them: one thing, in one line.
+fn tokens(own: &Own<'_>) -> Option<Line> {
+    let [Some(old), Some(new)] = own.both else { return None };
+    let is_about = |edit: &&Edit| matches!(edit.block.as_str(), "forward_token" | "resource");
+    let edit = own.edits.iter().find(is_about)?;
+    let words = |server: &Server| {
+        let audience = server.own_resource().unwrap_or("the issuers' audiences");
+        let upstream = if server.forwards_token() { "forwarded" } else { "not forwarded" };
+        format!("for {audience}, {upstream}")
+    };
+    let (was, is) = (words(old), words(new));
+    let line = if was == is {
+        Line::new(Mark::Nothing, false, format!("tokens  {is}, as before"))
+    } else {
+        let everywhere = old.own_resource().is_some() && new.own_resource().is_none();
+        let who = match (new.forwards_token(), everywhere) {
+            (true, _) => "the upstream is given tokens: counts as wider",
+            (false, true) => "tokens for other servers hold here: counts as wider",
+            (false, false) => "",
+        };
+        let line = Line::new(Mark::Apart, !who.is_empty(), format!("tokens  {was} -> {is}"));
+        Line { who: who.to_owned(), ..line }
+    };
+    Some(line.because(super::shared::place_of(edit)))
+}
+
 /// A server that stands on one side only.
 fn whole(own: &Own<'_>, server: &Server, side: usize) -> Line {
     let set = if side == 1 { &own.pair.new.set } else { &own.pair.old.set };
     let upstreams = server.environments.iter().map(|environment| {
         format!("{} at {}", set.environment_name(environment.id), environment.upstream)
     });
-    let upstreams: Vec<_> = upstreams.collect();
+    let mut parts: Vec<_> = upstreams.collect();
+    if server.forwards_token() {
+        parts.push("given the tokens of its callers".to_owned());
+    }
     let what = if side == 1 { "new server" } else { "server removed" };
-    Line::new(Mark::Apart, false, format!("{what}: {}", upstreams.join(", ")))
+    let wider = side == 1 && server.forwards_token();
+    Line::new(Mark::Apart, wider, format!("{what}: {}", parts.join(", ")))
 }
 
 fn environment(edit: &Edit) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What names may look like. Names compare byte for byte.
 
 use thiserror::Error;
+use url::Url;
 
 use super::uri::{UriError, UriPattern};
 
@@ -9,6 +10,8 @@ const MAX_NAME: usize = 63;
 
 /// The longest group or tool name.
 const MAX_LONG_NAME: usize = 128;
+/// The longest URL.
+const MAX_URL: usize = 2048;
 
 /// Everybody with a valid token; never a group's name.
 pub(crate) const ANYONE: &str = "anyone-signed-in";
@@ -27,6 +30,8 @@ pub(crate) mod pattern {
     pub(crate) const TOOL: &str = "^[!-~]{1,128}$";
     /// [`super::scope`]
     pub(crate) const SCOPE: &str = r"^[!#-\[\]-~]{1,128}$";
+    /// [`super::resource`], in part
+    pub(crate) const RESOURCE: &str = r"^https://[a-z0-9.:\[\]-]+(/[^?#\s]*)?$";
     /// [`super::uri`], in part
     pub(crate) const URI: &str = r"^[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%-]+$";
 }
@@ -56,6 +61,8 @@ pub(super) enum NameError {
         "a scope is 1 to {MAX_LONG_NAME} printable ASCII characters without blanks, quotes and backslashes"
     )]
     Scope,
+    #[error("write `https://host/path` as a browser would, without user, query and fragment")]
+    Resource,
     #[error("a method is printable ASCII without blanks, such as `vendor/method`")]
     Method,
     #[error(transparent)]
@@ -110,6 +117,20 @@ pub(super) fn scope(text: &str) -> Result<(), NameError> {
     check(text, MAX_LONG_NAME, NameError::Scope, |c| {
         c.is_ascii_graphic() && !matches!(c, '"' | '\\')
     })
+}
+
+/// A server's own resource (RFC 8707 §2). Tokens name it byte for byte, so it is written in one way.
+pub(super) fn resource(text: &str) -> Result<(), NameError> {
+    let plain = Url::parse(text).is_ok_and(|url| {
+        let written = url.as_str();
+        url.scheme() == "https"
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && (written == text || written.strip_suffix('/') == Some(text))
+    });
+    if plain && text.len() <= MAX_URL { Ok(()) } else { Err(NameError::Resource) }
 }
 
 /// A JSON-RPC method.

@@ -298,19 +298,6 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
         ("grants:", "methods: [vendor/ask]\ngrants:", &[NotSupportedYet]),
         ("grants:", "methods: []\ngrants:", &[NotSupportedYet, BadValue]),
         ("grants:", "methods: ['a b']\ngrants:", &[NotSupportedYet, BadValue]),
-        ("grants:", "forward_token: false\ngrants:", &[NotSupportedYet]),
-        ("grants:", "forward_token: true\ngrants:", &[NotSupportedYet, BadValue]),
-        ("grants:", "resource: 'https://a.example/mcp'\ngrants:", &[NotSupportedYet, BadValue]),
-        (
-            "grants:",
-            "forward_token: true\nresource: 'https://a.example/mcp'\ngrants:",
-            &[NotSupportedYet, NotSupportedYet],
-        ),
-        (
-            "grants:",
-            "forward_token: true\nresource: 'http://a.example/mcp'\ngrants:",
-            &[NotSupportedYet, NotSupportedYet, BadValue],
-        ),
         (look, &pin, &[NotSupportedYet]),
         (look, "look: { effect: read, pin: x }", &[NotSupportedYet, BadValue]),
     ];
@@ -322,6 +309,88 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
         assert_eq!(found, expected, "{to}");
     }
     insta::assert_snapshot!(told());
+}
+
+#[test]
+fn a_server_that_is_given_tokens_is_their_one_audience() {
+    use Code::*;
+    let cases: &[(&str, &[Code])] = &[
+        ("forward_token: false", &[]),
+        ("resource: 'https://a.example/mcp'", &[]),
+        ("resource: 'https://a.example'", &[]),
+        ("resource: 'https://a.example:8443/a%20b'", &[]),
+        ("resource: 'https://[::1]/mcp'", &[]),
+        ("forward_token: true\nresource: 'https://a.example/mcp'", &[]),
+        ("forward_token: true", &[MissingKey]),
+        ("forward_token: 'true'\nresource: 'https://a.example/mcp'", &[WrongType]),
+        ("forward_token: true\nresource: 'http://a.example/mcp'", &[BadValue]),
+        ("resource: ''", &[BadValue]),
+        ("resource: 'https:///mcp#'", &[BadValue]),
+        ("resource: 'https://a.example/mcp#x'", &[BadValue]),
+        ("resource: 'https://a.example/mcp?x=1'", &[BadValue]),
+        ("resource: 'https://u@a.example/mcp'", &[BadValue]),
+        ("resource: ['https://a.example/mcp']", &[WrongType]),
+        // One way to write it: tokens name it byte for byte.
+        ("resource: 'https://A.example/mcp'", &[BadValue]),
+        ("resource: 'https://a.example:443/mcp'", &[BadValue]),
+        ("resource: 'https://a.example/x/../mcp'", &[BadValue]),
+        ("resource: ' https://a.example/mcp'", &[BadValue]),
+        ("resource: 'https://é.example/mcp'", &[BadValue]),
+        ("resource: 'urn:a:b'", &[BadValue]),
+    ];
+    for (keys, expected) in cases {
+        assert_eq!(server_with("grants:", &format!("{keys}\ngrants:")), *expected, "{keys}");
+    }
+    let of = |text: &str| {
+        let text = SERVER.replace("grants:", &format!("{text}\ngrants:"));
+        let set = load(directory("servers/presto.yaml", &text)).unwrap();
+        let server = set.server("presto").unwrap();
+        (server.forwards_token(), server.own_resource().map(str::to_owned))
+    };
+    let own = Some("https://a.example/mcp".to_owned());
+    assert_eq!(of(""), (false, None));
+    assert_eq!(of("resource: 'https://a.example/mcp'"), (false, own.clone()));
+    assert_eq!(of("forward_token: true\nresource: 'https://a.example/mcp'"), (true, own));
+    insta::assert_snapshot!(told());
+}
+
+#[test]
+fn a_token_for_one_server_is_none_for_another() {
+    let two = |first: &str, second: &str| {
+        let with = |text: &str, resource: &str| {
+            text.replace("grants:", &format!("resource: '{resource}'\ngrants:"))
+        };
+        let mut files = directory("servers/presto.yaml", &with(SERVER, first));
+        let other = with(SERVER, second).replace("server: presto", "server: other");
+        let other = other.replace("127.0.0.1:7001", "127.0.0.1:7099");
+        let guardrails =
+            files.files.iter_mut().find(|file| file.path == "guardrails.yaml").unwrap();
+        let text = std::str::from_utf8(&guardrails.bytes).unwrap();
+        let text = text.replace("'127.0.0.1:7001'", "'127.0.0.1:7001', '127.0.0.1:7099'");
+        guardrails.bytes = text.into_bytes().into();
+        files.files.push(PolicyFile {
+            path: "servers/other.yaml".to_owned(),
+            bytes: other.into_bytes().into(),
+        });
+        load(files)
+    };
+    for (second, expected) in [
+        ("https://a.example/mcp", &[Code::Conflict][..]),
+        ("https://a.example/mcp/", &[Code::Conflict]),
+        ("https://a.example/other", &[]),
+    ] {
+        assert_eq!(codes(two("https://a.example/mcp", second)), *expected, "{second}");
+    }
+    let set = two("https://a.example", "https://b.example/mcp").unwrap();
+    for (audiences, expected) in [
+        (&["https://mcp.example.com"][..], &[][..]),
+        (&["https://a.example/mcp", "b.example"], &[]),
+        (&["x", "https://a.example"], &["presto"]),
+        (&["https://A.example:443/"], &["presto"]),
+        (&["https://b.example/mcp", "https://a.example"], &["other", "presto"]),
+    ] {
+        assert_eq!(set.servers_with_audience(audiences), *expected, "{audiences:?}");
+    }
 }
 
 #[test]

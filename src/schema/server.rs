@@ -7,6 +7,7 @@ use super::build::{
     words, workload,
 };
 use super::{items, rules};
+use crate::policy::names::pattern;
 
 pub(super) fn server() -> Value {
     object(
@@ -33,6 +34,20 @@ pub(super) fn server() -> Value {
                 words(
                     "Which groups the upstream is told about: all, or those that this file names.",
                     ["all", "referenced"],
+                ),
+            ),
+            (
+                "forward_token",
+                json!({
+                    "description": "Whether the upstream is given the tokens of its callers.",
+                    "type": "boolean",
+                }),
+            ),
+            (
+                "resource",
+                described(
+                    "The one audience of tokens for this server.",
+                    both(matching(pattern::RESOURCE), json!({ "maxLength": 2048 })),
                 ),
             ),
             ("tools", items::tools()),

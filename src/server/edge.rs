@@ -128,6 +128,7 @@ impl Edge {
             qualified: self.config.qualifies_users(),
             surface: facts.surface().filter(|_| is_surface(policy, &decision)),
             channel: facts.channel(),
+            forward_token: policy.server(route.server).is_some_and(Server::forwards_token),
             decision_id,
         };
         Ok(Answer::Allow(forward::forward(&identity, policy, headers, era)))
@@ -151,8 +152,9 @@ impl Edge {
             found.ok_or_else(|| say.refused(Reason::ServerUnknown, "no such server"))?;
         let issuers: Vec<_> =
             self.config.issuers.iter().map(|issuer| &*issuer.issuer.issuer).collect();
+        let public = self.config.resource(&here.path);
         let mut document = serde_json::json!({
-            "resource": self.config.resource(&here.path),
+            "resource": server.own_resource().unwrap_or(&public),
             "authorization_servers": issuers,
             "bearer_methods_supported": ["header"],
         });
@@ -173,6 +175,7 @@ impl Edge {
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
         let workload = svid::workload(incoming.peer, &self.config.trust_domains, now);
+        let own_resource = policy.server(incoming.route.server).and_then(Server::own_resource);
         facts.workload(workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string)));
         let verifier = Verifier {
             config: &self.config,
@@ -193,6 +196,11 @@ impl Edge {
             }
             UserCredential::Unavailable => {
                 return Err(say.unavailable("the issuer's keys are not known"));
+            }
+            // ⚠ Its audience was one of the issuers', and here only the server's own would do.
+            UserCredential::Verified(_) if own_resource.is_some() => {
+                let detail = "tokens for a server's own `resource` are not verified yet";
+                return Err(say.unauthorized(Reason::TokenInvalid, detail.to_owned()));
             }
             UserCredential::Verified(user) => Some(user),
         };

@@ -46,6 +46,8 @@ pub(super) struct Identity<'i> {
     pub(super) qualified: bool,
     pub(super) surface: Option<&'i str>,
     pub(super) channel: Option<&'i str>,
+    /// Whether the upstream is given the user's token, which was verified to be for it alone.
+    pub(super) forward_token: bool,
     pub(super) decision_id: &'i str,
 }
 
@@ -74,7 +76,9 @@ pub(super) fn forward(
     let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
     let mut remove: Vec<String> =
         RESERVED.iter().filter(|name| !is_set(name)).map(|name| (*name).to_owned()).collect();
-    remove.push("authorization".to_owned());
+    if !(identity.forward_token && user.is_some()) {
+        remove.push("authorization".to_owned());
+    }
     for name in headers.names() {
         let believed = is_reserved(name) || (era == Era::Older && is_mirror(name));
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {

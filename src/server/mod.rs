@@ -254,7 +254,17 @@ fn follow_policies(
         .into_iter()
         .map(|(name, prefix)| (name.to_owned(), prefix.to_owned()))
         .collect();
+    let issuers = edge.config.issuers.iter().map(|issuer| &issuer.issuer);
+    let audiences: Vec<Box<str>> = issuers.flat_map(|issuer| &issuer.audiences).cloned().collect();
     let check = move |set: &PolicySet| {
+        let audiences: Vec<_> = audiences.iter().map(|audience| &**audience).collect();
+        let shared = set.servers_with_audience(&audiences);
+        if !shared.is_empty() {
+            return Err(format!(
+                "servers/: the `resource` of `{}` is an audience of an issuer: a token for any server would be one for it",
+                shared.join("`, `")
+            ));
+        }
         let prefixes: Vec<_> = prefixes.iter().map(|(n, p)| (n.as_str(), p.as_str())).collect();
         match set.unclaimable(&prefixes) {
             none if none.is_empty() => Ok(()),

@@ -122,6 +122,32 @@ fn an_envoy_that_is_configured_otherwise_gets_no_decision() {
 }
 
 #[test]
+fn only_a_server_that_is_given_tokens_gets_one() {
+    let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
+    let user = User::new("corp", "alice", Groups::Unknown);
+    for (forward_token, user, kept) in
+        [(true, Some(&user), true), (true, None, false), (false, Some(&user), false)]
+    {
+        let identity = forward::Identity {
+            user,
+            groups: None,
+            workload: None,
+            qualified: false,
+            surface: None,
+            channel: None,
+            forward_token,
+            decision_id: "id",
+        };
+        let headers = Headers::for_test(&[("authorization", "Bearer a.b.c")]);
+        let Forward { set, remove } = forward::forward(&identity, &policy, &headers, Era::Older);
+        assert!(set.iter().all(|(name, _)| *name != "authorization"));
+        assert_eq!(!remove.iter().any(|name| name == "authorization"), kept, "{forward_token}");
+        // Never by another name.
+        assert!(remove.iter().any(|name| name == "x-forwarded-access-token"));
+    }
+}
+
+#[test]
 fn a_server_is_told_about_the_groups_it_may_know() {
     let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
     let groups = |names: &[&str]| -> GroupSet {
@@ -136,6 +162,7 @@ fn a_server_is_told_about_the_groups_it_may_know() {
             qualified: false,
             surface: None,
             channel: None,
+            forward_token: false,
             decision_id: "id",
         };
         let headers = Headers::for_test(&[]);
@@ -215,6 +242,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
         qualified: false,
         surface: Some("ai-chat"),
         channel: None,
+        forward_token: false,
         decision_id: "id",
     };
     let names = [

@@ -331,6 +331,34 @@ fn envoys_configuration_is_written_where_it_can_be_or_not_at_all() {
 }
 
 #[test]
+fn a_server_has_no_audience_that_every_token_has() {
+    let (directory, policies) = copy_of_policies();
+    let envoy = directory.path().join("envoy");
+    std::fs::create_dir(&envoy).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(root.join("envoy/toolgate.yaml"), envoy.join("toolgate.yaml")).unwrap();
+    let presto = policies.join("servers/presto.yaml");
+    let text = std::fs::read_to_string(&presto).unwrap();
+    for (resource, expected) in [
+        ("https://mcp.example.com", "exit: 2\nerror: the `resource` of `presto` is an audience"),
+        ("https://mcp.example.com/presto/mcp", "exit: 0\n{"),
+    ] {
+        let own = format!("\nresource: \"{resource}\"\ntools:");
+        std::fs::write(&presto, text.replacen("\ntools:", &own, 1)).unwrap();
+        for command in ["envoy --static", "serve --check"] {
+            let output = run(directory.path(), &format!("{command} --config envoy/toolgate.yaml"));
+            let refused = expected.starts_with("exit: 2");
+            assert_eq!(
+                output.contains("is an audience of an issuer"),
+                refused,
+                "{command} {output}"
+            );
+            assert!(command.starts_with("serve") || output.starts_with(expected), "{output}");
+        }
+    }
+}
+
+#[test]
 fn serve_does_not_start_on_a_broken_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let missing = run(directory.path(), "serve --config none.yaml");

@@ -308,6 +308,19 @@ const EDITS: &[(&str, &[Edit])] = &[
         )],
     ),
     (
+        "tokens of its own",
+        &[(PRESTO, "\ntools:", "\nresource: \"https://presto.example.com/mcp\"\ntools:")],
+    ),
+    (
+        "tokens that are forwarded",
+        &[(
+            PRESTO,
+            "\ntools:",
+            "\nforward_token: true\nresource: \"https://presto.example.com/mcp\"\ntools:",
+        )],
+    ),
+    ("what holds anyway, said", &[(PRESTO, "\ntools:", "\nforward_token: false\ntools:")]),
+    (
         "a grant by scope",
         &[(
             PRESTO,

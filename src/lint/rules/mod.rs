@@ -22,6 +22,7 @@ rules! {
     name_contradicts_effect,
     approver_is_grantee,
     missing_external,
+    token_leaves_domain,
     review_ends,
     ended_grant,
     dead_grant,

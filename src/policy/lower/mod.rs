@@ -52,6 +52,8 @@ struct Lowering<'s> {
     rules: Vec<Rule>,
     /// Whose upstream each `host:port` is.
     upstreams: HashMap<String, (FilePlace, String)>,
+    /// Whose own resource each is.
+    own_resources: HashMap<String, (FilePlace, String)>,
 }
 
 /// More guesses at what was meant than anybody reads.
@@ -154,6 +156,7 @@ fn set(
         floors: Vec::new(),
         rules: Vec::new(),
         upstreams: HashMap::new(),
+        own_resources: HashMap::new(),
     };
     let named: Servers<'_> =
         raw.servers.iter().map(|(server, _)| (server.name.value, server)).collect();

@@ -23,6 +23,8 @@ impl Lowering<'_> {
             environments,
             without_user,
             only_referenced_groups,
+            forward_token,
+            own_resource,
             tools,
             resources: _,
             prompts: _,
@@ -44,6 +46,8 @@ impl Lowering<'_> {
             audit_required: *audit_required,
             named_groups: GroupSet::default(),
             forwarded_groups: None,
+            forward_token: *forward_token,
+            own_resource: own_resource.and_then(|text| self.own_resource(text, name.value)),
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
         let bare = bare_path(environments);
@@ -75,6 +79,21 @@ impl Lowering<'_> {
             server.forwarded_groups = Some(groups);
         }
         server
+    }
+
+    /// ⚠ A token for one server is none for another.
+    fn own_resource(&mut self, text: Text<'_>, server: &str) -> Option<Box<str>> {
+        let key = text.value.trim_end_matches('/').to_owned();
+        let Some((first, other)) = self.own_resources.get(&key) else {
+            self.own_resources.insert(key, (text.place, server.to_owned()));
+            return Some(text.value.into());
+        };
+        let message = format!("`{}` is also the `resource` of `{other}`", text.value);
+        let twice = Diagnostic::error(Code::Conflict, text.place, message)
+            .related(*first, "first here")
+            .help("give each server its own: a token for one would be a token for the other");
+        self.report(twice);
+        None
     }
 
     fn server_environment(

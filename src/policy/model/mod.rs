@@ -161,6 +161,8 @@ pub struct Server {
     pub named_groups: GroupSet,
     pub(crate) without_user: Vec<PlaceId>,
     pub(crate) forwarded_groups: Option<GroupSet>,
+    pub(crate) forward_token: bool,
+    pub(crate) own_resource: Option<Box<str>>,
 }
 
 /// A server in one environment.
@@ -335,6 +337,20 @@ impl Server {
     #[must_use]
     pub fn forwarded_groups(&self) -> Option<&GroupSet> {
         self.forwarded_groups.as_ref()
+    }
+
+    /// Whether the upstream is given the tokens of its callers, which name it as their one
+    /// audience.
+    #[must_use]
+    pub fn forwards_token(&self) -> bool {
+        self.forward_token && self.own_resource.is_some()
+    }
+
+    /// What a token for this server names as its one audience (RFC 8707), in the place of the
+    /// issuers' audiences. It is accepted nowhere else.
+    #[must_use]
+    pub fn own_resource(&self) -> Option<&str> {
+        self.own_resource.as_deref()
     }
 
     /// The grants, in the order of the file.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use url::Url;
+
 use super::{
     Ban, EnvironmentId, Grant, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId,
     Server,
@@ -229,6 +231,19 @@ impl PolicySet {
     pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
         let grants = self.servers.values().flat_map(|server| &server.grants);
         grants.flat_map(|grant| &grant.scopes).map(|scope| &**scope)
+    }
+
+    /// The servers whose own resource is one of these audiences: tokens for every server would be
+    /// tokens for that one.
+    #[must_use]
+    pub fn servers_with_audience(&self, audiences: &[&str]) -> Vec<&str> {
+        let canonical = |text: &str| text.trim_end_matches('/').to_owned();
+        let as_url = |text: &&str| Url::parse(text).map(|url| canonical(url.as_str())).ok();
+        let all: Vec<_> = audiences.iter().filter_map(as_url).collect();
+        let is_one = |server: &&Server| {
+            server.own_resource().is_some_and(|resource| all.contains(&canonical(resource)))
+        };
+        self.servers().into_iter().filter(is_one).map(|server| &*server.name).collect()
     }
 
     /// Every user that a grant or ban names.

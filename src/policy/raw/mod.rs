@@ -37,6 +37,10 @@ pub(super) struct RawServer<'n> {
     pub(super) without_user: Vec<Text<'n>>,
     /// Whether only groups that the file names reach the upstream.
     pub(super) only_referenced_groups: bool,
+    /// Whether the upstream is given its callers' tokens.
+    pub(super) forward_token: bool,
+    /// What tokens for the server name as their one audience.
+    pub(super) own_resource: Option<Text<'n>>,
     pub(super) tools: Vec<RawTool<'n>>,
     pub(super) resources: Vec<RawItem<'n>>,
     pub(super) prompts: Vec<RawItem<'n>>,

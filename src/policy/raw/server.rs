@@ -12,7 +12,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
 use crate::policy::digest;
 use crate::policy::names;
-use crate::yaml::{Keys, Kind, Node, Reader};
+use crate::yaml::{Fields, Keys, Kind, Node, Reader};
 
 /// Leaving the key out is the only other thing to say.
 const AUDIT: &[(&str, ())] = &[("required", ())];
@@ -29,6 +29,8 @@ pub(in crate::policy) fn server<'n>(
             "environments",
             "discovery",
             "forward_groups",
+            "forward_token",
+            "resource",
             "tools",
             "resources",
             "prompts",
@@ -36,7 +38,7 @@ pub(in crate::policy) fn server<'n>(
             "bans",
             "audit",
         ],
-        later: &["lists", "refusal", "forward_token", "resource", "tasks", "methods"],
+        later: &["lists", "refusal", "tasks", "methods"],
     };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
@@ -75,6 +77,7 @@ pub(in crate::policy) fn server<'n>(
             text.and_then(|text| word(reader, text, &[("all", false), ("referenced", true)]))
         }
     };
+    let (forward_token, own_resource) = token(reader, fields);
     let tools = reader.required(fields, "tools", "list what the reviews covered");
     let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
     let tools_digest = digest::of_tools(tools, resources, prompts);
@@ -109,6 +112,8 @@ pub(in crate::policy) fn server<'n>(
         environments,
         without_user: without_user.unwrap_or_default(),
         only_referenced_groups: forward_groups?,
+        forward_token,
+        own_resource,
         tools,
         resources,
         prompts,
@@ -117,6 +122,27 @@ pub(in crate::policy) fn server<'n>(
         tools_digest,
         audit_required,
     })
+}
+
+/// Whether the server is given its callers' tokens, and the one audience that those have.
+fn token<'n>(reader: &mut Reader<'_>, fields: Fields<'n>) -> (bool, Option<Text<'n>>) {
+    let forwards = fields.get("forward_token").and_then(|node| reader.boolean(node));
+    let forwards = forwards.is_some_and(|forwards| forwards.value);
+    let resource = fields.get("resource").and_then(|node| {
+        let text = reader.text(node)?;
+        reader.parse_text(text, "a resource", names::resource)?;
+        Some(text)
+    });
+    // ⚠ A token with another audience is one for others, too.
+    if let (true, None, Some(place)) =
+        (forwards, fields.get("resource"), fields.key_place("forward_token"))
+    {
+        let message = "tokens are forwarded, and the server has no `resource`";
+        reader.report(Diagnostic::error(Code::MissingKey, place, message).help(
+            "add `resource: https://…`: a token is forwarded only if the server is its one audience",
+        ));
+    }
+    (forwards, resource)
 }
 
 fn is_mapping(node: Option<&Node>) -> bool {
