@@ -131,7 +131,13 @@ impl Edge {
             forward_token: policy.server(route.server).is_some_and(Server::forwards_token),
             decision_id,
         };
-        Ok(Answer::Allow(forward::forward(&identity, policy, headers, era)))
+        let forward = forward::forward(&identity, policy, headers, era);
+        // Not a 401: another token of the same person would not fit either.
+        let too_large = || {
+            let detail = "the identity does not fit into headers; see `forward_groups`";
+            say.refused(Reason::TokenInvalid, detail)
+        };
+        Ok(Answer::Allow(forward.ok_or_else(too_large)?))
     }
 
     /// RFC 9728 metadata is answered here, so that no route needs to go without authorization.
@@ -175,7 +181,6 @@ impl Edge {
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
         let workload = svid::workload(incoming.peer, &self.config.trust_domains, now);
-        let own_resource = policy.server(incoming.route.server).and_then(Server::own_resource);
         facts.workload(workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string)));
         let verifier = Verifier {
             config: &self.config,
@@ -185,7 +190,7 @@ impl Edge {
         };
         let here = Circumstances {
             now,
-            resource: None,
+            resource: policy.server(incoming.route.server).and_then(Server::own_resource),
             certificate: &|| svid::fingerprint(incoming.peer),
         };
         let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
@@ -196,11 +201,6 @@ impl Edge {
             }
             UserCredential::Unavailable => {
                 return Err(say.unavailable("the issuer's keys are not known"));
-            }
-            // ⚠ Its audience was one of the issuers', and here only the server's own would do.
-            UserCredential::Verified(_) if own_resource.is_some() => {
-                let detail = "tokens for a server's own `resource` are not verified yet";
-                return Err(say.unauthorized(Reason::TokenInvalid, detail.to_owned()));
             }
             UserCredential::Verified(user) => Some(user),
         };

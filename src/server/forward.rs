@@ -51,13 +51,18 @@ pub(super) struct Identity<'i> {
     pub(super) decision_id: &'i str,
 }
 
-/// The changes to a request that is let through.
+/// What the headers that are set may take together: servers have limits of their own, and many of
+/// them take no more than 8 KiB of headers.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// The changes to a request that is let through; `None` if the identity does not fit into headers.
+/// A part of it would be another identity.
 pub(super) fn forward(
     identity: &Identity<'_>,
     policy: &PolicySet,
     headers: &Headers<'_>,
     era: Era,
-) -> Forward {
+) -> Option<Forward> {
     let user = identity.user;
     let mut set: Vec<(&'static str, String)> = Vec::with_capacity(8);
     let mut put = |name, value: Option<String>| {
@@ -72,6 +77,9 @@ pub(super) fn forward(
     put(SURFACE, identity.surface.map(str::to_owned));
     put(VERIFIED_CHANNEL, identity.channel.map(encoded));
     put(DECISION_ID, Some(identity.decision_id.to_owned()));
+    if set.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
+        return None;
+    }
 
     let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
     let mut remove: Vec<String> =
@@ -85,7 +93,7 @@ pub(super) fn forward(
             remove.push(name.to_owned());
         }
     }
-    Forward { set, remove }
+    Some(Forward { set, remove })
 }
 
 /// Whether a header's name is reserved, however it is spelled: some servers read `_` as `-`.

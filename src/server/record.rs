@@ -229,6 +229,8 @@ impl Facts {
     /// Refused by the edge, before the engine was asked.
     pub(super) fn refused(&mut self, reason: Reason, detail: &str) {
         self.record.verdict = record::Verdict::Refuse.into();
+        // Whatever had allowed it, it is not let through.
+        (self.record.rule, self.minutes_saved) = (None, None);
         reason.as_str().clone_into(&mut self.record.reason);
         self.record.detail = text(detail);
     }

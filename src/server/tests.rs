@@ -1,6 +1,7 @@
 //! What a real Envoy would never send, and what it must never be told.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
@@ -139,12 +140,46 @@ fn only_a_server_that_is_given_tokens_gets_one() {
             decision_id: "id",
         };
         let headers = Headers::for_test(&[("authorization", "Bearer a.b.c")]);
-        let Forward { set, remove } = forward::forward(&identity, &policy, &headers, Era::Older);
+        let Forward { set, remove } =
+            forward::forward(&identity, &policy, &headers, Era::Older).unwrap();
         assert!(set.iter().all(|(name, _)| *name != "authorization"));
         assert_eq!(!remove.iter().any(|name| name == "authorization"), kept, "{forward_token}");
         // Never by another name.
         assert!(remove.iter().any(|name| name == "x-forwarded-access-token"));
     }
+}
+
+#[test]
+fn an_identity_that_does_not_fit_into_headers_is_not_cut() {
+    let mut files = disk::read_policies("policies".as_ref());
+    let groups = files.files.iter_mut().find(|file| file.path == "groups.yaml").unwrap();
+    let mut text = String::from_utf8(groups.bytes.to_vec()).unwrap();
+    for number in 0..300 {
+        writeln!(text, "  a-group-with-quite-a-long-name-{number:03}: {{}}").unwrap();
+    }
+    groups.bytes = text.into_bytes().into();
+    let policy = policy::load(files).unwrap();
+    let forwarded = |count: usize| {
+        let names = (0..count).map(|number| format!("a-group-with-quite-a-long-name-{number:03}"));
+        let has: GroupSet = names.map(|name| policy.group(&name).unwrap()).collect();
+        let user = User::new("corp", "alice", Groups::Known(has));
+        let identity = forward::Identity {
+            user: Some(&user),
+            groups: None,
+            workload: None,
+            qualified: false,
+            surface: None,
+            channel: None,
+            forward_token: false,
+            decision_id: "id",
+        };
+        let headers = Headers::for_test(&[]);
+        let forward = forward::forward(&identity, &policy, &headers, Era::Older)?;
+        let groups = forward.set.into_iter().find(|(name, _)| *name == "x-forwarded-groups")?;
+        Some(groups.1.split(',').count())
+    };
+    assert_eq!(forwarded(200), Some(200));
+    assert_eq!(forwarded(300), None);
 }
 
 #[test]
@@ -166,7 +201,8 @@ fn a_server_is_told_about_the_groups_it_may_know() {
             decision_id: "id",
         };
         let headers = Headers::for_test(&[]);
-        let Forward { set, .. } = forward::forward(&identity, &policy, &headers, Era::Older);
+        let Forward { set, .. } =
+            forward::forward(&identity, &policy, &headers, Era::Older).unwrap();
         let found = set.into_iter().find(|(name, _)| *name == "x-forwarded-groups");
         found.map(|(_, value)| value)
     };
@@ -257,7 +293,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
     ];
     let headers = Headers::for_test(&names);
     for (era, mirrors_removed) in [(Era::Older, true), (Era::Modern, false)] {
-        let Forward { set, remove } = forward::forward(&identity, &policy, &headers, era);
+        let Forward { set, remove } = forward::forward(&identity, &policy, &headers, era).unwrap();
         let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
         let is_removed = |name: &str| remove.iter().any(|known| known == name);
         assert!(set.iter().all(|(name, _)| !is_removed(name)));
