@@ -88,7 +88,9 @@ pub(super) fn forward(
         remove.push("authorization".to_owned());
     }
     for name in headers.names() {
-        let believed = is_reserved(name) || (era == Era::Older && is_mirror(name));
+        // A mirror by another spelling is compared with nothing, in whichever era.
+        let unchecked = era == Era::Older || name.contains('_');
+        let believed = is_reserved(name) || (unchecked && is_mirror(name));
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {
             remove.push(name.to_owned());
         }

@@ -1,8 +1,6 @@
 """Tokens that no provider would sign, signed with the development provider's own keys."""
 
 import base64
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Mapping
@@ -52,6 +50,7 @@ class Keys:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._loaded: dict[str, Any] = {}
 
     def sign(
         self,
@@ -60,25 +59,21 @@ class Keys:
         *,
         kid: str = "rsa-dev",
         pss: bool = False,
-        der: bool = False,
     ) -> str:
         """A token signed with the key `kid`, whatever its header says. `pss`: RSA with that
-        padding; `der`: an ECDSA signature as ASN.1 has it, and not as JOSE does."""
+        padding."""
         head = header() if head is None else head
         payload = claims() if payload is None else payload
         signed = f"{part(head)}.{part(payload)}"
-        return f"{signed}.{encoded(self._signature(signed.encode(), kid, pss, der))}"
-
-    def public_pem(self, kid: str = "rsa-dev") -> bytes:
-        return (
-            self._private(kid)
-            .public_key()
-            .public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
+        return f"{signed}.{encoded(self._signature(signed.encode(), kid, pss))}"
 
     def _private(self, kid: str) -> Any:
+        # Reading an RSA key includes a test of its numbers, which takes longer than a request.
+        if kid not in self._loaded:
+            self._loaded[kid] = self._read(kid)
+        return self._loaded[kid]
+
+    def _read(self, kid: str) -> Any:
         pem = (self._directory / f"{kid}.key").read_bytes()
         if kid == "ed-dev":
             # Version 2 of PKCS #8 (RFC 5958), which `cryptography` does not read: the seed is
@@ -88,7 +83,7 @@ class Keys:
             return ed25519.Ed25519PrivateKey.from_private_bytes(der[start : start + 32])
         return serialization.load_pem_private_key(pem, None)
 
-    def _signature(self, signed: bytes, kid: str, pss: bool, der: bool) -> bytes:
+    def _signature(self, signed: bytes, kid: str, pss: bool) -> bytes:
         key = self._private(kid)
         if isinstance(key, ed25519.Ed25519PrivateKey):
             return key.sign(signed)
@@ -99,17 +94,8 @@ class Keys:
         size = (key.curve.key_size + 7) // 8
         digest = hashes.SHA384() if size == 48 else hashes.SHA256()
         signature = key.sign(signed, ec.ECDSA(digest))
-        if der:
-            return signature
         r, s = utils.decode_dss_signature(signature)
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
-
-
-def hs256(secret: bytes, head: Part | None = None, payload: Part | None = None) -> str:
-    """A token "signed" with something that is no secret."""
-    head = header(alg="HS256") if head is None else head
-    signed = f"{part(head)}.{part(claims() if payload is None else payload)}"
-    return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def foreign(head: Part | None = None, payload: Part | None = None) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ BAD_REQUESTS: list[Bad] = [
     *bodies.BODIES,
     *names.CALLS,
     *names.NAMES,
-    *callers.CREDENTIALS,
+    *callers.ORIGINS,
     *callers.PLACES,
     *modern.MODERN_ERA,
 ]
