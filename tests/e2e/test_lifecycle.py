@@ -224,3 +224,26 @@ def test_a_clock_that_was_set_back_opens_nothing(wire: Wire) -> None:
     assert wire.call().status == 200
     ids = [entry["id"] for entry in stack.decisions()]
     assert ids and len(set(ids)) == len(ids)
+
+
+def test_a_clock_that_was_set_forward_ends_what_ends_and_opens_nothing(wire: Wire) -> None:
+    stack, clock = wire.stack, wire.stack.run / "clock"
+
+    def service() -> int:
+        return wire.call(person=None, place="nightly").status
+
+    assert wire.call().status == service() == 200
+    before = stack.mark()
+    # Two hours end a token and thirty years a certificate; the last ones lead out of all time.
+    hours, years, never = "7200", "946080000", ["9223372036854775807", "-9223372036854775808"]
+    try:
+        for moved in [hours, years, *never]:
+            clock.write_text(moved)
+            answer = wire.call()
+            assert answer.status == 401 and answer.json()["error"] == "token_invalid", moved
+            if moved != hours:
+                assert service() == 401, moved
+        assert stack.records(before) == []
+    finally:
+        clock.unlink()
+    assert wire.call().status == service() == 200

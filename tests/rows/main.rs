@@ -5,6 +5,9 @@
 /// What a row expects, beside what came back.
 #[cfg(test)]
 mod check;
+/// No change of a token yields an identity.
+#[cfg(test)]
+mod forged;
 /// A `CheckRequest` as Envoy makes it, and what is answered.
 #[cfg(test)]
 mod grpc;
@@ -29,6 +32,9 @@ mod signature;
 /// Keys that no library makes.
 #[cfg(test)]
 mod small;
+/// The examples of the standards.
+#[cfg(test)]
+mod standards;
 /// From a recipe to a token.
 #[cfg(test)]
 mod token;

@@ -189,7 +189,7 @@ pub(crate) fn rows() -> Vec<Row> {
     all
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> T {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read_to_string(path).unwrap();
     let (mut sources, mut problems) = (Sources::default(), Vec::new());
     let source = sources.add(Source { path: path.to_owned(), text: text.clone() });

@@ -14,7 +14,7 @@ use crate::listener::Listener;
 use crate::peers::{self, Certificate};
 use crate::row::{self, Case, Row, Setup};
 use crate::sidecar::Sidecars;
-use crate::{check, token};
+use crate::{check, forged, standards, token};
 
 /// The rows of the list that are here. Those about scopes and SPIFFE are not yet.
 const LISTED: [std::ops::RangeInclusive<u32>; 3] = [1..=87, 89..=100, 121..=124];
@@ -43,6 +43,8 @@ pub(crate) fn run() -> ExitCode {
             Trial::test(format!("{}::{} {input}", row.file, row.id), move || test(&row, &world))
         })
         .collect();
+    trials.extend(standards::trials());
+    trials.push(forged::trial(&world.setup, &world.keys));
     trials.push(Trial::test("every_row_of_the_list_is_here", move || all_are_here(&rows)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Whoever follows an address in a token may do so a moment after the answer.
