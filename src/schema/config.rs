@@ -219,17 +219,19 @@ fn keys() -> Value {
             ),
         ],
     );
-    let alone = |key: &str| json!({ "type": "object", "required": [key], "maxProperties": 1 });
-    let with = |key: &str| json!({ "type": "object", "required": [key] });
+    let place = |key: &str| json!({ "type": "object", "required": [key] });
+    let alone = json!({ "maxProperties": 1 });
     both(
         keys,
         json!({
             "type": ["object", "string"],
             "pattern": "^discovery$",
-            "dependentRequired": { "hosts": ["discovery"] },
             "oneOf": [
-                { "type": "string" }, with("discovery"), with("url"), alone("file"), alone("inline"),
+                { "type": "string" },
+                place("discovery"), place("url"), place("file"), place("inline"),
             ],
+            "dependentRequired": { "hosts": ["discovery"] },
+            "dependentSchemas": { "file": alone, "inline": alone },
         }),
     )
 }

@@ -230,14 +230,14 @@ def test_nobody_waits_long_for_a_provider_that_hangs(provider: Provider) -> None
     new = provider.keys.sign(header(kid="new"))
     began = time.monotonic()
     assert provider.status(new) == 401
-    assert 0.9 < time.monotonic() - began < 1.8
+    assert 0.9 < time.monotonic() - began < 2.5
     # The others are not concerned, nor is the other issuer's new key.
     provider.partner = provider.answer(with_key(provider.jwks, "new"))
     began = time.monotonic()
     assert provider.status() == 200
     partners = provider.keys.sign(header(kid="new"), claims(iss=PARTNER))
     assert provider.status(partners) == 200
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
     assert part(provider.wire.stack, "partner")[0] == "ok"
 
 
@@ -343,7 +343,7 @@ def test_good_keys_count_for_a_while_and_not_for_ever(provider: Provider, troubl
     began = time.monotonic()
     wait_until(lambda: provider.status() == 503)
     # Fresh for one, good for three more.
-    assert 2.5 < time.monotonic() - began < 6
+    assert 2 < time.monotonic() - began < 8
     answer = provider.wire.call("knowledge", "search", token=provider.keys.sign())
     assert answer.json()["error"] == "unavailable"
     assert dict(answer.headers)["retry-after"].isdigit()

@@ -65,13 +65,15 @@ async fn follow_remote(keys: &Keys, issuer: &str, begin: impl Fn() -> Provider) 
     loop {
         remote.wait(schedule.due()).await;
         lock(&remote.unknown).begins();
+        let sent = Instant::now();
         let (asked, fetched) = fetch(provider).await;
         provider = asked.unwrap_or_else(&begin);
         let (now, chance) = (Instant::now(), chance());
         let answered = fetched.is_ok();
         match fetched {
             Ok(answer) => {
-                let fresh_for = take(keys, issuer, remote, answer, now);
+                // The answer may be as old as the question.
+                let fresh_for = take(keys, issuer, remote, answer, sent);
                 schedule.fetched(now, fresh_for, chance);
             }
             Err(error) => {
