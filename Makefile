@@ -8,6 +8,7 @@ SHELL := bash
 export TOOLGATE_CACHE ?= .cache
 CARGO ?= cargo
 PYTEST = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/e2e/pytest.ini
+PYTEST_IDP = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/idp/pytest.ini
 DENY_VERSION := 0.20.2
 DENY := $(TOOLGATE_CACHE)/cargo-deny-$(DENY_VERSION)
 FUZZ_VERSION := 0.13.2
@@ -36,6 +37,20 @@ test-e2e: venv build ## The story, bad requests and forgeries through a real Env
 test-mcp1: build ## The story with the older line of the Python MCP SDK
 	@examples/demo/bootstrap mcp1
 	$(TOOLGATE_CACHE)/venv-mcp1/bin/python -m pytest -c tests/e2e/pytest.ini tests/e2e
+
+# Keycloak and oidc-provider. Without Java, Maven or Node there is nothing to test: CI minds.
+IDP_TESTS ?= tests/idp
+
+.PHONY: test-idp
+test-idp: venv build ## What Keycloak and oidc-provider really sign (SHORT=1: for CI)
+	@status=0; tests/idp/bootstrap "$(abspath $(TOOLGATE_CACHE))/idp" || status=$$?; \
+	if [[ $$status == 3 && -z $${CI:-} ]]; then \
+		printf '\nSKIPPED: nothing was tested against real identity providers\n\n' >&2; \
+	elif [[ $$status != 0 ]]; then \
+		exit $$status; \
+	else \
+		SHORT=$(SHORT) $(PYTEST_IDP) $(IDP_TESTS); \
+	fi
 
 .PHONY: alive
 alive: venv build ## Everything changes while 20,000 requests and more flow (some minutes)

@@ -31,12 +31,14 @@ class Process:
         cwd: Path,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self.name, self.log = name, log
         self.environment = dict(environment or {})  # beside our own; for the next start
         self.stdout: Path | None = None  # instead of the log; for the next start
         self._command = [str(part) for part in command]
         self._ready, self._cwd = ready, cwd
+        self._patience = patience
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: Callable[[], bool] | None = None) -> None:
@@ -67,13 +69,13 @@ class Process:
 
     def wait_until(self, reached: Callable[[], bool], complaint: str) -> None:
         """Waits until `reached`, while the process runs."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while not reached():
             if self._child is None or self._child.poll() is not None:
                 status = self._child.returncode if self._child else None
                 raise ProcessError(f"{self.name} ended with status {status}\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise ProcessError(f"{self.name} {complaint} in {PATIENCE:.0f} s\n{self.tail()}")
+                raise ProcessError(f"{self.name} {complaint} in {self._patience:.0f} s\n{self.tail()}")
             time.sleep(0.02)
 
     def wait(self) -> int | None:
