@@ -60,9 +60,7 @@ class Client:
         answer: dict[str, Any] = self._json(urllib.request.Request(url, data))
         return answer
 
-    def sign_in(
-        self, client: str, filled: dict[str, str], scope: str, **more: str
-    ) -> Tokens:
+    def sign_in(self, client: str, filled: dict[str, str], scope: str, **more: str) -> Tokens:
         """Signs in with a fresh browser. `filled` is what is typed, by the names of the fields;
         `more` goes with the authorization request."""
         self._open = self._opener()
@@ -84,15 +82,11 @@ class Client:
         if answer.get("state") != [state] or "code" not in answer:
             raise SignInError(f"the browser was sent back with {answer}")
         exchange = {"code": answer["code"][0], "code_verifier": verifier, "client_id": client}
-        tokens = self.token(
-            grant_type="authorization_code",
-            redirect_uri=CALLBACK,
-            **exchange,
-            **{name: more[name] for name in ["resource"] if name in more},
-        )
-        return Tokens(
-            tokens["access_token"], tokens.get("id_token", ""), tokens.get("refresh_token", "")
-        )
+        if "resource" in more:
+            exchange["resource"] = more["resource"]
+        exchange |= {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
+        tokens = self.token(**exchange)
+        return Tokens(*(tokens[f"{kind}_token"] for kind in ["access", "id", "refresh"]))
 
     def _until_callback(
         self, request: urllib.request.Request, filled: dict[str, str]
@@ -134,10 +128,9 @@ class Client:
 class _UntilCallback(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but not out of the provider."""
 
-    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, url: str) -> Any:
-        if url.startswith(CALLBACK):
-            return None
-        return super().redirect_request(req, fp, code, msg, headers, url)
+    def redirect_request(self, *about: Any) -> Any:
+        *_, there = about
+        return None if there.startswith(CALLBACK) else super().redirect_request(*about)
 
 
 class _Form(HTMLParser):

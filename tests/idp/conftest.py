@@ -1,4 +1,5 @@
-"""Both providers, for all tests; `bootstrap` comes first."""
+"""Both providers, and one stack that knows both, for all tests; `bootstrap` and
+`cargo build --bins --examples` come first."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from authority import Authority
+from gateway import gateway
 from providers import Keycloak, OidcProvider, Provider
+from stack import Stack
+from wire import Wire
 from workspace import REPOSITORY, choose_ports
 
 
@@ -26,3 +30,14 @@ def providers() -> Iterator[dict[str, Provider]]:
     finally:
         corp.process.stop()
         partner.process.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(providers: dict[str, Provider]) -> Iterator[Stack]:
+    with gateway(list(providers.values())) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wire(stack: Stack) -> Wire:
+    return Wire(stack)
