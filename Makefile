@@ -42,7 +42,7 @@ test-mcp1: build ## The story with the older line of the Python MCP SDK
 IDP_TESTS ?= tests/idp
 
 .PHONY: test-idp
-test-idp: venv build ## What Keycloak and oidc-provider really sign (SHORT=1: for CI)
+test-idp: venv build ## With Keycloak and oidc-provider: people, new keys, outages (SHORT=1: two minutes)
 	@status=0; tests/idp/bootstrap "$(abspath $(TOOLGATE_CACHE))/idp" || status=$$?; \
 	if [[ $$status == 3 && -z $${CI:-} ]]; then \
 		printf '\nSKIPPED: nothing was tested against real identity providers\n\n' >&2; \
@@ -57,9 +57,10 @@ alive: venv build ## Everything changes while 20,000 requests and more flow (som
 	ALIVE_SWAPS=200 ALIVE_REQUESTS=20000 ALIVE_RATE=1000 $(PYTEST) -s tests/e2e/test_alive.py
 
 .PHONY: soak
-soak: venv ## Ten minutes at 1,000 calls a second: nothing may grow (SHORT=1: 40 s)
+soak: venv ## Ten minutes at 1,000 calls a second, providers gone for one (SHORT=1: 40 s)
 	@$(CARGO) build --locked --release --bins --examples
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
+	@$(if $(SHORT),,$(MAKE) test-idp IDP_TESTS=tests/idp/test_outages.py)
 
 .PHONY: bench
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
