@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 CALLBACK = "https://client.example.com/callback"  # nobody goes there: it is only looked at
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds, of which a busy machine may take many
 STEPS = 6  # forms until somebody must be signed in
 
 

@@ -39,7 +39,7 @@ def issuer(provider: Provider) -> str:
 
 def keys(provider: Provider) -> str:
     return f"""keys:
-      discovery: openid-configuration
+      discovery: {provider.discovery}
       ca: {provider.ca}
       refetch_seconds: {REFETCH_SECONDS}"""
 

@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from authority import Authority
 from browser import Client, Tokens
 from process import Process, ProcessError
@@ -30,11 +33,20 @@ def installed() -> Path:
     return path
 
 
+def private_key() -> str:
+    """A new one for RS256, as PEM."""
+    form = serialization.PrivateFormat.PKCS8
+    bare = serialization.NoEncryption()
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(serialization.Encoding.PEM, form, bare).decode()
+
+
 class Provider(ABC):
     """Runs from `start` to `stop`, with its keys in `run`, which outlive the process."""
 
     name: str  # as an issuer
     configured: str  # what an issuer's configuration says beside its name, audience and keys
+    discovery: str  # which document says where its keys are
     issuer: str
     process: Process
     more_sign_ins: list[tuple[str, str, str]]  # what is special, who, and to which client
@@ -107,6 +119,7 @@ class OidcProvider(Provider):
 
     name = "partner"
     configured = "algorithms: [RS256]"
+    discovery = "oauth-authorization-server"
     more_sign_ins = [("a user in no group", "nina", "chat")]
 
     def __init__(self, run: Path, authority: Authority, ports: tuple[int, int]) -> None:
@@ -123,7 +136,7 @@ class OidcProvider(Provider):
             "modules": str(installed() / "node"),
             "resource": RESOURCE,
         }
-        command = ["node", HERE / "provider.mjs", json.dumps(options)]
+        command: list[str | Path] = ["node", HERE / "provider.mjs", json.dumps(options)]
         log = run / "log"
         self.process = Process(self.name, command, self.answers, cwd=run, log=log)
 
@@ -173,6 +186,7 @@ class Keycloak(Provider):
 
     name = "corp"
     configured = "preset: keycloak"
+    discovery = "openid-configuration"
     more_sign_ins = [
         ("a user in no group", "nina", "chat"),
         ("a user in a group below another", "dora", "chat"),
@@ -208,12 +222,13 @@ class Keycloak(Provider):
         for part in ["conf", "lib", "providers", "themes"]:
             (home / part).symlink_to(installed() / "keycloak" / part)
         java = os.environ.get("JAVA_HOME")
-        command = [
+        command: list[str | Path] = [
             f"{java}/bin/java" if java else "java",
             *self._JAVA,
             f"-Dkc.home.dir={home}",
             f"-Djboss.server.config.dir={home}/conf",
-            *["-cp", home / "lib/quarkus-run.jar"],
+            "-cp",
+            home / "lib/quarkus-run.jar",
             "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
             *["start", "--optimized", "--cache=local", "--import-realm"],
             *["--http-host=127.0.0.1", f"--https-port={port}", f"--hostname={self._base}"],
@@ -272,14 +287,15 @@ class Keycloak(Provider):
     def _component(name: str, priority: int) -> dict[str, Any]:
         return {
             "name": name,
-            "providerId": "rsa-generated",
+            "providerId": "rsa",
             "providerType": "org.keycloak.keys.KeyProvider",
             "config": {
                 "priority": [str(priority)],
                 "enabled": ["true"],
                 "active": ["true"],
                 "algorithm": ["RS256"],
-                "keySize": ["2048"],
+                # Made here: on a busy machine Keycloak takes half a minute for one of its own.
+                "privateKey": [private_key()],
             },
         }
 
@@ -292,7 +308,7 @@ class Keycloak(Provider):
 
     def _components(self) -> list[dict[str, Any]]:
         every = self._admin("GET", "/components?type=org.keycloak.keys.KeyProvider")
-        return [one for one in every if one["providerId"] == "rsa-generated"]
+        return [one for one in every if one["providerId"] in ("rsa", "rsa-generated")]
 
     def _named(self, name: str) -> dict[str, Any]:
         (component,) = [one for one in self._components() if one["name"] == name]

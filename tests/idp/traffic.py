@@ -153,14 +153,11 @@ class Traffic:
     _sent: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = list(self.purses)
-        self.good, self.forged = len(names), len(names) * len(FORGED)
+        self.good = len(self.purses)
+        self.forged = self.good * len(FORGED)
         # Forged ones are made of good ones: they name keys that are known.
-        calls = [
-            self._call(lambda make=make, name=name: make(self.purses[name].pick()))
-            for make in [unchanged, *FORGED, unknown_key]
-            for name in names
-        ]
+        makes = [unchanged, *FORGED, unknown_key]
+        calls = [self._call(make, purse) for make in makes for purse in self.purses.values()]
         tls = raw.tls(self.stack.ca, self.stack.cert("ai-chat"))
         port = self.stack.ports["mtls"]
         lanes = [(Connection(port, tls), self._turns(lane)) for lane in range(CONNECTIONS)]
@@ -178,14 +175,14 @@ class Traffic:
         pick.shuffle(turns)
         return turns
 
-    def _call(self, token: Callable[[], str]) -> Call:
+    def _call(self, make: Callable[[str], str], purse: Purse) -> Call:
         body = {"name": "list_tables", "arguments": {}, "_meta": META}
         usual = [*USUAL, ("MCP-Protocol-Version", MODERN)]
         usual += [("Mcp-Method", "tools/call"), ("Mcp-Name", "list_tables")]
 
         def call(number: int) -> bytes:
-            one = self._sent[number] = token()
-            headers = [*usual, ("Authorization", f"Bearer {one}")]
+            token = self._sent[number] = make(purse.pick())
+            headers = [*usual, ("Authorization", f"Bearer {token}")]
             return raw.request("POST", "/presto/mcp", headers, rpc("tools/call", body, id=number))
 
         return call
