@@ -52,22 +52,21 @@ def test_nobody_notices_that_the_providers_are_away(
     stack: Stack, providers: dict[str, Provider], wire: Wire, how: str
 ) -> None:
     purses = {name: Purse(provider) for name, provider in providers.items()}
-    # Forged tokens name keys that nobody knows, so that the providers are asked, too.
-    traffic = Traffic(stack, purses, RATE, flood=1)
     time.sleep(REFETCH_SECONDS + 1)
-    traffic.start()
-    with ExitStack() as outages:
-        for name, provider in providers.items():
-            outages.enter_context(OUTAGES[how][name](provider.process))
-        ends = time.monotonic() + SECONDS
-        while time.monotonic() < ends:
-            assert answers(stack.ports["toolgate"], "/readyz")
-            time.sleep(0.25)
-    # Back they are, with the keys that they had.
-    for purse in purses.values():
-        purse.refill()
-    time.sleep(1)
-    outcome = traffic.stop()
+    # Forged tokens name keys that nobody knows, so that the providers are asked, too.
+    with Traffic(stack, purses, RATE, flood=1) as traffic:
+        with ExitStack() as outages:
+            for name, provider in providers.items():
+                outages.enter_context(OUTAGES[how][name](provider.process))
+            ends = time.monotonic() + SECONDS
+            while time.monotonic() < ends:
+                assert answers(stack.ports["toolgate"], "/readyz")
+                time.sleep(0.25)
+        # Back they are, with the keys that they had.
+        for purse in purses.values():
+            purse.refill()
+        time.sleep(1)
+        outcome = traffic.stop()
     print(f"{outcome.calls} calls, of those with good tokens by key: {dict(outcome.by_key)}")
     outcome.check()
     assert outcome.calls > SECONDS * RATE / 2

@@ -73,10 +73,8 @@ def test_keys_that_sign_at_once_are_good_at_once(
     """Twice, a new key signs as soon as it is published, and the one before is withdrawn once
     nobody holds a token of it."""
     fetches = Fetches(purses)
-    traffic = Traffic(stack, purses, RATE)
     withdrawn: dict[str, list[str]] = {name: [] for name in purses}
-    with minting(purses):
-        traffic.start()
+    with minting(purses), Traffic(stack, purses, RATE) as traffic:
         for _ in range(2):
             traffic.until(traffic.count() + CALLS // 5)
             before = {name: purse.provider.rotate() for name, purse in purses.items()}
@@ -111,10 +109,8 @@ def test_keys_that_nobody_has_do_not_make_toolgate_a_nuisance(
     """Forged tokens name keys that do not exist, all the time. A provider that publishes a key
     before it signs loses nothing by it."""
     fetches = Fetches(purses)
-    traffic = Traffic(stack, purses, RATE, flood=8)
     providers = {name: purse.provider for name, purse in purses.items()}
-    with minting(purses):
-        traffic.start()
+    with minting(purses), Traffic(stack, purses, RATE, flood=8) as traffic:
         time.sleep(1)
         before = {name: provider.signing() for name, provider in providers.items()}
         new = {name: provider.publish() for name, provider in providers.items()}

@@ -38,7 +38,7 @@ class Purse:
 
     def refill(self) -> None:
         """Only tokens that are signed after this."""
-        self.tokens = deque([self._new() for _ in range(3)], maxlen=60)
+        self.tokens = deque([self._new() for _ in range(3)], maxlen=1000)
 
     def pick(self) -> str:
         """Every other one is among the newest."""
@@ -143,7 +143,7 @@ FORGED: list[Callable[[str], str]] = [
 
 @dataclass
 class Traffic:
-    """What flows from `start` to `stop`. Of ten calls with good tokens there are two forged ones,
+    """What flows in a `with` block, until `stop` or its end. Of ten calls with good tokens there are two forged ones,
     and `flood` that name keys which do not exist."""
 
     stack: Stack
@@ -187,8 +187,12 @@ class Traffic:
 
         return call
 
-    def start(self) -> None:
+    def __enter__(self) -> "Traffic":
         self._load.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._load.stop()
 
     def count(self) -> int:
         """How many calls were answered."""
