@@ -35,6 +35,9 @@ pub(super) fn rules(
         let help = "say which tokens of the provider sign in";
         rules.kind = word(reader, node, &KINDS, help)?;
     }
+    // An ID token without nonce and hashes looks like an access token but for its client.
+    let plain = rules.header_type == HeaderType::Jwt && rules.kind == TokenKind::Access;
+    rules.needs_client |= plain;
     if let Some(node) = fields.get("clock_leeway_seconds") {
         rules.clock_leeway = SignedDuration::from_secs(reader.integer(node, 0..=300)?.value);
     }
