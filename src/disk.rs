@@ -63,6 +63,55 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
+/// A file that is looked at again and again, and read when it may have changed.
+#[derive(Debug)]
+pub struct WatchedFile {
+    path: PathBuf,
+    max_bytes: usize,
+    /// How the file looked when it was read; nothing if an equal look would not mean equal bytes.
+    settled: Option<Stamp>,
+}
+
+impl WatchedFile {
+    /// A file that nobody has looked at yet.
+    #[must_use]
+    pub fn new(path: PathBuf, max_bytes: usize) -> Self {
+        Self { path, max_bytes, settled: None }
+    }
+
+    /// What stands in the file, unless that is what the last look found. `now` is the file
+    /// system's idea of the time.
+    pub fn look(&mut self, now: SystemTime) -> Option<io::Result<Vec<u8>>> {
+        if self.settled.is_some() && self.settled == stamp(&self.path) {
+            return None;
+        }
+        self.settled = None;
+        Some(self.read(now))
+    }
+
+    fn read(&mut self, now: SystemTime) -> io::Result<Vec<u8>> {
+        let file = open_regular(&self.path)?;
+        // Older than the bytes, so that what changes in between is read again.
+        let stamp = Stamp::of(&file.metadata()?);
+        let bytes = read_whole(file, self.max_bytes)?;
+        self.settled = stamp.is_older_than(now).then_some(stamp);
+        Ok(bytes)
+    }
+
+    /// Reads the file at the next look, whatever the file system says.
+    pub fn distrust(&mut self) {
+        self.settled = None;
+    }
+}
+
+/// A pipe or a device could be read for ever.
+fn open_regular(path: &Path) -> io::Result<fs::File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    fs::File::open(path)
+}
+
 impl PolicyDirectory {
     /// A directory that nobody has looked at yet.
     #[must_use]
@@ -456,6 +505,29 @@ mod tests {
                 assert!(texts.contains(&read), "half a file");
             }
         });
+    }
+
+    #[test]
+    fn a_watched_file_is_read_when_it_may_have_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("revoked.yaml");
+        let mut file = WatchedFile::new(path.clone(), 4);
+        assert!(file.look(later()).unwrap().is_err(), "not there");
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(file.look(SystemTime::now()).unwrap().unwrap(), b"abc");
+        assert!(file.look(later()).is_some(), "it was young");
+        assert!(file.look(later()).is_none());
+        fs::write(&path, "abd").unwrap();
+        assert_eq!(file.look(later()).unwrap().unwrap(), b"abd");
+        file.distrust();
+        assert!(file.look(later()).is_some());
+        fs::write(&path, "abcde").unwrap();
+        for _ in 0..2 {
+            assert!(file.look(later()).unwrap().is_err(), "too large, each time");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(file.look(later()).unwrap().is_err());
     }
 
     #[test]

@@ -34,6 +34,18 @@ impl Revocations {
             || token.id.as_deref().is_some_and(|id| lists(&self.tokens, id))
     }
 
+    /// Denies what another list denies as well. Returns whether that was news.
+    pub fn extend(&mut self, other: &Self) -> bool {
+        let Self { tokens, users } = other;
+        let before = self.len();
+        for (mine, theirs) in [(&mut self.tokens, tokens), (&mut self.users, users)] {
+            for (issuer, values) in theirs {
+                mine.entry(issuer.clone()).or_default().extend(values.iter().cloned());
+            }
+        }
+        self.len() != before
+    }
+
     /// How many tokens and users are denied.
     #[must_use]
     pub fn len(&self) -> (usize, usize) {

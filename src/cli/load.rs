@@ -5,6 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use super::exit::{Exit, fail, fail_with, hint};
 use super::progress::Progress;
+#[cfg(feature = "serve")]
+use crate::authn::revocation::Revocations;
+#[cfg(feature = "serve")]
+use crate::config::revoked;
 use crate::config::{self, Config};
 use crate::disk::{self, PolicyDirectory};
 use crate::policy::{self, Cores, PolicyFiles, PolicySet};
@@ -15,18 +19,41 @@ use crate::yaml::MAX_FILE_BYTES;
 const LOOKS: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
-/// The configuration, and the policies that it names, with their files.
-pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit> {
-    let config = match configuration(path) {
-        Ok(config) => config,
-        Err(exit) => {
-            // Everything that is wrong is said in one run.
-            if let Some(directory) = policies_of(path) {
-                policies(&directory).ok();
-            }
-            return Err(exit);
-        }
+/// Everything that is served: the configuration, the policies that it names, with their files, and
+/// the deny-list.
+#[cfg(feature = "serve")]
+pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet, Revocations), Exit> {
+    let config = configuration_or_policies(path)?;
+    // Everything that is wrong is said in one run.
+    let (revoked, policies) = (revoked(&config), policies_under(&config));
+    let (files, policies) = policies?;
+    Ok((config, files, policies, revoked?))
+}
+
+/// The deny-list that a configuration names.
+#[cfg(feature = "serve")]
+pub(super) fn revoked(config: &Config) -> Result<Revocations, Exit> {
+    let Some(path) = &config.tokens.revoked else {
+        return Ok(Revocations::default());
     };
+    let listed = match disk::read_file(path, revoked::MAX_BYTES) {
+        Ok(bytes) => revoked::parse(path, &bytes, &config.issuer_names()),
+        Err(error) => revoked::unreadable(path, &error.to_string()),
+    };
+    listed.whole().map_err(|problems| fail_with(&problems))
+}
+
+/// The configuration; if it is broken, what is wrong with the policies is said beside.
+fn configuration_or_policies(path: &Path) -> Result<Config, Exit> {
+    configuration(path).inspect_err(|_| {
+        if let Some(directory) = policies_of(path) {
+            policies(&directory).ok();
+        }
+    })
+}
+
+/// The policies that a configuration names, as far as it can serve them.
+fn policies_under(config: &Config) -> Result<(PolicyFiles, PolicySet), Exit> {
     let files = settled(&config.policies);
     let policies =
         policy::load_on(files.clone(), Cores::All).map_err(|problems| fail_with(&problems))?;
@@ -54,7 +81,7 @@ pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet), Exit>
     }
     match failed {
         Some(exit) => Err(exit),
-        None => Ok((config, files, policies)),
+        None => Ok((files, policies)),
     }
 }
 
@@ -78,7 +105,9 @@ fn settled(directory: &Path) -> PolicyFiles {
 
 /// The configuration, and the policies that it names.
 pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
-    all(path).map(|(config, _, policies)| (config, policies))
+    let config = configuration_or_policies(path)?;
+    let (_, policies) = policies_under(&config)?;
+    Ok((config, policies))
 }
 
 pub(super) fn policies(directory: &Path) -> Result<PolicySet, Exit> {

@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let (config, files, policy) = match load::all(&args.config) {
+    let (config, files, policy, revoked) = match load::all(&args.config) {
         Ok(all) => all,
         Err(exit) => return exit,
     };
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Exit {
         return Exit::Success;
     }
     telemetry::init();
-    let serving = Serving { config, files, policy };
+    let serving = Serving { config, files, policy, revoked };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         let outcome = runtime.block_on(async {

@@ -9,7 +9,7 @@ use super::exit::{Exit, fail, print};
 
 /// Show how the running process is doing
 ///
-/// Part by part, and with what is wrong with the policies if they cannot come into force. Exits
+/// Part by part, and with what is wrong with policies and deny-list if they cannot come into force. Exits
 /// with 0 if all is well, 1 if anything wants attention, 2 if the process does not answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -64,9 +64,10 @@ fn text(document: &Value) -> String {
         let at = |key: &str| part.get(key).and_then(Value::as_str).unwrap_or_default();
         text.extend([format!("  {:<9} {}: {}\n", at("state"), at("part"), at("reason"))]);
     }
-    let problems = at("/policy/problems/text");
-    if !problems.is_empty() {
-        text.extend(["\n", problems.trim_end(), "\n"]);
+    for problems in [at("/policy/problems/text"), at("/deny_list/problems/text")] {
+        if !problems.is_empty() {
+            text.extend(["\n", problems.trim_end(), "\n"]);
+        }
     }
     text
 }

@@ -3,6 +3,7 @@
 
 pub mod keys;
 mod raw;
+pub mod revoked;
 
 #[cfg(test)]
 mod tests;
@@ -246,6 +247,12 @@ impl Config {
     #[must_use]
     pub fn resource_metadata(&self, path: &str) -> String {
         format!("{}{METADATA_PREFIX}{path}", self.public_url.text)
+    }
+
+    /// The issuers' configured names.
+    #[must_use]
+    pub fn issuer_names(&self) -> Vec<Box<str>> {
+        self.issuers.iter().map(|config| config.issuer.name.clone()).collect()
     }
 
     /// The issuers, each by its name and the prefix of its groups.

@@ -1,10 +1,10 @@
-//! The sidecar's configuration.
+//! The sidecar's configuration, and the deny-list that it names.
 
 use serde_json::{Value, json};
 
 use super::build::{
-    any_of_keys, both, claim, described, integer, list, map, matching, name, object, some, stated,
-    text, version, words, workload,
+    any_of_keys, both, claim, described, integer, list, map, matching, name, object, sequence,
+    some, stated, text, version, words, workload,
 };
 use crate::authn::jwks::ALGORITHMS;
 use crate::authn::presets::Preset;
@@ -233,6 +233,27 @@ fn keys() -> Value {
             "dependentRequired": { "hosts": ["discovery"] },
             "dependentSchemas": { "file": alone, "inline": alone },
         }),
+    )
+}
+
+/// `tokens.revoked`
+pub(super) fn revoked() -> Value {
+    let issuer = || described("The issuer's name in the configuration.", name());
+    let id = json!({ "type": "string", "minLength": 1, "maxLength": 256 });
+    let token = object(
+        "One token.",
+        &["issuer", "jti"],
+        [("issuer", issuer()), ("jti", described("The token's `jti`.", id))],
+    );
+    let user = matching(r"^[a-z0-9-]+:(?!//)\S(.*\S)?$");
+    object(
+        "What is denied whatever its signature says. Followed as it changes.",
+        &["toolgate"],
+        [
+            ("toolgate", version()),
+            ("tokens", sequence("Tokens, by issuer and identifier.", token)),
+            ("users", sequence("Users, with all their tokens, as `ISSUER:SUBJECT`.", user)),
+        ],
     )
 }
 

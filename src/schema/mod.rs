@@ -31,11 +31,13 @@ pub enum Kind {
     Tests,
     /// The sidecar's configuration.
     Config,
+    /// The deny-list that the configuration names.
+    Revoked,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Server,
         Self::Surfaces,
         Self::Groups,
@@ -43,6 +45,7 @@ impl Kind {
         Self::Guardrails,
         Self::Tests,
         Self::Config,
+        Self::Revoked,
     ];
 
     /// The kind's name: its schema's file is `NAME.json`.
@@ -56,6 +59,7 @@ impl Kind {
             Self::Guardrails => "guardrails",
             Self::Tests => "tests",
             Self::Config => "config",
+            Self::Revoked => "revoked",
         }
     }
 
@@ -68,6 +72,7 @@ impl Kind {
             Self::Guardrails => "Toolgate: guardrails",
             Self::Tests => "Toolgate: tests of policies",
             Self::Config => "Toolgate: the sidecar's configuration",
+            Self::Revoked => "Toolgate: tokens and users that are denied",
         }
     }
 }
@@ -84,6 +89,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Guardrails => shared::guardrails(),
         Kind::Tests => suite::suite(),
         Kind::Config => config::config(),
+        Kind::Revoked => config::revoked(),
     };
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

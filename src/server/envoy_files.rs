@@ -134,7 +134,7 @@ mod tests {
         let path = "envoy/toolgate.yaml".as_ref();
         let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
         let (old, new) = (policies(7104), policies(7105));
-        let status = Status::new(&old, Timestamp::UNIX_EPOCH);
+        let status = Status::new(&old, None, Timestamp::UNIX_EPOCH);
         let files = || {
             let mut files = EnvoyFiles::of(&config).unwrap();
             files.directory = directory.path().to_owned();

@@ -23,6 +23,7 @@ mod refusal;
 mod reload;
 mod request;
 mod response;
+mod revoked;
 mod service;
 mod status;
 mod supervisor;
@@ -51,6 +52,7 @@ use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
 use self::status::Status;
 use self::tokens::Tokens;
+use crate::authn::revocation::Revocations;
 use crate::config::Config;
 use crate::config::keys::{KeysSource, RemoteKeys};
 use crate::disk;
@@ -106,6 +108,8 @@ pub struct Serving {
     pub files: PolicyFiles,
     /// The policies that came out of it.
     pub policy: PolicySet,
+    /// The deny-list as it was read.
+    pub revoked: Revocations,
 }
 
 /// What a process is told while it runs.
@@ -140,16 +144,20 @@ pub async fn run(
     serving: Serving,
     signals: Signals<impl Future<Output = ()> + Send + 'static>,
 ) -> Result<(), ServeError> {
-    let Serving { config, files, policy } = serving;
+    let Serving { config, files, policy, revoked } = serving;
     let grpc = config.grpc.clone();
     // Before anything is written: another process that serves here has the log open too.
     let bound = listener::bind(&grpc).await?;
     let admin = admin::bind(config.http).await?;
-    let edge = Arc::new(edge(config, policy)?);
+    let edge = Arc::new(edge(config, policy, revoked.clone())?);
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
     follow_policies(&edge, files, signals.reread)?;
+    revoked::follow(&edge, revoked).map_err(|error| ServeError::Listen {
+        address: "the deny-list".to_owned(),
+        reason: error.to_string(),
+    })?;
 
     let (stopped, stopping) = watch::channel(false);
     tokio::spawn(stop(signals.stop, stopped));
@@ -210,14 +218,14 @@ pub fn check(config: &Config) -> Vec<String> {
     problems
 }
 
-fn edge(config: Config, policy: PolicySet) -> Result<Edge, ServeError> {
+fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge, ServeError> {
     let servers = policy.servers().len();
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
         tokens: Tokens::new(config.tokens.cache_bytes),
-        revocations: ArcSwap::default(),
-        status: Status::new(&policy, now()),
+        status: Status::new(&policy, config.tokens.revoked.is_some().then(|| revoked.len()), now()),
+        revocations: ArcSwap::from_pointee(revoked),
         log: DecisionLog::open(&config.decisions)?,
         metrics: Metrics::default(),
         arguments_key: arguments_key(config.decisions.arguments_key.as_deref())?,

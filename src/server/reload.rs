@@ -83,7 +83,7 @@ impl Problems {
         Self { count: 1, text }
     }
 
-    fn of(diagnostics: &Diagnostics) -> Self {
+    pub(super) fn of(diagnostics: &Diagnostics) -> Self {
         Self { count: diagnostics.list.len(), text: diagnostics.to_string() }
     }
 
@@ -97,7 +97,7 @@ impl Problems {
     }
 
     /// The beginning, for a log line.
-    fn head(&self) -> &str {
+    pub(super) fn head(&self) -> &str {
         let end = self.text.char_indices().nth(MAX_LOGGED).map_or(self.text.len(), |(at, _)| at);
         self.text.get(..end).unwrap_or_default()
     }

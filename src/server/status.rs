@@ -12,12 +12,12 @@ use super::keys::{Age, KeysStatus, KnownKeys};
 use super::reload::Problems;
 use crate::policy::PolicySet;
 use crate::policy::digest::Digest;
-use crate::telemetry::{Observed, SinkState};
+use crate::telemetry::{Observed, Revoked, SinkState};
 
 /// Texts of problems are shown up to this many bytes.
 const MAX_SHOWN: usize = 64 * 1024;
 
-/// The policy directory is looked at more often than this.
+/// The policy directory and the deny-list are looked at more often than this.
 const STALE: Duration = Duration::from_secs(60);
 
 /// What changes while the process runs, and is not known elsewhere.
@@ -26,6 +26,7 @@ pub(super) struct Status {
     started: Timestamp,
     policy: Mutex<PolicyStatus>,
     envoy: Mutex<EnvoyStatus>,
+    revoked: Mutex<Option<RevokedStatus>>,
     /// Seconds since the epoch.
     looked: AtomicI64,
     /// The same, by a clock that nobody sets.
@@ -49,6 +50,15 @@ struct PolicyStatus {
 struct Trouble {
     since: Timestamp,
     problems: Problems,
+}
+
+/// The deny-list.
+#[derive(Clone, Debug)]
+struct RevokedStatus {
+    tokens: usize,
+    users: usize,
+    trouble: Option<Trouble>,
+    looked_at: Instant,
 }
 
 /// Whether Envoy's files are as the policies say.
@@ -97,6 +107,43 @@ impl State {
     }
 }
 
+impl Problems {
+    fn shown(mut self) -> Self {
+        if self.text.len() > MAX_SHOWN {
+            self.text = self.text.chars().take(MAX_SHOWN / 4).collect();
+        }
+        self
+    }
+}
+
+impl Trouble {
+    fn json(&self) -> Value {
+        let Self { since, problems: Problems { count, text } } = self;
+        json!({ "since": since.to_string(), "count": count, "text": text })
+    }
+}
+
+impl RevokedStatus {
+    fn part(&self) -> Part {
+        let Self { tokens, users, trouble, looked_at } = self;
+        let denied = format!("{tokens} tokens and {users} users");
+        let ago = looked_at.elapsed();
+        if ago > STALE {
+            let ago = ago.as_secs();
+            let reason = format!("nobody has looked at the file for {ago} s: {denied} stay denied");
+            return Part::degraded("deny-list", &reason);
+        }
+        let Some(Trouble { since, problems }) = trouble else {
+            return Part::ok("deny-list", &denied);
+        };
+        let reason = format!(
+            "{} problems since {since:.0}; {denied} stay denied (`toolgate status` shows them)",
+            problems.count
+        );
+        Part::degraded("deny-list", &reason)
+    }
+}
+
 impl Part {
     fn ok(name: &str, reason: &str) -> Self {
         Self { name: name.to_owned(), state: State::Ok, reason: reason.to_owned() }
@@ -113,8 +160,16 @@ pub(super) fn overall(parts: &[Part]) -> State {
 }
 
 impl Status {
-    pub(super) fn new(policy: &PolicySet, now: Timestamp) -> Self {
+    /// `revoked`: how many tokens and users are denied, if there is a deny-list.
+    pub(super) fn new(policy: &PolicySet, revoked: Option<(usize, usize)>, now: Timestamp) -> Self {
         let zero = AtomicU64::default;
+        let looked_at = Instant::now();
+        let revoked = revoked.map(|(tokens, users)| RevokedStatus {
+            tokens,
+            users,
+            trouble: None,
+            looked_at,
+        });
         Self {
             started: now,
             policy: Mutex::new(PolicyStatus {
@@ -125,8 +180,9 @@ impl Status {
                 trouble: None,
             }),
             envoy: Mutex::new(EnvoyStatus::NotOurs),
+            revoked: Mutex::new(revoked),
             looked: AtomicI64::new(now.as_second()),
-            looked_at: Mutex::new(Instant::now()),
+            looked_at: Mutex::new(looked_at),
             good: zero(),
             bad: zero(),
             amended: zero(),
@@ -169,11 +225,9 @@ impl Status {
     }
 
     /// The directory has a bad set.
-    pub(super) fn bad(&self, mut problems: Problems, bans: usize) {
+    pub(super) fn bad(&self, problems: Problems, bans: usize) {
         self.bad.fetch_add(1, Ordering::Relaxed);
-        if problems.text.len() > MAX_SHOWN {
-            problems.text = problems.text.chars().take(MAX_SHOWN / 4).collect();
-        }
+        let problems = problems.shown();
         let mut policy = self.policy();
         let since = policy.trouble.as_ref().map_or_else(Timestamp::now, |trouble| trouble.since);
         policy.bans = bans;
@@ -194,6 +248,26 @@ impl Status {
         news
     }
 
+    fn revoked_status(&self) -> MutexGuard<'_, Option<RevokedStatus>> {
+        self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many tokens and users are denied, and this is wrong with the list.
+    pub(super) fn revoked(&self, (tokens, users): (usize, usize), problems: Option<Problems>) {
+        let mut status = self.revoked_status();
+        let known = status.as_ref().and_then(|status| status.trouble.as_ref());
+        let since = known.map_or_else(Timestamp::now, |trouble| trouble.since);
+        let trouble = problems.map(|problems| Trouble { since, problems: problems.shown() });
+        *status = Some(RevokedStatus { tokens, users, trouble, looked_at: Instant::now() });
+    }
+
+    /// The deny-list was looked at.
+    pub(super) fn looked_at_revoked(&self) {
+        if let Some(status) = &mut *self.revoked_status() {
+            status.looked_at = Instant::now();
+        }
+    }
+
     /// Every part. A process that stops is down as a whole.
     pub(super) fn parts(&self, edge: &Edge, stopping: bool) -> Vec<Part> {
         let mut parts = vec![self.policy_part()];
@@ -202,6 +276,7 @@ impl Status {
             EnvoyStatus::InStep => parts.push(Part::ok("envoy files", "in step with the policies")),
             EnvoyStatus::Behind(problem) => parts.push(Part::degraded("envoy files", problem)),
         }
+        parts.extend(self.revoked_status().as_ref().map(RevokedStatus::part));
         parts.extend(edge.keys.status().into_iter().map(keys_part));
         for sink in edge.log.sinks() {
             let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
@@ -252,8 +327,11 @@ impl Status {
     pub(super) fn document(&self, edge: &Edge, stopping: bool) -> Value {
         let parts = self.parts(edge, stopping);
         let policy = self.policy();
-        let trouble = policy.trouble.as_ref().map(|Trouble { since, problems }| {
-            json!({ "since": since.to_string(), "count": problems.count, "text": problems.text })
+        let trouble = policy.trouble.as_ref().map(Trouble::json);
+        let revoked = self.revoked_status().as_ref().map(|status| {
+            let RevokedStatus { tokens, users, trouble, looked_at: _ } = status;
+            let trouble = trouble.as_ref().map(Trouble::json);
+            json!({ "tokens": tokens, "users": users, "problems": trouble })
         });
         let state = overall(&parts);
         let part = |Part { name, state, reason }: Part| json!({ "part": name, "state": state.as_str(), "reason": reason });
@@ -270,6 +348,7 @@ impl Status {
                 "bans_of_bad_sets": policy.bans,
                 "problems": trouble,
             },
+            "deny_list": revoked,
         })
     }
 
@@ -295,6 +374,11 @@ impl Status {
                 EnvoyStatus::Behind(_) => Some(false),
             },
             keys: edge.keys.observed(),
+            revoked: self.revoked_status().as_ref().map(|status| Revoked {
+                tokens: status.tokens,
+                users: status.users,
+                in_step: status.trouble.is_none(),
+            }),
             tokens: edge.tokens.observed(),
             sinks: edge.log.sinks(),
             started: self.started.as_second(),

@@ -30,7 +30,7 @@ fn edge() -> Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
         tokens: Tokens::new(config.tokens.cache_bytes),
         revocations: ArcSwap::default(),
-        status: Status::new(&policy, Timestamp::UNIX_EPOCH),
+        status: Status::new(&policy, None, Timestamp::UNIX_EPOCH),
         log: DecisionLog::open(&sinks).unwrap(),
         metrics: Metrics::default(),
         arguments_key: ArgumentsKey::new(&[7; 32]).unwrap(),

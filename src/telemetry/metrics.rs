@@ -83,6 +83,10 @@ metrics! {
         "Times that an issuer was asked for its keys, by what came of it";
     IssuerRefetches = "toolgate_issuer_key_refetches", Counter,
         "Times that it was asked because a token named a key that nobody knew";
+    Revoked = "toolgate_revoked", Gauge,
+        "Tokens and users that are denied; absent without a deny-list";
+    RevokedInStep = "toolgate_revoked_in_step", Gauge,
+        "1 if they are those of the deny-list as it stands, 0 if it cannot be read";
     LogQueue = "toolgate_decision_log_queue", Gauge,
         "Decisions that wait to be written";
     LogCapacity = "toolgate_decision_log_queue_capacity", Gauge,
@@ -158,6 +162,8 @@ pub struct Observed {
     pub envoy_files: Option<bool>,
     /// The keys of each issuer.
     pub keys: Vec<KeysState>,
+    /// The deny-list, if there is one.
+    pub revoked: Option<Revoked>,
     /// The cache of verified tokens.
     pub tokens: TokenCache,
     /// The sinks of the decision log.
@@ -168,6 +174,17 @@ pub struct Observed {
     pub resident: Option<u64>,
     /// File descriptors.
     pub open_files: Option<u64>,
+}
+
+/// The deny-list in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Tokens that are denied.
+    pub tokens: usize,
+    /// Users that are denied.
+    pub users: usize,
+    /// Whether that is what the file says.
+    pub in_step: bool,
 }
 
 /// What the cache of verified tokens did so far, and holds.
@@ -348,6 +365,15 @@ impl Snapshot {
             Metric::IssuerKeysAge => self.issuers(|keys| keys.age.map(|age| age.as_secs_f64())),
             Metric::IssuerFetches => self.fetches(),
             Metric::IssuerRefetches => self.issuers(|keys| keys.refetches.map(number)),
+            Metric::Revoked => {
+                let of = |revoked: Revoked| [("token", revoked.tokens), ("user", revoked.users)];
+                let sample = |(kind, count)| (vec![("kind", kind)], number(count));
+                observed.revoked.into_iter().flat_map(of).map(sample).collect()
+            }
+            Metric::RevokedInStep => {
+                let sample = |revoked: Revoked| one(f64::from(u8::from(revoked.in_step)));
+                observed.revoked.into_iter().flat_map(sample).collect()
+            }
             Metric::LogQueue => self.sinks(|sink| number(sink.queued)),
             Metric::LogCapacity => self.sinks(|sink| number(sink.capacity)),
             Metric::LogRecords => self.records(),
@@ -484,6 +510,7 @@ mod tests {
                 // A file that was never read.
                 KeysState { issuer: "partner".to_owned(), ..KeysState::default() },
             ],
+            revoked: Some(Revoked { tokens: 3, users: 1, in_step: false }),
             tokens: TokenCache { hits: 40, misses: 2, tokens: 2, bytes: 4096 },
             sinks: vec![SinkState {
                 name: "file",

@@ -8,7 +8,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 pub use self::decisions::{DecisionLog, Full, OpenError, SinkState};
-pub use self::metrics::{Decided, KeysState, Metric, Metrics, Observed, TokenCache};
+pub use self::metrics::{Decided, KeysState, Metric, Metrics, Observed, Revoked, TokenCache};
 
 /// Sends log lines to the standard error stream, as JSON, one line each. `TOOLGATE_LOG` narrows or
 /// widens them (`info` by default), in the syntax of `tracing_subscriber::EnvFilter`. Decisions are

@@ -48,6 +48,7 @@ def files() -> Iterator[tuple[str, Path]]:
         for path in sorted((REPOSITORY / directory).glob("**/*.yaml")):
             yield kind_of(path), path
     yield "config", FULL / "config.yaml"
+    yield "revoked", FULL / "revoked.yaml"
     yield "config", REPOSITORY / "envoy/toolgate.yaml"
     yield "config", REPOSITORY / "envoy/compose/toolgate.yaml"
 

@@ -29,6 +29,7 @@ fn full(kind: Kind) -> &'static str {
         Kind::Guardrails => "policies/guardrails.yaml",
         Kind::Tests => "policies/tests/full.yaml",
         Kind::Config => "config.yaml",
+        Kind::Revoked => "revoked.yaml",
     }
 }
 
@@ -40,6 +41,11 @@ fn text_of(kind: Kind) -> String {
 fn load(kind: Kind, text: &str) -> Result<(), Diagnostics> {
     if kind == Kind::Config {
         return config::parse(Path::new("config.yaml"), text).map(|_| ());
+    }
+    if kind == Kind::Revoked {
+        let issuers = ["corp".into(), "partners".into()];
+        let listed = config::revoked::parse(Path::new("revoked.yaml"), text.as_bytes(), &issuers);
+        return listed.whole().map(|_| ());
     }
     let mut files = disk::read_policies(&root().join("tests/schema/policies"));
     let path = full(kind).strip_prefix("policies/").unwrap();
