@@ -15,6 +15,7 @@
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
 //! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |
+//! | [`doctor`] | why a token is refused, in words, and who it would be | [`authn`], [`config`], [`identity`], [`policy`] |
 //! | [`record`] | what is kept of every decision; generated from `proto/` | nothing |
 //! | [`disk`] | reading policy directories, replacing files | [`policy`] |
 //! | [`git`] | policies as of a git revision | [`policy`] |
@@ -59,6 +60,7 @@ pub mod config;
 pub mod diagnostics;
 pub mod diff;
 pub mod disk;
+pub mod doctor;
 pub mod engine;
 pub mod envoy;
 pub mod explain;

@@ -188,6 +188,11 @@ impl KeySet {
             || self.skipped.iter().any(|key| key.id.as_deref() == Some(id))
     }
 
+    /// The identifiers of the keys that can verify.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.id.as_deref())
+    }
+
     /// The keys that were left out.
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {

@@ -127,6 +127,11 @@ pub struct UnverifiedToken<'t> {
     payload: Vec<u8>,
 }
 
+/// What a token would say if it held. Nobody vouches for it: it is shown to people, and decides
+/// nothing.
+#[derive(Clone, Debug)]
+pub struct Said(VerifiedToken);
+
 /// What an unverified token claims.
 #[derive(Debug)]
 pub struct UnverifiedClaims<'t> {
@@ -168,6 +173,14 @@ impl<'t> UnverifiedToken<'t> {
         let payload = json::parse(&self.payload, LIMITS).map_err(|_| TokenError::BadPayload)?;
         payload.as_object().ok_or(TokenError::BadPayload)?;
         Ok(UnverifiedClaims { token: self, payload })
+    }
+}
+
+impl Said {
+    /// The claims, which may be anybody's.
+    #[must_use]
+    pub fn unproven(&self) -> &VerifiedToken {
+        &self.0
     }
 }
 
@@ -215,6 +228,15 @@ impl UnverifiedClaims<'_> {
             return Err(TokenError::Signature);
         }
         Ok(verified)
+    }
+
+    /// What the token would say if it held, for those who explain it.
+    ///
+    /// # Errors
+    ///
+    /// The first claim that cannot be read, or has not the value that it must have.
+    pub fn said(&self, issuer: &Issuer) -> Result<Said, TokenError> {
+        claims::read(self.object()?, &self.payload, issuer).map(Said)
     }
 
     /// The key that the token says it is signed with.

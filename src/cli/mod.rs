@@ -4,6 +4,8 @@
 mod admin;
 mod completions;
 mod diff;
+#[cfg(feature = "serve")]
+mod doctor;
 mod envoy;
 mod exit;
 mod explain;
@@ -43,6 +45,8 @@ enum Command {
     Status(status::Args),
     #[cfg(feature = "serve")]
     Probe(probe::Args),
+    #[cfg(feature = "serve")]
+    Doctor(doctor::Args),
     Envoy(envoy::Args),
     Explain(explain::Args),
     Test(test::Args),
@@ -66,6 +70,8 @@ impl Cli {
             Command::Status(args) => status::run(&args),
             #[cfg(feature = "serve")]
             Command::Probe(args) => probe::run(&args),
+            #[cfg(feature = "serve")]
+            Command::Doctor(args) => doctor::run(&args),
             Command::Envoy(args) => envoy::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Test(args) => test::run(&args),

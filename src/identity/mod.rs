@@ -4,10 +4,12 @@
 //! verification, a [`Workload`] out of certificate verification, and a [`Caller`] holds what was
 //! verified. A caller whose credential was presented and refused is not a caller at all.
 
+mod forwarded;
 mod groups;
 mod user_name;
 mod workload;
 
+pub use self::forwarded::{encoded, forwarded_name};
 pub use self::groups::{GroupId, GroupSet, Groups};
 pub use self::user_name::{UserName, UserNameError};
 pub use self::workload::{Workload, WorkloadPattern, WorkloadPatternError};

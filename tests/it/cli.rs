@@ -468,6 +468,7 @@ fn every_command_says_what_it_is_for_and_how_it_ends() {
         "serve",
         "status",
         "probe",
+        "doctor",
         "envoy",
         "explain",
         "test",
