@@ -9,6 +9,7 @@ use libtest_mimic::Trial;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use toolgate::authn::jwks::{ALGORITHMS, KeySet};
+use toolgate::authn::revocation::Revocations;
 use toolgate::authn::token::{
     Circumstances, Issuer, MAX_TOKEN_BYTES, Rules, UnverifiedToken, VerifiedToken,
 };
@@ -65,6 +66,25 @@ pub(crate) fn trial(setup: &Setup, keys: &Keys) -> Trial {
     })
 }
 
+/// (r, n - s) is as good an ECDSA signature as (r, s): another text of the same token.
+pub(crate) fn revoked(setup: &Setup, keys: &Keys) -> Trial {
+    let tokens = Tokens::new(setup, keys);
+    let (key, good) = (&keys["ec-dev"], &tokens.good[4]);
+    let (signed, _) = good.rsplit_once('.').unwrap();
+    let texts = ["own", "ES256 with n - s"].map(|kind| {
+        let signature = signature::sign(kind, key, signed.as_bytes());
+        format!("{signed}.{}", B64.encode(signature))
+    });
+    Trial::test("every_spelling_of_a_token_is_revoked", move || {
+        let mut revocations = Revocations::default();
+        let read = texts.each_ref().map(|text| tokens.verify(text.as_bytes()).unwrap());
+        assert!(read.iter().all(|token| !revocations.revoke("corp", token)));
+        revocations.revoke_token("corp", "alice-1");
+        assert!(read.iter().all(|token| revocations.revoke("corp", token)));
+        Ok(())
+    })
+}
+
 fn edit() -> impl Strategy<Value = Edit> {
     let place = || 0.0..1.0_f64;
     let byte = || prop_oneof![any::<u8>(), proptest::sample::select(b"ABab01-_.=~+/ ".to_vec())];
@@ -85,7 +105,7 @@ impl Tokens {
     fn new(setup: &Setup, keys: &Keys) -> Self {
         let people = ["alice", "ines"].map(|name| {
             format!(
-                r#"{{"iss":"https://login.example.com","aud":"https://mcp.example.com","sub":"{name}","exp":{},"groups":["{name}s"]}}"#,
+                r#"{{"iss":"https://login.example.com","aud":"https://mcp.example.com","sub":"{name}","exp":{},"jti":"{name}-1","groups":["{name}s"]}}"#,
                 NOW + 300
             )
         });
