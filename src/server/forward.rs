@@ -27,6 +27,10 @@ const RESERVED: &[&str] = &[
     "x-remote-groups",
 ];
 
+/// What an Envoy says of its peer's certificate (XFCC). The one beside us takes it away unless it
+/// is configured otherwise, so it is removed only where it came.
+const CLIENT_CERTIFICATE: &str = "x-forwarded-client-cert";
+
 /// Prefixes of reserved headers.
 const RESERVED_PREFIXES: &[&str] = &["x-toolgate-", "x-auth-request-"];
 
@@ -100,6 +104,7 @@ pub(super) fn forward(
 fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
     RESERVED.contains(&name.as_str())
+        || name == CLIENT_CERTIFICATE
         || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -133,6 +138,7 @@ mod tests {
             "X_Toolgate_Channel",
             "remote_user",
             "x-auth-request-user",
+            "X_Forwarded_Client_Cert",
         ] {
             assert!(is_reserved(name), "{name}");
         }

@@ -49,6 +49,7 @@ def rows() -> list[Row]:
 
 def is_ours(row: Row) -> bool:
     foreign = row.get("key", "rsa-dev") not in ALGORITHMS or "JWK" in row.get("header", "")
+    foreign = foreign or row.get("peer", "webapp") not in PLACES
     return row.keys() <= KNOWN and row.get("envoy") != "none" and not foreign
 
 

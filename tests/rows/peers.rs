@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
-use rcgen::{CertificateParams, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use sha2::{Digest as _, Sha256};
 
 use crate::row::Peer;
+use crate::token;
 
 /// A certificate, and what Envoy says of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Certificate {
     /// URL-encoded PEM.
     pub(crate) pem: String,
-    /// The first URI SAN.
+    /// What Envoy calls it by.
     pub(crate) principal: String,
     /// `x5t#S256`
     pub(crate) thumbprint: String,
@@ -27,22 +28,43 @@ pub(crate) fn make(peers: &BTreeMap<String, Peer>) -> BTreeMap<String, Certifica
 }
 
 fn certificate(peer: &Peer) -> Certificate {
-    let Peer { uris } = peer;
+    let Peer { uris, dns, common_name, principal, minutes, usages, authority, shown } = peer;
+    let uris: Vec<_> = uris.iter().map(|uri| token::repeated(uri)).collect();
     let mut params = CertificateParams::default();
+    if let Some(name) = common_name {
+        params.distinguished_name.push(DnType::CommonName, name);
+    }
     let now = time::OffsetDateTime::now_utc();
-    params.not_before = now - time::Duration::minutes(1);
-    params.not_after = now + time::Duration::hours(1);
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.subject_alt_names =
-        uris.iter().map(|uri| SanType::URI(uri.as_str().try_into().unwrap())).collect();
+    let (from, to) = minutes.unwrap_or((-1, 60));
+    params.not_before = now + time::Duration::minutes(from);
+    params.not_after = now + time::Duration::minutes(to);
+    params.is_ca =
+        if *authority { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    params.key_usages = match usages {
+        None => vec![KeyUsagePurpose::DigitalSignature],
+        Some(names) => names.iter().map(|name| usage(name)).collect(),
+    };
+    let names = uris.iter().map(|uri| SanType::URI(uri.as_str().try_into().unwrap()));
+    let dns_names = dns.iter().map(|name| SanType::DnsName(name.as_str().try_into().unwrap()));
+    params.subject_alt_names = names.chain(dns_names).collect();
     let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-    let pem =
-        percent_encoding::utf8_percent_encode(&made.pem(), percent_encoding::NON_ALPHANUMERIC)
-            .to_string();
+    let pem = shown.as_deref().unwrap_or("PEM").replace("PEM", &made.pem());
+    // As Envoy has it: the first URI SAN, or else the first DNS SAN.
+    let first = uris.first().or(dns.first()).cloned().unwrap_or_default();
     Certificate {
-        pem,
-        principal: uris.first().cloned().unwrap_or_default(),
+        pem: percent_encoding::utf8_percent_encode(&pem, percent_encoding::NON_ALPHANUMERIC)
+            .to_string(),
+        principal: principal.clone().unwrap_or(first),
         thumbprint: B64.encode(Sha256::digest(made.der())),
+    }
+}
+
+fn usage(name: &str) -> KeyUsagePurpose {
+    match name {
+        "digitalSignature" => KeyUsagePurpose::DigitalSignature,
+        "keyEncipherment" => KeyUsagePurpose::KeyEncipherment,
+        "keyCertSign" => KeyUsagePurpose::KeyCertSign,
+        "cRLSign" => KeyUsagePurpose::CrlSign,
+        _ => panic!("no key usage `{name}`"),
     }
 }

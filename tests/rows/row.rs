@@ -30,7 +30,20 @@ pub(crate) struct Setup {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Peer {
+    #[serde(default)]
     pub(crate) uris: Vec<String>,
+    #[serde(default)]
+    pub(crate) dns: Vec<String>,
+    pub(crate) common_name: Option<String>,
+    /// What Envoy calls it by, where that is not the first of these names.
+    pub(crate) principal: Option<String>,
+    /// From when to when it is valid, counted from now.
+    pub(crate) minutes: Option<(i64, i64)>,
+    pub(crate) usages: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) authority: bool,
+    /// What Envoy passes on, where that is not the certificate: PEM stands for it.
+    pub(crate) shown: Option<String>,
 }
 
 /// A key as a key set shows it.

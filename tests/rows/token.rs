@@ -126,7 +126,6 @@ fn written(text: &str, good: &str, world: &World) -> Vec<u8> {
 /// address that nobody should ask.
 pub(crate) fn unfolded(text: &str, world: &World) -> String {
     static NOW: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"NOW([+-][0-9]+)?").unwrap());
-    static REPEATED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<(.+?)\*([0-9]+)>").unwrap());
     static THUMBPRINT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"SHA256\(([a-z]+)\)").unwrap());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -135,11 +134,17 @@ pub(crate) fn unfolded(text: &str, world: &World) -> String {
         let by = found.get(1).map_or(0, |by| by.as_str().parse::<i64>().unwrap());
         (now + by).to_string()
     });
-    let text = REPEATED
-        .replace_all(&text, |found: &Captures<'_>| found[1].repeat(found[2].parse().unwrap()));
-    let text = text.replace("LISTENER", &world.listener.url);
+    let text = repeated(&text).replace("LISTENER", &world.listener.url);
     THUMBPRINT
         .replace_all(&text, |found: &Captures<'_>| world.peers[&found[1]].thumbprint.clone())
+        .into_owned()
+}
+
+/// `<x*3>` is `xxx`.
+pub(crate) fn repeated(text: &str) -> String {
+    static REPEATED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"<(.+?)\*([0-9]+)>").unwrap());
+    REPEATED
+        .replace_all(text, |found: &Captures<'_>| found[1].repeat(found[2].parse().unwrap()))
         .into_owned()
 }
 
