@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::request::Route;
 use crate::policy::PolicySet;
+use crate::policy::model::Server;
 
 /// How long Envoy may take to follow.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ struct Former {
     hash: Box<str>,
     /// `host:port`
     upstream: String,
+    /// The one audience of the tokens that it was given; `None` if it was given none.
+    tokens: Option<Box<str>>,
     until: Instant,
 }
 
@@ -65,6 +68,7 @@ impl Live {
                         path: environment.path.clone(),
                         hash: environment.route.clone(),
                         upstream: format!("{}:{}", upstream.host, upstream.port),
+                        tokens: tokens(server).map(Into::into),
                         until: now + GRACE,
                     });
                 }
@@ -74,6 +78,10 @@ impl Live {
         let owners = if former.is_empty() { HashMap::new() } else { owners(&policy) };
         for (key, routes) in &mut former {
             routes.retain(|route| owners.get(&route.upstream).is_none_or(|owner| **owner == **key));
+            // Nor does a token go to where the server was before it was given such tokens.
+            let server = key.split_once('@').and_then(|(server, _)| policy.server(server));
+            let given = server.and_then(tokens);
+            routes.retain(|route| given.is_none() || route.tokens.as_deref() == given);
         }
         former.retain(|_, routes| !routes.is_empty());
         Self { policy: Arc::new(policy), former }
@@ -99,6 +107,11 @@ impl Live {
     }
 }
 
+/// The one audience of the tokens that a server is given.
+fn tokens(server: &Server) -> Option<&str> {
+    server.own_resource().filter(|_| server.forwards_token())
+}
+
 /// Whose upstream each `host:port` is, as `server@environment`.
 fn owners(policy: &PolicySet) -> HashMap<String, String> {
     let mut owners = HashMap::new();
@@ -120,13 +133,15 @@ mod tests {
 
     /// The samples with some texts replaced.
     fn set(replace: &[(&str, &str)]) -> PolicySet {
+        let swap = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+        edited(|text| replace.iter().fold(text, swap))
+    }
+
+    fn edited(edit: impl Fn(String) -> String) -> PolicySet {
         let mut files = disk::read_policies("policies".as_ref());
         let edit = |file: &mut PolicyFile| {
-            let mut text = String::from_utf8(file.bytes.to_vec()).unwrap();
-            for (from, to) in replace {
-                text = text.replace(from, to);
-            }
-            file.bytes = text.into_bytes().into();
+            let text = String::from_utf8(file.bytes.to_vec()).unwrap();
+            file.bytes = edit(text).into_bytes().into();
         };
         files.files.iter_mut().for_each(edit);
         policy::load(PolicyFiles { ..files }).unwrap()
@@ -176,5 +191,45 @@ mod tests {
         assert!(!agrees(&swapped, &a, began), "7101 is spark's now");
         let live = live.followed_by(set(&[]), later + GRACE);
         assert_eq!(live.former.len(), 1, "only what still counts is kept");
+    }
+
+    #[test]
+    fn no_token_goes_where_a_server_was_before_it_was_given_tokens() {
+        const KEEPS: &str = "\ntools:";
+        let given = |resource: &str| {
+            format!("\nforward_token: true\nresource: 'https://{resource}.example.com'\ntools:")
+        };
+        let (ours, theirs) = (given("ours"), given("theirs"));
+        // Where it is and what it is given, one set after the other; and whether the way to where
+        // it was first is still open.
+        for (story, is_open) in [
+            ([(0, KEEPS), (1, KEEPS), (1, KEEPS)], true),
+            ([(0, ours.as_str()), (1, KEEPS), (1, KEEPS)], true),
+            ([(0, &ours), (1, &ours), (1, &ours)], true),
+            ([(0, KEEPS), (1, &ours), (1, &ours)], false),
+            ([(0, KEEPS), (1, KEEPS), (1, &ours)], false),
+            ([(0, &theirs), (1, &ours), (1, &ours)], false),
+            ([(0, &ours), (1, &ours), (1, &theirs)], false),
+        ] {
+            let began = Instant::now();
+            let sets = story.map(|(at, keys)| {
+                // In the first file with this upstream: presto's.
+                let edit = |text: String| match text.split_once("  try-in-staging:") {
+                    // Presto's, without its other environment: only one may be given tokens.
+                    Some((before, rest)) => {
+                        let after = rest.split_once("  nightly-lineage:").unwrap().1;
+                        let lines = before.lines().filter(|line| !line.starts_with("  staging:"));
+                        let before = lines.collect::<Vec<_>>().join("\n");
+                        format!("{before}\n  nightly-lineage:{after}").replacen(KEEPS, keys, 1)
+                    }
+                    None => text,
+                };
+                edited(|text| edit(text.replace(MOVES[0], MOVES[at])))
+            });
+            let [first, second, third] = sets;
+            let a = route(&first);
+            let live = Live::new(first).followed_by(second, began).followed_by(third, began);
+            assert_eq!(agrees(&live, &a, began), is_open, "{story:?}");
+        }
     }
 }
