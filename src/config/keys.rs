@@ -1,6 +1,6 @@
 //! Where an issuer's keys come from, and which addresses may be asked for them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,34 +107,54 @@ pub fn address(text: &str) -> Result<Url, AddressError> {
     }
 }
 
-/// Whether an IP address is never asked for keys: link-local (a cloud's metadata service is one),
-/// unspecified, or for several hosts at once. Private networks are not among them: that is where
-/// many providers are.
+/// Where clouds answer their machines outside the link-local addresses: Alibaba's metadata, Azure's
+/// host, Oracle's metadata of old; Amazon's and Google's metadata.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+const METADATA_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
+
+/// Whether an IP address is never asked for keys: a cloud's metadata service (link-local, most of
+/// them), unspecified, or for several hosts at once. Private networks are not among them: that is
+/// where many providers are.
 #[must_use]
 pub fn is_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let this_network = address.octets()[0] == 0;
             this_network
+                || METADATA_V4.contains(&address)
                 || address.is_link_local()
                 || address.is_multicast()
                 || address.is_broadcast()
         }
         IpAddr::V6(address) => {
-            // RFC 4291 §2.5.5.2 and RFC 6052 §2.1: an IPv4 address in other clothes.
-            let [prefix, _, _, _, _, _, high, low] = address.segments();
-            let is_nat64 = prefix == 0x64 && address.segments()[1..6] == [0xff9b, 0, 0, 0, 0];
-            let [a, b] = high.to_be_bytes();
-            let [c, d] = low.to_be_bytes();
-            let embedded = address.to_ipv4_mapped().or(is_nat64.then(|| [a, b, c, d].into()));
-            // Amazon's metadata service has an address of its own.
-            let is_metadata = address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
-            is_metadata
+            METADATA_V6.contains(&address)
                 || address.is_unspecified()
                 || address.is_unicast_link_local()
                 || address.is_multicast()
-                || embedded.is_some_and(|address| is_forbidden(IpAddr::V4(address)))
+                || embedded(address).is_some_and(|address| is_forbidden(IpAddr::V4(address)))
         }
+    }
+}
+
+/// An IPv4 address in other clothes: mapped and compatible (RFC 4291 §2.5.5), 6to4 (RFC 3056 §2),
+/// NAT64 (RFC 6052 §2.1) and its prefix for local use (RFC 8215), where the address comes last.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
+        // Not `::` and `::1`, which are addresses of their own.
+        [0, 0, 0, 0, 0, 0, 0, _] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x2002, high, low, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low] => Some(of(high, low)),
+        _ => None,
     }
 }
 
@@ -218,6 +238,20 @@ mod tests {
             ("https://[::ffff:169.254.169.254]/", Err(Forbidden)),
             ("https://[64:ff9b::a9fe:a9fe]/", Err(Forbidden)),
             ("https://[fd00:ec2::254]/", Err(Forbidden)),
+            ("https://[fd20:ce::254]/", Err(Forbidden)),
+            ("https://100.100.100.200/latest", Err(Forbidden)),
+            ("https://168.63.129.16/machine", Err(Forbidden)),
+            ("https://192.0.0.192/latest", Err(Forbidden)),
+            ("https://[::169.254.169.254]/", Err(Forbidden)),
+            ("https://[::100.100.100.200]/", Err(Forbidden)),
+            ("https://[2002:a9fe:a9fe::1]/", Err(Forbidden)),
+            ("https://[64:ff9b:1::a9fe:a9fe]/", Err(Forbidden)),
+            ("https://[64:ff9b:1:2:3:4:a9fe:a9fe]/", Err(Forbidden)),
+            ("https://[::1]/", Ok(())),
+            ("https://[2002:808:808::1]/", Ok(())),
+            ("https://[64:ff9b:1::808:808]/", Ok(())),
+            ("https://100.64.0.1/", Ok(())),
+            ("https://192.0.0.193/", Ok(())),
             ("https://[64:ff9b::808:808]/", Ok(())),
             ("https://[fd00::1]/", Ok(())),
         ] {
