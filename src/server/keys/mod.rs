@@ -68,7 +68,9 @@ pub(super) enum Keyset {
 
 impl Keys {
     pub(super) fn new(issuers: &[IssuerConfig]) -> Self {
-        let slot = |config: &IssuerConfig| (config.issuer.name.clone(), Slot::new(&config.keys));
+        let slot = |config: &IssuerConfig| {
+            (config.issuer.name.clone(), Slot::new(&config.keys, issuers.len()))
+        };
         let keys =
             Self { issuers: issuers.iter().map(slot).collect(), generations: AtomicU64::default() };
         for IssuerConfig { issuer, keys: source } in issuers {

@@ -16,8 +16,9 @@ use crate::authn::jwks::{KeyError, KeySet};
 use crate::config::keys::{KeysSource, RemoteKeys};
 use crate::telemetry::KeysState;
 
-/// How many requests of one issuer may wait at a time.
-const MOST_WAITING: usize = 1000;
+/// How many requests may wait at a time, of all issuers. Envoy has room for 1024 that are not
+/// answered, whoever sent them, and each may hold a body.
+const MOST_WAITING: usize = 256;
 
 /// How an issuer's keys are, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,10 +78,11 @@ pub(super) struct Counts {
 // === impl Slot, Held, Remote ===
 
 impl Slot {
-    pub(super) fn new(source: &KeysSource) -> Self {
+    /// The keys of one of so many issuers.
+    pub(super) fn new(source: &KeysSource, issuers: usize) -> Self {
         let remote = match source {
             KeysSource::File(_) | KeysSource::Inline(_) => None,
-            KeysSource::Remote(remote) => Some(Remote::new(remote)),
+            KeysSource::Remote(remote) => Some(Remote::new(remote, issuers)),
         };
         Self { held: ArcSwapOption::empty(), trouble: Mutex::default(), remote }
     }
@@ -130,14 +132,15 @@ impl Held {
 }
 
 impl Remote {
-    pub(super) fn new(config: &RemoteKeys) -> Self {
+    fn new(config: &RemoteKeys, issuers: usize) -> Self {
         let RemoteKeys { start: _, ca: _, max_stale, refetch } = config;
         Self {
             max_stale: *max_stale,
             unknown: Mutex::new(Unknown::new(*refetch)),
             wake: Notify::new(),
             ended: watch::Sender::default(),
-            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
+            // A share of its own: a flood of one issuer's tokens takes no place of another's.
+            waiting: Arc::new(Semaphore::new((MOST_WAITING / issuers.max(1)).max(1))),
             hasher: RandomState::new(),
             counts: Counts::default(),
         }

@@ -135,10 +135,19 @@ async fn all_who_wait_go_on_when_the_fetch_has_ended() {
 
 #[tokio::test]
 async fn so_many_wait_and_no_more() {
-    let keys = keys(&[("corp", "discovery")]);
-    let wait = |n: usize| keys.unknown(&unknown("corp", &n.to_string()));
-    let waiting: Vec<_> = (0..1001).map_while(wait).collect();
-    assert_eq!(waiting.len(), 1000);
-    drop(waiting);
-    assert!(wait(0).is_some());
+    let sources: Vec<_> = (0..9_u8).map(|n| char::from(b'a' + n).to_string()).collect();
+    for issuers in [1, 2, 9] {
+        let sources: Vec<_> =
+            sources.iter().take(issuers).map(|s| (s.as_str(), "discovery")).collect();
+        let keys = keys(&sources);
+        let wait = |issuer: &str, n: usize| keys.unknown(&unknown(issuer, &n.to_string()));
+        let of = |issuer| (0..1001).map_while(|n| wait(issuer, n)).collect::<Vec<_>>();
+        let waiting: Vec<_> = sources.iter().map(|(issuer, _)| of(issuer)).collect();
+        // One issuer's flood takes no place of another's, and all of them leave Envoy room for
+        // the requests of everybody else.
+        let counts: Vec<_> = waiting.iter().map(Vec::len).collect();
+        assert!(counts.iter().all(|count| *count == 256 / issuers), "{counts:?}");
+        drop(waiting);
+        assert!(wait("a", 0).is_some());
+    }
 }
