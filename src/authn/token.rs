@@ -220,6 +220,10 @@ impl UnverifiedClaims<'_> {
         if issuer.rules.header_type == HeaderType::AtJwt && !is_at_jwt {
             return Err(TokenError::Type);
         }
+        // RFC 9068 §2.1: nothing but an access token has this type.
+        if issuer.rules.kind == TokenKind::Id && *is_at_jwt {
+            return Err(TokenError::Type);
+        }
         let verified = claims::read(self.object()?, &self.payload, issuer)?;
         verified.stands(issuer, here)?;
         let key = keys.find(key_id.as_deref(), *algorithm).ok_or(TokenError::UnknownKey)?;

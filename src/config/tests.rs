@@ -185,6 +185,7 @@ fn what_would_be_unsafe_does_not_load() {
             "algorithms: [RS256]",
             "algorithms: [RS256]\n    claims: { subject: /email, groups: [/groups] }",
         ),
+        ("algorithms: [RS256]", "algorithms: [RS256]\n    token_kind: id"),
         ("algorithms: [RS256]", "algorithms: [RS256]\n    leeway: 60"),
         ("trust_domains: [prod.example.com]", "trust_domains: [PROD.example.com]"),
         ("trust_domains: [prod.example.com]", "trust_domains: ['spiffe://prod.example.com']"),

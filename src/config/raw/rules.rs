@@ -38,6 +38,12 @@ pub(super) fn rules(
     // An ID token without nonce and hashes looks like an access token but for its client.
     let plain = rules.header_type == HeaderType::Jwt && rules.kind == TokenKind::Access;
     rules.needs_client |= plain;
+    if let (TokenKind::Id, HeaderType::AtJwt, Some(place)) =
+        (rules.kind, rules.header_type, fields.key_place("token_kind"))
+    {
+        let message = "an ID token is never of the type `at+jwt`: nobody could sign in";
+        refuse(reader, place, message, "add `token_type: jwt`");
+    }
     if let Some(node) = fields.get("clock_leeway_seconds") {
         rules.clock_leeway = SignedDuration::from_secs(reader.integer(node, 0..=300)?.value);
     }
