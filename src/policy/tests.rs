@@ -355,6 +355,28 @@ fn a_server_that_is_given_tokens_is_their_one_audience() {
 }
 
 #[test]
+fn a_token_for_one_environment_is_none_for_another() {
+    let of = |keys: &str, environments: &str| {
+        let text = SERVER.replace("grants:", &format!("{keys}\ngrants:"));
+        let text = text.replace("call: [look] }", "call: [look], in: [prod] }");
+        let text = text.replace("tools:", &format!("{environments}tools:"));
+        codes(load(directory("servers/presto.yaml", &text)))
+    };
+    let forwards = "forward_token: true\nresource: 'https://a.example/mcp'";
+    let second = "  dev: { upstream: 'http://127.0.0.1:7002/mcp' }\n";
+    for (keys, environments, expected) in [
+        (forwards, "", &[][..]),
+        (forwards, second, &[Code::Conflict]),
+        // Nobody is given a token.
+        ("resource: 'https://a.example/mcp'", second, &[]),
+        ("", second, &[]),
+    ] {
+        assert_eq!(of(keys, environments), *expected, "{keys} {environments}");
+    }
+    insta::assert_snapshot!(told());
+}
+
+#[test]
 fn a_token_for_one_server_is_none_for_another() {
     let two = |first: &str, second: &str| {
         let with = |text: &str, resource: &str| {

@@ -1,6 +1,7 @@
 """Servers with an audience of their own, one of which is given the tokens of its callers."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,12 @@ KNOWLEDGE = "https://knowledge.example.com/mcp"
 
 
 def edit(work: Path) -> None:
-    """presto is given tokens; knowledge only has its own."""
+    """presto is given tokens, in one environment; knowledge only has its own."""
+    presto = work / "policies/servers/presto.yaml"
+    text, staging = re.subn(r"(?m)^  staging: .*\n", "", presto.read_text())
+    text, grant = re.subn(r"(?s)  try-in-staging:.*?(?=  nightly-lineage:)", "", text)
+    assert (staging, grant) == (1, 1)
+    presto.write_text(text)
     for name, keys in [
         ("presto", f'forward_token: true\nresource: "{PRESTO}"\n'),
         ("knowledge", f'resource: "{KNOWLEDGE}"\n'),
@@ -101,7 +107,6 @@ def test_a_service_has_no_token_to_forward(wire: Wire) -> None:
 def test_clients_learn_what_to_ask_for(wire: Wire) -> None:
     for server, resource in [
         ("presto", PRESTO),
-        ("presto@staging", PRESTO),
         ("knowledge", KNOWLEDGE),
         ("airflow", f"{EVERYWHERE}/airflow/mcp"),
     ]:

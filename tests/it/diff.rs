@@ -314,9 +314,9 @@ const EDITS: &[(&str, &[Edit])] = &[
     (
         "tokens that are forwarded",
         &[(
-            PRESTO,
+            SPARK,
             "\ntools:",
-            "\nforward_token: true\nresource: \"https://presto.example.com/mcp\"\ntools:",
+            "\nforward_token: true\nresource: \"https://spark.example.com/mcp\"\ntools:",
         )],
     ),
     ("what holds anyway, said", &[(PRESTO, "\ntools:", "\nforward_token: false\ntools:")]),

@@ -50,6 +50,10 @@ impl Lowering<'_> {
             own_resource: own_resource.and_then(|text| self.own_resource(text, name.value)),
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
+        if let (true, Some(resource), true) = (forward_token, own_resource, environments.len() > 1)
+        {
+            self.one_environment_is_given_tokens(*resource);
+        }
         let bare = bare_path(environments);
         for environment in environments {
             let lowered = self.server_environment(name.value, environment, tools_digest, bare);
@@ -79,6 +83,15 @@ impl Lowering<'_> {
             server.forwarded_groups = Some(groups);
         }
         server
+    }
+
+    /// ⚠ What one environment is given must be worth nothing in another: it is less reviewed.
+    fn one_environment_is_given_tokens(&mut self, resource: Text<'_>) {
+        let message = "tokens are forwarded, and several environments take the same ones";
+        let shared = Diagnostic::error(Code::Conflict, resource.place, message);
+        self.report(shared.help(
+            "give each environment a server file with a `resource` of its own: what staging is given would hold in prod",
+        ));
     }
 
     /// ⚠ A token for one server is none for another.
