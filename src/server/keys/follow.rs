@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::schedule::{Chance, Schedule, Validity};
-use super::{Keys, Remote, lock};
+use super::{Keys, Remote, lock, shown};
 use crate::authn::jwks::MAX_JWKS_BYTES;
 use crate::config::IssuerConfig;
 use crate::config::keys::KeysSource;
@@ -78,7 +78,7 @@ async fn follow_remote(keys: &Keys, issuer: &str, begin: impl Fn() -> Provider) 
             }
             Err(error) => {
                 remote.counts.failed.fetch_add(1, Ordering::Relaxed);
-                let error = error.to_string();
+                let error = shown(&error.to_string());
                 tracing::error!(issuer, error, "keys cannot be fetched");
                 keys.trouble(issuer, &error);
                 schedule.failed(now, chance);

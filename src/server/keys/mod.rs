@@ -190,7 +190,7 @@ impl Keys {
     /// The keys could not be had.
     fn trouble(&self, issuer: &str, problem: &str) {
         if let Some(slot) = self.issuers.get(issuer) {
-            *lock(&slot.trouble) = Some(problem.chars().take(MAX_SHOWN).collect());
+            *lock(&slot.trouble) = Some(shown(problem));
         }
     }
 
@@ -199,10 +199,15 @@ impl Keys {
     }
 }
 
+/// As much of somebody else's text as is shown.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
+}
+
 /// For those who look after the issuer: what has come into force.
 fn say(issuer: &str, set: &KeySet, generation: u64) {
     for skipped in set.skipped() {
-        let key = skipped.id.as_deref().unwrap_or("(none)");
+        let key = skipped.id.as_deref().map_or_else(|| "(none)".to_owned(), shown);
         if skipped.error == KeyError::Private {
             tracing::error!(
                 issuer,
