@@ -23,7 +23,7 @@ pub(super) fn read(
             continue;
         }
         let Some(value) = claim.pointer.of(payload) else {
-            unknown |= !claim.optional;
+            unknown |= !claim.optional || claim.pointer.is_blocked(payload);
             continue;
         };
         for text in texts(value, claim.split)? {

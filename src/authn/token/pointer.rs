@@ -53,6 +53,23 @@ impl ClaimPointer {
     pub fn of<'v, 'a>(&self, payload: &'v Value<'a>) -> Option<&'v Value<'a>> {
         payload.pointer(&self.0)
     }
+
+    /// Whether something stands in the way that has no members: the claim is not absent, it is
+    /// unreadable.
+    #[must_use]
+    pub fn is_blocked(&self, payload: &Value<'_>) -> bool {
+        let mut value = payload;
+        for name in &self.0 {
+            let Some(members) = value.as_object() else {
+                return true;
+            };
+            let Some(member) = members.get(name) else {
+                return false;
+            };
+            value = member;
+        }
+        false
+    }
 }
 
 impl FromStr for ClaimPointer {
