@@ -48,6 +48,15 @@ pub struct Key {
     decoding: DecodingKey,
 }
 
+/// What keys verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Users' tokens.
+    Tokens,
+    /// JWT-SVIDs.
+    JwtSvids,
+}
+
 /// A key that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
@@ -149,10 +158,19 @@ impl KeySet {
             .and_then(|object| object.get("keys"))
             .and_then(Value::as_array)
             .ok_or(KeySetError::NotAKeySet)?;
-        if keys.len() > MAX_KEYS {
+        Self::of(keys, Purpose::Tokens)
+    }
+
+    /// The keys of a list that may verify what they are to verify.
+    pub(super) fn of<'k>(
+        keys: impl IntoIterator<Item = &'k Value<'k>>,
+        purpose: Purpose,
+    ) -> Result<Self, KeySetError> {
+        let keys = keys.into_iter();
+        let parsed: Vec<_> = keys.map(|key| (id(key), Key::parse(key, purpose))).collect();
+        if parsed.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
-        let parsed: Vec<_> = keys.iter().map(|key| (id(key), Key::parse(key))).collect();
         let mut set = Self::default();
         for (at, (id, key)) in parsed.iter().enumerate() {
             let named = || parsed.iter().take(at).filter(|(other, _)| id.is_some() && other == id);
@@ -230,7 +248,7 @@ fn id<'v>(key: &'v Value<'_>) -> Option<&'v str> {
 }
 
 impl Key {
-    fn parse(value: &Value<'_>) -> Result<Self, KeyError> {
+    fn parse(value: &Value<'_>, purpose: Purpose) -> Result<Self, KeyError> {
         let key = value.as_object().ok_or(KeyError::NotAKey)?;
         let text = |name: &str| match key.get(name) {
             None => Ok(None),
@@ -240,8 +258,16 @@ impl Key {
         if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|name| key.contains(name)) {
             return Err(KeyError::Private);
         }
-        if text("use")?.is_some_and(|use_| use_ != "sig") || !operations_allow_verify(key)? {
+        let marked = match purpose {
+            Purpose::Tokens => "sig",
+            Purpose::JwtSvids => "jwt-svid",
+        };
+        if text("use")?.is_some_and(|use_| use_ != marked) || !operations_allow_verify(key)? {
             return Err(KeyError::NotForSignatures);
+        }
+        // SPIFFE Trust Domain and Bundle §4.2.2: such a key has an identifier.
+        if purpose == Purpose::JwtSvids && text("kid")?.is_none() {
+            return Err(KeyError::NotAKey);
         }
         let number = |name: &str| -> Result<(&str, Vec<u8>), KeyError> {
             let text = text(name)?.ok_or(KeyError::BadNumber)?;
@@ -269,7 +295,8 @@ impl Key {
                 }
                 (vec![algorithm], [x, y], DecodingKey::from_ec_components(x, y))
             }
-            (Some("OKP"), Some("Ed25519")) => {
+            // JWT-SVID §2.1 has no EdDSA.
+            (Some("OKP"), Some("Ed25519")) if purpose == Purpose::Tokens => {
                 let (x, bytes) = number("x")?;
                 if bytes.len() != 32 {
                     return Err(KeyError::BadNumber);

@@ -4,7 +4,9 @@
 //! through what must not pass (missing or oddly typed audiences, duplicate claims, payloads that
 //! are not objects, critical headers that nobody understood): see [`token`].
 
+pub mod bundle;
 pub mod jwks;
+pub mod jwt_svid;
 pub mod presets;
 pub mod revocation;
 pub mod svid;

@@ -15,6 +15,7 @@ use super::token::{
     Circumstances, ClaimedGroups, HeaderType, Issuer, MAX_TOKEN_BYTES, Rules, TokenError,
     UnverifiedToken, VerifiedToken,
 };
+use super::{bundle, jwt_svid};
 
 const NOW: i64 = 1_795_000_000;
 
@@ -610,5 +611,8 @@ proptest::proptest! {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let _ = workload(&text, &text);
         let _ = svid::leaf(&bytes, now());
+        let _ = bundle::Bundles::parse(&bytes);
+        let accepted = jwt_svid::Accepted { audiences: &[], trust_domains: &[], max_bytes: 100 };
+        assert!(jwt_svid::verify(&token, &accepted, &bundle::Bundles::default(), now()).is_err());
     }
 }

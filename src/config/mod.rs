@@ -34,8 +34,8 @@ pub struct Config {
     pub issuers: Vec<IssuerConfig>,
     /// What holds for the tokens of all of them.
     pub tokens: TokensConfig,
-    /// Trust domains whose workloads are accepted.
-    pub trust_domains: Vec<Box<str>>,
+    /// Whose workload identities are believed.
+    pub workloads: WorkloadsConfig,
     /// Browsers' `Origin` values that may call.
     pub origins: Vec<Box<str>>,
     /// Where the decision record goes.
@@ -118,6 +118,26 @@ pub struct IssuerConfig {
     pub issuer: Issuer,
     /// Where its keys are.
     pub keys: KeysSource,
+}
+
+/// Whose workload identities are believed, and how they may be proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadsConfig {
+    /// Trust domains whose workloads are accepted.
+    pub trust_domains: Vec<Box<str>>,
+    /// What JWT-SVIDs must look like; none are accepted without.
+    pub jwt_svid: Option<JwtSvidConfig>,
+}
+
+/// How JWT-SVIDs are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtSvidConfig {
+    /// Values of `aud` that mean us.
+    pub audiences: Vec<Box<str>>,
+    /// A header that carries one besides `Authorization`, in lower case.
+    pub header: Option<Box<str>>,
+    /// The file with the trust domains' bundles.
+    pub bundles: PathBuf,
 }
 
 /// What `toolgate envoy` renders beside the routes. Paths stay as they are written, since Envoy
@@ -260,6 +280,12 @@ impl Config {
     pub fn group_prefixes(&self) -> Vec<(&str, &str)> {
         let issuers = self.issuers.iter().map(|config| &config.issuer);
         issuers.map(|issuer| (&*issuer.name, &*issuer.group_prefix)).collect()
+    }
+
+    /// The header, besides `Authorization`, that a caller proves its workload by.
+    #[must_use]
+    pub fn workload_header(&self) -> Option<&str> {
+        self.workloads.jwt_svid.as_ref()?.header.as_deref()
     }
 
     /// How a user is named to upstreams: the subject, with the issuer's name before it once there

@@ -193,6 +193,10 @@ fn what_would_be_unsafe_does_not_load() {
             "trust_domains: [prod.example.com]",
             "trust_domains: [prod.example.com]\n  from: principal",
         ),
+        (
+            "trust_domains: [prod.example.com]",
+            "trust_domains: [prod.example.com]\n  spire: unix:/run/spire/agent.sock",
+        ),
         ("workloads:", "origins: ['https://x/']\nworkloads:"),
         ("workloads:", "origins: ['null']\nworkloads:"),
         ("workloads:", "origins: ['*']\nworkloads:"),
@@ -215,6 +219,40 @@ fn what_would_be_unsafe_does_not_load() {
     ] {
         assert!(read(&GOOD.replacen(from, &to, 1)).is_ok(), "{to}");
     }
+}
+
+#[test]
+fn jwt_svids_are_accepted_only_as_they_are_configured() {
+    const DOMAINS: &str = "trust_domains: [prod.example.com]";
+    let with = |more: &str| format!("{DOMAINS}\n  {more}");
+    let good = "jwt_svid: { audiences: [us], header: x-workload-token }\n  bundles: b.json";
+    let config = read(&GOOD.replacen(DOMAINS, &with(good), 1)).unwrap();
+    let expected = JwtSvidConfig {
+        audiences: vec!["us".into()],
+        header: Some("x-workload-token".into()),
+        bundles: "etc/b.json".into(),
+    };
+    assert_eq!(config.workload_header(), Some("x-workload-token"));
+    assert_eq!(config.workloads.jwt_svid, Some(expected));
+    assert_eq!(read(GOOD).unwrap().workloads.jwt_svid, None);
+    let changes: Vec<String> = [
+        "bundles: b.json",
+        "jwt_svid: { audiences: [us] }",
+        "jwt_svid: {}\n  bundles: b.json",
+        "jwt_svid: { audiences: [] }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us, ''] }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], bundles: b.json }",
+        "jwt_svid: { audiences: [us], header: authorization }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], header: X-Workload-Token }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], header: x_workload }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], header: x-forwarded-user }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], header: x-toolgate-channel }\n  bundles: b.json",
+        "jwt_svid: { audiences: [us], header: x-123456789012345678901234 }\n  bundles: b.json",
+    ]
+    .map(with)
+    .into();
+    let changes: Vec<_> = changes.iter().map(|to| (DOMAINS, to.as_str())).collect();
+    insta::assert_snapshot!(told(&changes));
 }
 
 #[test]

@@ -34,7 +34,10 @@ const MISLEADING_HEADERS: [&str; 5] = [
 const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u|g|e|pre|a)).*\
                                |remote-user|authorization|mcp-(m|n|pa).*)$";
 
-pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value) -> Value {
+/// The same with one header more, which is called `x-PROOF`. The others are cut shorter for it.
+const MUTABLE_WITH_PROOF: &str = "^(x-(PROOF|(toolg|auth-r|rem|forwarded-(u|g|e|pre|a)).*)|remote-user|authorization|mcp-(m|n|pa).*)$";
+
+pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value, proof: Option<&str>) -> Value {
     let context = json!({
         "require_client_certificate": true,
         // A resumed session would skip the check of the caller's certificate.
@@ -56,17 +59,17 @@ pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value) -> Value {
     });
     let chain = json!({
         "transport_socket": socket,
-        "filters": [connection_manager("mtls", routes)],
+        "filters": [connection_manager("mtls", routes, proof)],
     });
     json!({ "name": "mtls", "address": super::socket(envoy.mtls), "filter_chains": [chain] })
 }
 
-pub(super) fn plain(address: SocketAddr, routes: &Value) -> Value {
-    let chain = json!({ "filters": [connection_manager("plain", routes)] });
+pub(super) fn plain(address: SocketAddr, routes: &Value, proof: Option<&str>) -> Value {
+    let chain = json!({ "filters": [connection_manager("plain", routes, proof)] });
     json!({ "name": "plain", "address": socket(address), "filter_chains": [chain] })
 }
 
-fn connection_manager(name: &str, routes: &Value) -> Value {
+fn connection_manager(name: &str, routes: &Value, proof: Option<&str>) -> Value {
     let mut manager = json!({
         "stat_prefix": name,
         "codec_type": "AUTO",
@@ -89,7 +92,7 @@ fn connection_manager(name: &str, routes: &Value) -> Value {
         },
         "early_header_mutation_extensions": [strip_before_anything_else()],
         "access_log": [access_log()],
-        "http_filters": [authorization(), {
+        "http_filters": [authorization(proof), {
             "name": "envoy.filters.http.router",
             "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({})),
         }],
@@ -106,11 +109,16 @@ fn connection_manager(name: &str, routes: &Value) -> Value {
     })
 }
 
-fn authorization() -> Value {
+/// `proof` is the header that workloads prove themselves by, besides `Authorization`.
+fn authorization(proof: Option<&str>) -> Value {
+    let mutable = proof.map_or_else(
+        || MUTABLE_HEADERS.to_owned(),
+        |proof| MUTABLE_WITH_PROOF.replace("PROOF", proof.trim_start_matches("x-")),
+    );
     let rules = json!({
         "disallow_all": true,
         "disallow_is_error": true,
-        "allow_expression": { "regex": MUTABLE_HEADERS },
+        "allow_expression": { "regex": mutable },
     });
     json!({
         "name": "envoy.filters.http.ext_authz",

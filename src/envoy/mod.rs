@@ -130,9 +130,10 @@ fn bootstrap(
     routes: &Value,
     mut clusters: Vec<Value>,
 ) -> Value {
-    let mut listeners = vec![listener::mtls(envoy, routes)];
+    let proof = config.workload_header();
+    let mut listeners = vec![listener::mtls(envoy, routes, proof)];
     if let (true, Some(plain)) = (options.plain, envoy.plain) {
-        listeners.push(listener::plain(plain, routes));
+        listeners.push(listener::plain(plain, routes, proof));
     }
     clusters.insert(0, cluster::toolgate(&config.grpc, envoy));
     let mut bootstrap = json!({

@@ -83,6 +83,42 @@ fn no_route_goes_without_authorization() {
 }
 
 #[test]
+fn a_header_that_proves_workloads_may_be_removed() {
+    let (mut config, policy) = parts();
+    let envoy = config.envoy.clone().unwrap();
+    config.workloads.jwt_svid = Some(config::JwtSvidConfig {
+        audiences: vec!["us".into()],
+        header: Some("x-workload-token".into()),
+        bundles: "bundles.json".into(),
+    });
+    let options = Options { plain: true, ..OPTIONS };
+    let rendered = render_static(&config, &envoy, &policy, &options);
+    let mut rules = Vec::new();
+    find(&rendered, "allow_expression", &mut rules);
+    assert_eq!(rules.len(), 2);
+    for rule in rules {
+        let rule = format!("(?-u){}", rule["regex"].as_str().unwrap());
+        let rule = regex::bytes::Regex::new(&rule).unwrap();
+        for name in [
+            "x-workload-token",
+            "authorization",
+            "x-forwarded-user",
+            "x-forwarded-access-token",
+            "x-auth-request-user",
+            "x-remote-user",
+            "x-toolgate-surface",
+            "remote-user",
+            "mcp-name",
+        ] {
+            assert!(rule.is_match(name.as_bytes()), "{name}");
+        }
+        for name in ["x-workload-tokens", "x-forwarded-for", "host", "x-token", "content-type"] {
+            assert!(!rule.is_match(name.as_bytes()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_plain_listener_is_there_only_when_asked_for() {
     let (config, policy) = parts();
     let envoy = config.envoy.as_ref().unwrap();

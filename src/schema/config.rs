@@ -20,7 +20,6 @@ fn path(description: &str) -> Value {
 }
 
 pub(super) fn config() -> Value {
-    let trust_domains = list("The trust domains of callers.", matching("^[a-z0-9._-]+$"));
     object(
         "How Toolgate runs beside Envoy.",
         &["toolgate", "listen", "policies", "public_url", "issuers", "workloads"],
@@ -37,19 +36,35 @@ pub(super) fn config() -> Value {
             ),
             ("issuers", issuers()),
             ("tokens", tokens()),
-            (
-                "workloads",
-                object(
-                    "Whose workload identities are believed.",
-                    &["trust_domains"],
-                    [("trust_domains", trust_domains)],
-                ),
-            ),
+            ("workloads", workloads()),
             ("origins", list("Browsers' `Origin` values that may call.", text("An origin."))),
             ("decisions", decisions()),
             ("envoy", envoy()),
         ],
     )
+}
+
+fn workloads() -> Value {
+    let header = described(
+        "A header that callers send a JWT-SVID in, besides `Authorization`; servers never see it.",
+        matching("^x-[a-z0-9-]{1,18}$"),
+    );
+    let jwt_svid = object(
+        "JWT-SVIDs that are accepted; without this, none are.",
+        &["audiences"],
+        [("audiences", some("Values of `aud` that mean us.", matching("."))), ("header", header)],
+    );
+    let workloads = object(
+        "Whose workload identities are believed.",
+        &["trust_domains"],
+        [
+            ("trust_domains", list("The trust domains of callers.", matching("^[a-z0-9._-]+$"))),
+            ("jwt_svid", jwt_svid),
+            ("bundles", path("The trust domains' SPIFFE bundles, for `jwt_svid`")),
+        ],
+    );
+    let together = json!({ "jwt_svid": ["bundles"], "bundles": ["jwt_svid"] });
+    both(workloads, json!({ "dependentRequired": together }))
 }
 
 fn listen() -> Value {

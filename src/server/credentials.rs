@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::keys::{Keys, Keyset, UnknownKey};
 use super::request::Headers;
 use super::tokens::Tokens;
+use crate::authn::jwt_svid;
 use crate::authn::revocation::Revocations;
 use crate::authn::token::{
     Circumstances, ClaimedGroups, Issuer, TokenError, UnverifiedToken, VerifiedToken,
@@ -17,13 +18,15 @@ use crate::identity::{Groups, User};
 use crate::policy::PolicySet;
 
 /// The user credential of a request.
-pub(super) enum UserCredential {
+pub(super) enum UserCredential<'h> {
     /// No `Authorization` header at all.
     None,
     /// A credential that does not hold; it may name a key that its issuer has not told us of yet.
     Invalid(CredentialError, Option<UnknownKey>),
     /// It cannot be verified at the moment.
     Unavailable,
+    /// A token that says that it is a workload's: no user credential, and not verified yet.
+    JwtSvid(&'h str),
     /// A person.
     Verified(User),
 }
@@ -43,6 +46,8 @@ pub(super) enum CredentialError {
 enum Unverified {
     /// The issuer's keys are not known, or no longer count.
     NoKeys,
+    /// It says that it is a workload's.
+    JwtSvid,
     /// It does not hold; perhaps for a key that its issuer has not told us of yet.
     Bad(TokenError, Option<UnknownKey>),
 }
@@ -64,12 +69,12 @@ pub(super) struct Verifier<'v> {
 
 impl Verifier<'_> {
     /// The user of a request to a server under a policy.
-    pub(super) fn user(
+    pub(super) fn user<'h>(
         &self,
-        headers: &Headers<'_>,
+        headers: &Headers<'h>,
         here: &Circumstances<'_>,
         policy: &PolicySet,
-    ) -> UserCredential {
+    ) -> UserCredential<'h> {
         let token = match headers.once("authorization") {
             Ok(None) => return UserCredential::None,
             Ok(Some(value)) => bearer(value),
@@ -82,6 +87,7 @@ impl Verifier<'_> {
         match self.verified(token, here) {
             Ok((token, issuer)) => UserCredential::Verified(user(&token, issuer, policy)),
             Err(Unverified::NoKeys) => UserCredential::Unavailable,
+            Err(Unverified::JwtSvid) => UserCredential::JwtSvid(token),
             Err(Unverified::Bad(error, unknown)) => UserCredential::Invalid(error.into(), unknown),
         }
     }
@@ -103,6 +109,8 @@ impl Verifier<'_> {
             let issuer = issuers().nth(kept.issuer).ok_or(TokenError::Issuer)?;
             kept.token.stands(issuer, here)?;
             (kept.token, issuer)
+        } else if self.is_jwt_svid(text) {
+            return Err(Unverified::JwtSvid);
         } else {
             let token = UnverifiedToken::parse(text, self.config.tokens.max_bytes)?;
             let claims = token.claims()?;
@@ -124,6 +132,12 @@ impl Verifier<'_> {
             return Err(TokenError::Revoked.into());
         }
         Ok((token, issuer))
+    }
+
+    /// Whether the token goes to those who verify JWT-SVIDs; then no issuer is tried.
+    fn is_jwt_svid(&self, text: &str) -> bool {
+        self.config.workloads.jwt_svid.is_some()
+            && jwt_svid::claims_a_workload(text, self.config.tokens.max_bytes)
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
+use super::bundles::HeldBundles;
 use super::credentials::{UserCredential, Verifier};
 use super::forward::{self, Identity};
 use super::keys::Keys;
@@ -16,6 +17,7 @@ use super::record::{ArgumentsKey, Facts, OTHER, Outcome};
 use super::request::Incoming;
 use super::status::Status;
 use super::tokens::Tokens;
+use super::workload::{self, WorkloadError, WorkloadVerifier};
 use super::{asked, refusal};
 use crate::authn::revocation::Revocations;
 use crate::authn::svid;
@@ -33,6 +35,7 @@ pub(super) struct Edge {
     pub(super) config: Config,
     pub(super) live: ArcSwap<Live>,
     pub(super) keys: Arc<Keys>,
+    pub(super) bundles: Arc<HeldBundles>,
     pub(super) tokens: Tokens,
     pub(super) revocations: ArcSwap<Revocations>,
     pub(super) status: Status,
@@ -66,6 +69,13 @@ impl Edge {
             named == OTHER || server.is_some_and(|(server, _)| any || server.tool(tool).is_some())
         });
         former
+    }
+
+    /// Whether whatever may be presented can be verified.
+    pub(super) fn knows_all_keys(&self) -> bool {
+        let needs_bundles = self.config.workloads.jwt_svid.is_some();
+        self.keys.missing().is_empty()
+            && (!needs_bundles || self.bundles.at(Instant::now()).is_some())
     }
 
     /// Answers a request, under one policy set.
@@ -128,6 +138,7 @@ impl Edge {
             qualified: self.config.qualifies_users(),
             surface: facts.surface().filter(|_| is_surface(policy, &decision)),
             channel: facts.channel(),
+            workload_header: self.config.workload_header(),
             forward_token: policy.server(route.server).is_some_and(Server::forwards_token),
             decision_id,
         };
@@ -180,8 +191,14 @@ impl Edge {
         say: &refusal::Say<'_>,
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
-        let workload = svid::workload(incoming.peer, &self.config.trust_domains, now);
-        facts.workload(workload.as_ref().ok().and_then(|w| w.as_ref().map(Workload::to_string)));
+        let workloads = WorkloadVerifier {
+            config: &self.config,
+            bundles: self.bundles.at(Instant::now()),
+            now,
+        };
+        let certificate = workloads.certificate(incoming.peer);
+        let proved = |workload: Option<&Workload>| workload.map(Workload::to_string);
+        facts.workload(proved(certificate.as_ref().ok().and_then(Option::as_ref)));
         let verifier = Verifier {
             config: &self.config,
             keys: &self.keys,
@@ -193,6 +210,7 @@ impl Edge {
             resource: policy.server(incoming.route.server).and_then(Server::own_resource),
             certificate: &|| svid::fingerprint(incoming.peer),
         };
+        let mut bearer = None;
         let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
             UserCredential::None => None,
             UserCredential::Invalid(error, unknown) => {
@@ -202,16 +220,37 @@ impl Edge {
             UserCredential::Unavailable => {
                 return Err(say.unavailable("the issuer's keys are not known"));
             }
+            UserCredential::JwtSvid(token) => match workloads.jwt_svid(token) {
+                Ok(workload) => {
+                    bearer = Some(workload);
+                    None
+                }
+                Err(WorkloadError::Unavailable) => {
+                    return Err(say.unavailable(&WorkloadError::Unavailable.to_string()));
+                }
+                Err(error) => {
+                    return Err(say.unauthorized(Reason::TokenInvalid, error.to_string()));
+                }
+            },
             UserCredential::Verified(user) => Some(user),
         };
         if let Some(user) = &user {
             facts.user(user, incoming.route.server, policy);
         }
+        let header = workloads.header(&incoming.headers);
+        let workload = workload::agreed([certificate, Ok(bearer), header]);
+        facts.workload(proved(workload.as_ref().ok().and_then(Option::as_ref)));
         match (workload, user) {
             (Ok(workload), user) => Ok(Caller { user, workload }),
+            (Err(error @ WorkloadError::Unavailable), _) => {
+                Err(say.unavailable(&error.to_string()))
+            }
+            // Each of them holds: signing in would not help.
+            (Err(error @ WorkloadError::Disagree), _) | (Err(error), Some(_)) => {
+                Err(say.refused(Reason::WorkloadInvalid, &error.to_string()))
+            }
             // Without a token, an invalid workload is nobody's service: sign in first.
             (Err(error), None) => Err(say.unauthorized(Reason::Unauthenticated, error.to_string())),
-            (Err(error), Some(_)) => Err(say.refused(Reason::WorkloadInvalid, &error.to_string())),
         }
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Identity<'i> {
     pub(super) qualified: bool,
     pub(super) surface: Option<&'i str>,
     pub(super) channel: Option<&'i str>,
+    /// The header, besides `Authorization`, that proves workloads; it goes no further.
+    pub(super) workload_header: Option<&'i str>,
     /// Whether the upstream is given the user's token, which was verified to be for it alone.
     pub(super) forward_token: bool,
     pub(super) decision_id: &'i str,
@@ -89,10 +91,12 @@ pub(super) fn forward(
     if !(identity.forward_token && user.is_some()) {
         remove.push("authorization".to_owned());
     }
+    remove.extend(identity.workload_header.map(str::to_owned));
     for name in headers.names() {
         // A mirror by another spelling is compared with nothing, in whichever era.
         let unchecked = era == Era::Older || name.contains('_');
-        let believed = is_reserved(name) || (unchecked && is_mirror(name));
+        let proof = identity.workload_header.is_some_and(|proof| name.replace('_', "-") == proof);
+        let believed = proof || is_reserved(name) || (unchecked && is_mirror(name));
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {
             remove.push(name.to_owned());
         }

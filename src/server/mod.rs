@@ -7,6 +7,7 @@
 mod admin;
 mod answer;
 mod asked;
+mod bundles;
 mod credentials;
 mod edge;
 mod envoy_files;
@@ -28,6 +29,7 @@ mod service;
 mod status;
 mod supervisor;
 mod tokens;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use self::bundles::HeldBundles;
 use self::edge::Edge;
 use self::envoy_files::EnvoyFiles;
 use self::keys::Keys;
@@ -153,6 +156,9 @@ pub async fn run(
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
+    if let Some(config) = edge.config.workloads.jwt_svid.clone() {
+        tokio::spawn(bundles::follow(Arc::clone(&edge.bundles), config));
+    }
     follow_policies(&edge, files, signals.reread)?;
     revoked::follow(&edge, revoked).map_err(|error| ServeError::Listen {
         address: "the deny-list".to_owned(),
@@ -166,7 +172,7 @@ pub async fn run(
     let (ready, is_ready) = watch::channel(false);
     tokio::spawn(follow_readiness(Arc::clone(&edge), ready, stopping.clone()));
     // Those who ask meanwhile wait at the listener.
-    wait_for_keys(&edge.keys).await;
+    wait_for_keys(&edge).await;
     supervisor::tell_ready();
 
     let service = service::Service::new(Arc::clone(&edge), &grpc);
@@ -206,6 +212,11 @@ pub fn check(config: &Config) -> Vec<String> {
             KeysSource::File(_) | KeysSource::Inline(_) | KeysSource::Remote(_) => {}
         }
     }
+    if let Some(jwt_svid) = config.workloads.jwt_svid.as_ref().filter(|it| it.bundles.exists()) {
+        let problem = bundles::check_file(jwt_svid).err();
+        let path = jwt_svid.bundles.display();
+        problems.extend(problem.map(|problem| format!("{path}: {problem}")));
+    }
     let file = config.decisions.file.as_ref().map(|file| file.path.as_path());
     let envoy = config.envoy.as_ref().and_then(|envoy| envoy.files.as_ref());
     let envoy = envoy.map(|files| files.path.join("routes.json"));
@@ -223,6 +234,7 @@ fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge,
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
+        bundles: Arc::new(HeldBundles::default()),
         tokens: Tokens::new(config.tokens.cache_bytes),
         status: Status::new(&policy, config.tokens.revoked.is_some().then(|| revoked.len()), now()),
         revocations: ArcSwap::from_pointee(revoked),
@@ -306,24 +318,24 @@ async fn stop(stop: impl Future<Output = ()>, stopped: watch::Sender<bool>) {
     stopped.send(true).ok();
 }
 
-/// Resolves once every issuer's keys are known, or nobody should wait for them any longer.
-async fn wait_for_keys(keys: &Keys) {
+/// Resolves once all keys are known, or nobody should wait for them any longer.
+async fn wait_for_keys(edge: &Edge) {
     let known = async {
-        while !keys.missing().is_empty() {
+        while !edge.knows_all_keys() {
             tokio::time::sleep(KEYS_INTERVAL).await;
         }
     };
     tokio::time::timeout(FIRST_KEYS, known).await.ok();
 }
 
-/// Ready once every issuer's keys are known, until stopping begins.
+/// Ready once all keys are known, until stopping begins.
 async fn follow_readiness(
     edge: Arc<Edge>,
     ready: watch::Sender<bool>,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
-        let now = !*stopping.borrow() && edge.keys.missing().is_empty();
+        let now = !*stopping.borrow() && edge.knows_all_keys();
         let changed = ready.send_if_modified(|ready| std::mem::replace(ready, now) != now);
         if changed && now {
             tracing::info!("ready: the keys of every issuer are known");

@@ -278,6 +278,9 @@ impl Status {
         }
         parts.extend(self.revoked_status().as_ref().map(RevokedStatus::part));
         parts.extend(edge.keys.status().into_iter().map(keys_part));
+        if edge.config.workloads.jwt_svid.is_some() {
+            parts.push(edge.bundles.part(Instant::now()));
+        }
         for sink in edge.log.sinks() {
             let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
             let part = format!("decisions to {name}");

@@ -10,6 +10,7 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, 
 use jiff::Timestamp;
 
 use super::answer::{Answer, Forward, Reply};
+use super::bundles::HeldBundles;
 use super::edge::Edge;
 use super::keys::{Keys, Keyset};
 use super::request::{Headers, Incoming};
@@ -28,6 +29,7 @@ fn edge() -> Edge {
     let sinks = DecisionsConfig { stdout: false, ..DecisionsConfig::default() };
     Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
+        bundles: Arc::new(HeldBundles::default()),
         tokens: Tokens::new(config.tokens.cache_bytes),
         revocations: ArcSwap::default(),
         status: Status::new(&policy, None, Timestamp::UNIX_EPOCH),
@@ -136,6 +138,7 @@ fn only_a_server_that_is_given_tokens_gets_one() {
             qualified: false,
             surface: None,
             channel: None,
+            workload_header: None,
             forward_token,
             decision_id: "id",
         };
@@ -170,6 +173,7 @@ fn an_identity_that_does_not_fit_into_headers_is_not_cut() {
             qualified: false,
             surface: None,
             channel: None,
+            workload_header: None,
             forward_token: false,
             decision_id: "id",
         };
@@ -197,6 +201,7 @@ fn a_server_is_told_about_the_groups_it_may_know() {
             qualified: false,
             surface: None,
             channel: None,
+            workload_header: None,
             forward_token: false,
             decision_id: "id",
         };
@@ -278,6 +283,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
         qualified: false,
         surface: Some("ai-chat"),
         channel: None,
+        workload_header: None,
         forward_token: false,
         decision_id: "id",
     };

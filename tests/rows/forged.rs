@@ -119,7 +119,7 @@ impl Tokens {
                 format!("{signed}.{}", B64.encode(signature))
             })
         });
-        let set = keys::published(keys, &setup.key_sets["usual"]).to_string();
+        let set = keys::published(keys, &setup.key_sets["usual"], "sig").to_string();
         Self {
             good: tokens.collect(),
             keys: KeySet::parse(set.as_bytes()).unwrap(),

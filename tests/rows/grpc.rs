@@ -35,7 +35,13 @@ pub(crate) fn request(case: &Case, token: &str, peer: &Certificate, world: &Worl
         raw_value: value,
         ..HeaderValue::default()
     };
-    let filled = |text: &str| token::bytes(&token::unfolded(text, world).replace("TOKEN", token));
+    let filled = |text: &str| {
+        let text = token::unfolded(text, world).replace("TOKEN", token);
+        if text.contains("USER") {
+            return token::bytes(&text.replace("USER", &token::good(world)));
+        }
+        token::bytes(&text)
+    };
     let mut headers = vec![
         raw(":method", case.method.clone().into_bytes()),
         raw(":path", case.path.clone().into_bytes()),

@@ -70,14 +70,14 @@ pub(crate) fn make() -> Keys {
     keys
 }
 
-/// The key set that shows these keys.
-pub(crate) fn published(keys: &Keys, set: &[Published]) -> Value {
+/// The key set that shows these keys, all of them for one use.
+pub(crate) fn published(keys: &Keys, set: &[Published], for_: &str) -> Value {
     let jwks = set.iter().map(|Published { kid, of, change, without }| {
         let name = of.as_ref().or(kid.as_ref()).unwrap();
         let mut jwk =
             keys.get(name.as_str()).unwrap_or_else(|| panic!("no key {name}")).jwk.clone();
         jwk["kid"] = json!(kid);
-        jwk["use"] = json!("sig");
+        jwk["use"] = json!(for_);
         let number = |name: &str| B64.decode(jwk[name].as_str().unwrap_or_default()).unwrap();
         let change = change.as_deref().unwrap_or("{}");
         let change = change

@@ -19,10 +19,14 @@ pub(crate) fn directory() -> PathBuf {
 pub(crate) struct Setup {
     /// The claims of a good token, as JSON.
     pub(crate) good_claims: String,
+    /// The claims of a good JWT-SVID.
+    pub(crate) good_svid_claims: String,
     /// What a row has that does not say otherwise.
     pub(crate) usual: Map<String, Value>,
     pub(crate) peers: BTreeMap<String, Peer>,
     pub(crate) key_sets: BTreeMap<String, Vec<Published>>,
+    /// Trust bundles: key sets by trust domain.
+    pub(crate) bundles: BTreeMap<String, BTreeMap<String, Vec<Published>>>,
     pub(crate) sidecars: BTreeMap<String, Sidecar>,
 }
 
@@ -65,11 +69,18 @@ pub(crate) struct Published {
 pub(crate) struct Sidecar {
     /// What its configuration says under `issuers`. KEYS stands for the directory of key sets.
     pub(crate) issuers: String,
+    /// What it says under `workloads`.
+    #[serde(default = "trust_domains")]
+    pub(crate) workloads: String,
     /// More sections of its configuration.
     #[serde(default)]
     pub(crate) more: String,
     /// Its policies.
     pub(crate) policies: Option<String>,
+}
+
+fn trust_domains() -> String {
+    "trust_domains: [prod.example.com]".to_owned()
 }
 
 /// One row.
@@ -97,6 +108,8 @@ pub(crate) struct Case {
     pub(crate) sidecar: String,
 
     // The token.
+    /// Whose it is: `user` or `workload`.
+    pub(crate) kind: String,
     /// The key that signs, and that the header names.
     pub(crate) key: String,
     pub(crate) header: String,

@@ -31,8 +31,15 @@ impl Sidecars {
     pub(crate) fn new(setup: &Setup, keys: &keys::Keys) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, set) in &setup.key_sets {
-            let document = keys::published(keys, set).to_string();
+            let document = keys::published(keys, set, "sig").to_string();
             fs::write(directory.path().join(format!("{name}.json")), document).unwrap();
+        }
+        for (name, domains) in &setup.bundles {
+            let bundle = |set| keys::published(keys, set, "jwt-svid");
+            let domains: serde_json::Map<_, _> =
+                domains.iter().map(|(domain, set)| (domain.clone(), bundle(set))).collect();
+            let document = serde_json::json!({ "trust_domains": domains }).to_string();
+            fs::write(directory.path().join(format!("bundles-{name}.json")), document).unwrap();
         }
         let running = setup.sidecars.keys().map(|name| (name.clone(), OnceLock::new()));
         Self { directory, running: running.collect() }
@@ -55,17 +62,19 @@ fn start(
     setup: &Setup,
     runtime: &tokio::runtime::Runtime,
 ) -> Sidecar {
-    let row::Sidecar { issuers, more, policies } = &setup.sidecars[name];
+    let row::Sidecar { issuers, workloads, more, policies } = &setup.sidecars[name];
     let own = directory.join(name);
     fs::create_dir_all(&own).unwrap();
     let (socket, record) = (own.join("grpc/toolgate.sock"), own.join("decisions.jsonl"));
     let policies = row::directory().join(policies.as_deref().unwrap_or("policies"));
     let issuers = issuers.replace("KEYS", &directory.display().to_string());
     let issuers = issuers.trim_end().replace('\n', "\n  ");
+    let workloads = workloads.replace("KEYS", &directory.display().to_string());
+    let workloads = workloads.trim_end().replace('\n', "\n  ");
     let config = format!(
         "toolgate: 1\nlisten: {{ grpc: \"unix:{}\", http: 127.0.0.1:0 }}\npolicies: {}\n\
          public_url: https://mcp.example.com\nissuers:\n  {issuers}\n\
-         workloads: {{ trust_domains: [prod.example.com] }}\n\
+         workloads:\n  {workloads}\n\
          decisions: {{ file: {{ path: {} }} }}\n{more}",
         socket.display(),
         policies.display(),

@@ -16,11 +16,15 @@ use crate::trials::World;
 /// The token that a row presents.
 pub(crate) fn token(case: &Case, world: &World) -> String {
     let key = key(&case.key, world).unwrap_or_else(|| panic!("no key `{}`", case.key));
-    let usual =
-        format!(r#"{{"alg": "{}", "typ": "at+jwt", "kid": "{}"}}"#, key.algorithm, case.key);
+    let (typ, good_claims) = match case.kind.as_str() {
+        "user" => ("at+jwt", &world.setup.good_claims),
+        "workload" => ("JWT", &world.setup.good_svid_claims),
+        other => panic!("no token of a `{other}`"),
+    };
+    let usual = format!(r#"{{"alg": "{}", "typ": "{typ}", "kid": "{}"}}"#, key.algorithm, case.key);
     let change = case.header.replace("JWK", &key.jwk.to_string());
     let header = changed(&usual, &change, &case.without_header, world);
-    let claims = changed(&world.setup.good_claims, &case.claims, &case.without, world);
+    let claims = changed(good_claims, &case.claims, &case.without, world);
     let header = written(&case.header_text, &plus(&header, &case.header_members, world), world);
     let payload = written(&case.payload, &plus(&claims, &case.members, world), world);
     let mut parts =
@@ -38,10 +42,17 @@ pub(crate) fn token(case: &Case, world: &World) -> String {
     parts.fill(&unfolded(&case.token, world))
 }
 
+/// What a user presents about whom nothing is wrong.
+pub(crate) fn good(world: &World) -> String {
+    let usual = world.setup.usual.clone();
+    token(&serde_json::from_value(usual.into()).unwrap(), world)
+}
+
 /// The key of that name, or the one that is published under it.
 fn key<'w>(name: &str, world: &'w World) -> Option<&'w Key> {
     let published = || {
-        let mut published = world.setup.key_sets.values().flatten();
+        let bundles = world.setup.bundles.values().flat_map(|domains| domains.values());
+        let mut published = world.setup.key_sets.values().chain(bundles).flatten();
         published.find(|key| key.kid.as_deref() == Some(name))?.of.as_deref()
     };
     world.keys.get(name).or_else(|| world.keys.get(published()?))

@@ -5,11 +5,11 @@ mod issuers;
 mod keys;
 mod rules;
 mod tokens;
+mod workloads;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use spiffe::TrustDomain;
 use url::Url;
 
 use super::{
@@ -56,9 +56,9 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         None => Some(TokensConfig::default()),
         Some(node) => tokens::tokens(reader, node, directory),
     };
-    let trust_domains = reader
+    let workloads = reader
         .required(fields, "workloads", "list the trust domains of callers")
-        .and_then(|node| workloads(reader, node));
+        .and_then(|node| workloads::workloads(reader, node, directory));
     let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
     let decisions = match fields.get("decisions") {
         None => Some(DecisionsConfig::default()),
@@ -73,7 +73,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         public_url: public_url?.value,
         issuers: issuers?,
         tokens: tokens?,
-        trust_domains: trust_domains?,
+        workloads: workloads?,
         origins,
         decisions: decisions?,
         envoy: match envoy {
@@ -196,25 +196,6 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
         return Err("scheme and host are written in lower case, without the default port");
     }
     Ok(PublicUrl { text: canonical.into(), host: host.into(), port: url.port() })
-}
-
-fn workloads(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<Box<str>>> {
-    const KEYS: Keys = Keys { known: &["trust_domains"], later: &["from", "spire"] };
-    let fields = reader.fields(node, KEYS)?;
-    let node = reader.required(fields, "trust_domains", "list the trust domains of callers")?;
-    let domains = reader.texts(node);
-    let parse = |text: &str| match TrustDomain::new(text) {
-        Ok(domain) if domain.as_str() == text => Ok(()),
-        Ok(_) => Err("write it in lower case, without `spiffe://`".to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    Some(
-        domains
-            .into_iter()
-            .filter(|text| reader.parse_text(*text, "a trust domain", parse).is_some())
-            .map(|text| text.value.into())
-            .collect(),
-    )
 }
 
 fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {

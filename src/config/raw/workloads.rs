@@ -1,0 +1,102 @@
+//! Whose workload identities are believed, and how they may be proved.
+
+use std::path::Path;
+
+use spiffe::TrustDomain;
+
+use super::refuse;
+use crate::config::{JwtSvidConfig, WorkloadsConfig};
+use crate::yaml::{Fields, Keys, Node, Reader};
+
+/// No header that a caller names itself by has a longer name: Envoy bounds the size of the
+/// expression that says which headers may be removed.
+const MAX_HEADER_BYTES: usize = 20;
+
+/// What headers mean already that begin so.
+const TAKEN: &[&str] = &["x-toolgate-", "x-forwarded-", "x-envoy-", "x-auth-request-", "x-remote-"];
+
+pub(super) fn workloads(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    directory: &Path,
+) -> Option<WorkloadsConfig> {
+    const KEYS: Keys =
+        Keys { known: &["trust_domains", "jwt_svid", "bundles"], later: &["from", "spire"] };
+    let fields = reader.fields(node, KEYS)?;
+    let domains = reader.required(fields, "trust_domains", "list the trust domains of callers");
+    let jwt_svid = fields.get("jwt_svid").map(|node| jwt_svid(reader, node, fields, directory));
+    if let (None, Some(place)) = (&jwt_svid, fields.key_place("bundles")) {
+        let help = "add `jwt_svid`, or remove `bundles`";
+        refuse(reader, place, "nothing is verified with these bundles", help);
+    }
+    Some(WorkloadsConfig {
+        trust_domains: trust_domains(reader, domains?),
+        jwt_svid: match jwt_svid {
+            None => None,
+            Some(jwt_svid) => Some(jwt_svid?),
+        },
+    })
+}
+
+fn trust_domains(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
+    let parse = |text: &str| match TrustDomain::new(text) {
+        Ok(domain) if domain.as_str() == text => Ok(()),
+        Ok(_) => Err("write it in lower case, without `spiffe://`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    let domains = reader.texts(node).into_iter();
+    domains
+        .filter(|text| reader.parse_text(*text, "a trust domain", parse).is_some())
+        .map(|text| text.value.into())
+        .collect()
+}
+
+fn jwt_svid(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    workloads: Fields<'_>,
+    directory: &Path,
+) -> Option<JwtSvidConfig> {
+    const KEYS: Keys = Keys { known: &["audiences", "header"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let audiences = reader.required(fields, "audiences", "list the `aud` values that mean us");
+    let audiences = audiences.map(|node| {
+        let texts = reader.texts(node);
+        if texts.is_empty() || texts.iter().any(|text| text.value.is_empty()) {
+            let (place, help) = (reader.place(node.span), "list the `aud` values that mean us");
+            refuse(reader, place, "an audience is missing or empty", help);
+        }
+        texts.into_iter().map(|text| text.value.into()).collect()
+    });
+    let header = match fields.get("header") {
+        None => None,
+        Some(node) => {
+            let expected = "a header that callers send a JWT-SVID in";
+            reader.parsed(node, expected, header).map(|name| name.value)
+        }
+    };
+    let bundles = reader
+        .required(workloads, "bundles", "name the file with the trust domains' bundles")
+        .and_then(|node| reader.text(node));
+    Some(JwtSvidConfig { audiences: audiences?, header, bundles: directory.join(bundles?.value) })
+}
+
+fn header(text: &str) -> Result<Box<str>, &'static str> {
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    match text.strip_prefix("x-") {
+        Some(rest) if is_name(rest) => {}
+        _ => return Err("write `x-` and lower-case letters, digits and `-`"),
+    }
+    if TAKEN.iter().any(|taken| text.starts_with(taken)) {
+        return Err("headers that begin so are something else");
+    }
+    if text.len() > MAX_HEADER_BYTES {
+        return Err("longer than 20 bytes");
+    }
+    Ok(text.into())
+}
