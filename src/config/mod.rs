@@ -148,15 +148,31 @@ pub struct EnvoyConfig {
     pub mtls: SocketAddr,
     /// The plain listener; on the loopback, and rendered only when asked for.
     pub plain: Option<SocketAddr>,
-    /// Envoy's certificate chain.
-    pub certificate: String,
-    /// Its private key.
-    pub key: String,
-    /// The SPIFFE bundles that callers' certificates must lead to.
-    pub bundles: String,
+    /// Who Envoy is, and who is believed.
+    pub identity: EnvoyIdentity,
     /// Where Envoy's files are: `toolgate envoy` writes them there, and `toolgate serve` keeps
     /// routes and clusters in step with the policies.
     pub files: Option<FilePath>,
+}
+
+/// Where Envoy's own certificate comes from, and the SPIFFE bundles that the certificates of callers
+/// and upstreams must lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvoyIdentity {
+    /// Files.
+    Files {
+        /// Envoy's certificate chain, PEM.
+        certificate: String,
+        /// Its private key, PEM.
+        key: String,
+        /// SPIFFE bundles by trust domain, JSON.
+        bundles: String,
+    },
+    /// The SPIRE agent of Envoy's machine.
+    Spire {
+        /// The socket of its SDS API.
+        socket: String,
+    },
 }
 
 /// Where the decision record goes.

@@ -204,6 +204,13 @@ fn what_would_be_unsafe_does_not_load() {
             "workloads:",
             "envoy: { listen: { mtls: 0.0.0.0:1, plain: 0.0.0.0:2 }, certificate: { cert: a, key: b }, bundles: c }\nworkloads:",
         ),
+        (
+            "workloads:",
+            "envoy: { listen: { mtls: 0.0.0.0:1 }, spire: 'unix:a', bundles: c }\nworkloads:",
+        ),
+        ("workloads:", "envoy: { listen: { mtls: 0.0.0.0:1 }, spire: 'unix:' }\nworkloads:"),
+        ("workloads:", "envoy: { listen: { mtls: 0.0.0.0:1 }, spire: 127.0.0.1:1 }\nworkloads:"),
+        ("workloads:", "envoy: { listen: { mtls: 0.0.0.0:1 } }\nworkloads:"),
         ("workloads:", "failure_mode_allow: true\nworkloads:"),
         ("toolgate: 1", "toolgate: 2"),
         ("toolgate: 1\n", ""),
@@ -216,6 +223,10 @@ fn what_would_be_unsafe_does_not_load() {
         ("keys: { file: jwks.json }", "keys: { url: 'http://127.0.0.1:1/jwks' }".to_owned()),
         ("keys: { file: jwks.json }", "keys: { url: 'https://login.example.com/jwks' }".to_owned()),
         ("issuer: https://login.example.com", "issuer: http://127.0.0.1:7080".to_owned()),
+        (
+            "workloads:",
+            "envoy: { listen: { mtls: 0.0.0.0:1 }, spire: 'unix:a.sock' }\nworkloads:".to_owned(),
+        ),
     ] {
         assert!(read(&GOOD.replacen(from, &to, 1)).is_ok(), "{to}");
     }

@@ -4,9 +4,8 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::{grpc_address, route, socket_address, typed};
+use super::{grpc_address, identity, route, socket_address, typed};
 use crate::config::{EnvoyConfig, GrpcListener, GrpcTls};
-use crate::identity::Workload;
 use crate::policy::PolicySet;
 use crate::policy::model::{ServerEnvironment, Upstream};
 
@@ -16,7 +15,7 @@ pub(super) const TOOLGATE: &str = "toolgate";
 /// As many as there may be requests (Envoy's `max_requests`).
 const MAX_RETRIES: u32 = 1024;
 
-const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+pub(super) const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
     // A peer that is gone without a word is noticed, and not waited for.
@@ -38,14 +37,9 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
     if let (GrpcListener::Tcp { tls: Some(GrpcTls { identity, .. }), .. }, Some(cluster)) =
         (listener, cluster.as_object_mut())
     {
-        let context = json!({
-            "common_tls_context": {
-                "alpn_protocols": ["h2"],
-                "tls_certificates": [certificate(envoy)],
-                // Any other workload at this address could answer "allow".
-                "validation_context": is_workload(identity, envoy),
-            },
-        });
+        // Any other workload at this address could answer "allow".
+        let common = identity::common(json!({ "alpn_protocols": ["h2"] }), envoy, Some(identity));
+        let context = json!({ "common_tls_context": common });
         cluster.insert("transport_socket".to_owned(), upstream_tls(context));
     }
     cluster
@@ -89,13 +83,9 @@ fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
         "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, options) },
     });
     if let (Some(identity), Some(cluster)) = (tls, cluster.as_object_mut()) {
-        let mut context = json!({
-            "common_tls_context": {
-                "alpn_protocols": ["http/1.1"],
-                "tls_certificates": [certificate(envoy)],
-                "validation_context": is_workload(identity, envoy),
-            },
-        });
+        let common = json!({ "alpn_protocols": ["http/1.1"] });
+        let mut context =
+            json!({ "common_tls_context": identity::common(common, envoy, Some(identity)) });
         if let (false, Some(context)) = (is_address, context.as_object_mut()) {
             context.insert("sni".to_owned(), host.into());
         }
@@ -124,7 +114,7 @@ fn remove_own_response_headers() -> Value {
     })
 }
 
-fn endpoint(cluster: &str, address: &Value) -> Value {
+pub(super) fn endpoint(cluster: &str, address: &Value) -> Value {
     json!({
         "cluster_name": cluster,
         "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }],
@@ -137,46 +127,6 @@ fn upstream_tls(context: Value) -> Value {
         "typed_config": typed(
             "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             context,
-        ),
-    })
-}
-
-/// The peer is exactly this workload, by its own trust domain's bundle.
-fn is_workload(identity: &Workload, envoy: &EnvoyConfig) -> Value {
-    json!({
-        "match_typed_subject_alt_names": [{
-            "san_type": "URI",
-            "matcher": { "exact": identity.to_string() },
-        }],
-        "custom_validator_config": spiffe_validator(envoy),
-    })
-}
-
-/// Envoy's own certificate.
-pub(super) fn certificate(envoy: &EnvoyConfig) -> Value {
-    json!({
-        "certificate_chain": { "filename": envoy.certificate },
-        "private_key": { "filename": envoy.key },
-    })
-}
-
-/// Each SPIFFE ID is checked against its own trust domain's bundle; one trusted root for all
-/// would let one domain issue another's IDs.
-pub(super) fn spiffe_validator(envoy: &EnvoyConfig) -> Value {
-    let directory = match envoy.bundles.rsplit_once('/') {
-        Some((directory, _)) => directory,
-        None => ".",
-    };
-    json!({
-        "name": "envoy.tls.cert_validator.spiffe",
-        "typed_config": typed(
-            "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
-            json!({
-                "trust_bundles": {
-                    "filename": envoy.bundles,
-                    "watched_directory": { "path": directory },
-                },
-            }),
         ),
     })
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::cluster::{TOOLGATE, certificate, spiffe_validator};
-use super::{MAX_BODY_BYTES, socket, typed};
+use super::cluster::TOOLGATE;
+use super::{MAX_BODY_BYTES, identity, socket, typed};
 use crate::config::EnvoyConfig;
 
 /// A stream or connection does not outlive this: identities are looked at again.
@@ -38,17 +38,16 @@ const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u
 const MUTABLE_WITH_PROOF: &str = "^(x-(PROOF|(toolg|auth-r|rem|forwarded-(u|g|e|pre|a)).*)|remote-user|authorization|mcp-(m|n|pa).*)$";
 
 pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value, proof: Option<&str>) -> Value {
+    let common = json!({
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
+    });
     let context = json!({
         "require_client_certificate": true,
         // A resumed session would skip the check of the caller's certificate.
         "disable_stateless_session_resumption": true,
         "disable_stateful_session_resumption": true,
-        "common_tls_context": {
-            "alpn_protocols": ["h2", "http/1.1"],
-            "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
-            "tls_certificates": [certificate(envoy)],
-            "validation_context": { "custom_validator_config": spiffe_validator(envoy) },
-        },
+        "common_tls_context": identity::common(common, envoy, None),
     });
     let socket = json!({
         "name": "envoy.transport_sockets.tls",

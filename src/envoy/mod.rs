@@ -4,6 +4,7 @@
 //! JSON and not YAML: Envoy reads YAML 1.1, where a server called `no` would be a boolean.
 
 mod cluster;
+mod identity;
 mod listener;
 mod route;
 
@@ -136,6 +137,10 @@ fn bootstrap(
         listeners.push(listener::plain(plain, routes, proof));
     }
     clusters.insert(0, cluster::toolgate(&config.grpc, envoy));
+    if let Some(agent) = identity::agent(envoy) {
+        // The listener waits for it.
+        clusters.insert(0, agent);
+    }
     let mut bootstrap = json!({
         "node": { "id": "toolgate-envoy", "cluster": "mcp" },
         "static_resources": { "listeners": listeners, "clusters": clusters },

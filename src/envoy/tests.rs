@@ -131,3 +131,54 @@ fn the_plain_listener_is_there_only_when_asked_for() {
     assert_eq!(names(false), ["mtls"]);
     assert_eq!(names(true), ["mtls", "plain"]);
 }
+
+/// The samples, with an agent in the place of files, and one upstream that proves its identity.
+#[test]
+fn from_an_agent_every_certificate_and_every_bundle_comes_from_the_agent() {
+    let path = Path::new("envoy/toolgate.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let files = "  certificate: { cert: ../run/certs/envoy.pem, key: ../run/certs/envoy.key }
+  bundles: ../run/certs/bundles.json
+";
+    assert!(text.contains(files));
+    let text = text.replace(files, "  spire: unix:/run/spire/agent.sock\n");
+    let config = config::parse(path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+    let mut policies = disk::read_policies("policies".as_ref());
+    for file in &mut policies.files {
+        let text = String::from_utf8(file.bytes.to_vec()).unwrap();
+        let https = "\"https://127.0.0.1:7104/mcp\", upstream_identity: \"spiffe://td/up\"";
+        file.bytes = text.replace("\"http://127.0.0.1:7104/mcp\"", https).into_bytes().into();
+    }
+    let policy = policy::load(policies).unwrap_or_else(|problems| panic!("{problems}"));
+    let envoy = config.envoy.as_ref().unwrap();
+    let rendered = render_static(&config, envoy, &policy, &OPTIONS);
+    let mut contexts = Vec::new();
+    find(&rendered, "common_tls_context", &mut contexts);
+    assert_eq!(contexts.len(), 2, "the listener's and the upstream's");
+    for context in &contexts {
+        let keys: Vec<_> = context.as_object().unwrap().keys().map(String::as_str).collect();
+        assert!(!keys.contains(&"tls_certificates") && !keys.contains(&"validation_context"));
+        let own = &context["tls_certificate_sds_secret_configs"];
+        let peers = &context["combined_validation_context"];
+        let bundles = &peers["validation_context_sds_secret_config"];
+        assert_eq!((own[0]["name"].as_str(), own[1].as_str()), (Some("default"), None));
+        assert_eq!(bundles["name"], "ALL");
+        for secret in [&own[0], bundles] {
+            let source = &secret["sds_config"]["api_config_source"];
+            let cluster = &source["grpc_services"][0]["envoy_grpc"]["cluster_name"];
+            assert_eq!(cluster, "spire_agent");
+        }
+    }
+    let mut names = Vec::new();
+    find(&rendered, "match_typed_subject_alt_names", &mut names);
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0][0]["matcher"]["exact"], "spiffe://td/up");
+    let clusters = rendered["static_resources"]["clusters"].as_array().unwrap();
+    let agent = clusters.iter().find(|cluster| cluster["name"] == "spire_agent").unwrap();
+    let mut pipes = Vec::new();
+    find(agent, "pipe", &mut pipes);
+    assert_eq!(pipes, [&json!({ "path": "/run/spire/agent.sock" })]);
+    let mut required = Vec::new();
+    find(&rendered, "require_client_certificate", &mut required);
+    assert_eq!(required, [&json!(true)]);
+}

@@ -318,9 +318,9 @@ fn decisions() -> Value {
 }
 
 fn envoy() -> Value {
-    object(
+    let envoy = object(
         "What `toolgate envoy` renders beside the routes.",
-        &["listen", "certificate", "bundles"],
+        &["listen"],
         [
             (
                 "listen",
@@ -342,7 +342,23 @@ fn envoy() -> Value {
                 ),
             ),
             ("bundles", text("The file with the SPIFFE bundles of callers.")),
+            (
+                "spire",
+                described(
+                    "Instead of `certificate` and `bundles`: the SPIRE agent's socket, `unix:PATH`.",
+                    matching("^unix:."),
+                ),
+            ),
             ("files", path("Where envoy.json, routes.json and clusters.json are written")),
         ],
-    )
+    );
+    let in_files = json!({
+        "required": ["certificate", "bundles"],
+        "not": { "required": ["spire"] },
+    });
+    let by_agent = json!({
+        "required": ["spire"],
+        "not": { "anyOf": [{ "required": ["certificate"] }, { "required": ["bundles"] }] },
+    });
+    both(envoy, json!({ "oneOf": [in_files, by_agent] }))
 }

@@ -1,6 +1,7 @@
 //! The configuration file, key by key.
 
 mod decisions;
+mod envoy;
 mod issuers;
 mod keys;
 mod rules;
@@ -12,12 +13,10 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::{
-    Config, DecisionsConfig, EnvoyConfig, FilePath, GrpcListener, GrpcTls, PublicUrl, TokensConfig,
-};
+use super::{Config, DecisionsConfig, FilePath, GrpcListener, GrpcTls, PublicUrl, TokensConfig};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::identity::Workload;
-use crate::yaml::{Fields, Keys, Node, Reader};
+use crate::yaml::{Keys, Node, Reader};
 
 pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
     const KEYS: Keys = Keys {
@@ -64,7 +63,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         None => Some(DecisionsConfig::default()),
         Some(node) => decisions::decisions(reader, node, directory),
     };
-    let envoy = fields.get("envoy").map(|node| envoy(reader, node, directory));
+    let envoy = fields.get("envoy").map(|node| envoy::envoy(reader, node, directory));
     let (grpc, http) = listen?;
     Some(Config {
         grpc,
@@ -209,61 +208,4 @@ fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
         .filter(|text| reader.parse_text(*text, "an origin", parse).is_some())
         .map(|text| text.value.into())
         .collect()
-}
-
-fn envoy(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<EnvoyConfig> {
-    const KEYS: Keys = Keys { known: &["listen", "certificate", "bundles", "files"], later: &[] };
-    const LISTEN: Keys = Keys { known: &["mtls", "plain"], later: &[] };
-    const CERTIFICATE: Keys = Keys { known: &["cert", "key"], later: &[] };
-    let fields = reader.fields(node, KEYS)?;
-    let listen = reader
-        .required(fields, "listen", "say where clients call")
-        .and_then(|node| reader.fields(node, LISTEN));
-    let certificate = reader
-        .required(fields, "certificate", "name Envoy's certificate and key")
-        .and_then(|node| reader.fields(node, CERTIFICATE));
-    let bundles = required_text(reader, fields, "bundles", "name the SPIFFE bundles of callers");
-    let (listen, certificate) = (listen?, certificate?);
-    let address = |reader: &mut Reader<'_>, node: &Node| {
-        reader.parsed(node, "an address and port", str::parse::<SocketAddr>)
-    };
-    let mtls = reader
-        .required(listen, "mtls", "write `ADDRESS:PORT`")
-        .and_then(|node| address(reader, node));
-    let plain = match listen.get("plain") {
-        None => None,
-        Some(node) => {
-            let plain = address(reader, node)?;
-            if !plain.ip().is_loopback() {
-                let message = "a plain listener is for the loopback";
-                let help = "callers from elsewhere use mutual TLS";
-                refuse(reader, plain.place, message, help);
-            }
-            Some(plain.value)
-        }
-    };
-    let cert = required_text(reader, certificate, "cert", "name the PEM file");
-    let key = required_text(reader, certificate, "key", "name the PEM file");
-    let files = match fields.get("files") {
-        None => None,
-        Some(node) => Some(file_path(reader.text(node)?.value, directory)),
-    };
-    Some(EnvoyConfig {
-        mtls: mtls?.value,
-        plain,
-        certificate: cert?,
-        key: key?,
-        bundles: bundles?,
-        files,
-    })
-}
-
-fn required_text(
-    reader: &mut Reader<'_>,
-    fields: Fields<'_>,
-    key: &str,
-    cure: &str,
-) -> Option<String> {
-    let node = reader.required(fields, key, cure)?;
-    reader.text(node).map(|text| text.value.to_owned())
 }
