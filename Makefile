@@ -9,6 +9,7 @@ export TOOLGATE_CACHE ?= .cache
 CARGO ?= cargo
 PYTEST = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/e2e/pytest.ini
 PYTEST_IDP = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/idp/pytest.ini
+PYTEST_SPIRE = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/spire/pytest.ini
 DENY_VERSION := 0.20.2
 DENY := $(TOOLGATE_CACHE)/cargo-deny-$(DENY_VERSION)
 FUZZ_VERSION := 0.13.2
@@ -50,6 +51,21 @@ test-idp: venv build ## With Keycloak and oidc-provider: people, new keys, outag
 		exit $$status; \
 	else \
 		SHORT=$(SHORT) $(PYTEST_IDP) $(IDP_TESTS); \
+	fi
+
+# A SPIRE server for each of two trust domains, and an agent that feeds Envoy. Without Go there is
+# nothing to test: CI minds.
+SPIRE_TESTS ?= tests/spire
+
+.PHONY: test-spire
+test-spire: venv build ## With SPIRE: identities, ten minutes of rotation, outages (SHORT=1: one minute)
+	@status=0; tests/spire/bootstrap "$(abspath $(TOOLGATE_CACHE))/spire-1.15.3" || status=$$?; \
+	if [[ $$status == 3 && -z $${CI:-} ]]; then \
+		printf '\nSKIPPED: nothing was tested against SPIRE\n\n' >&2; \
+	elif [[ $$status != 0 ]]; then \
+		exit $$status; \
+	else \
+		SHORT=$(SHORT) $(PYTEST_SPIRE) -s $(SPIRE_TESTS); \
 	fi
 
 .PHONY: alive
