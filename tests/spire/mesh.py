@@ -31,6 +31,9 @@ WORKLOADS = {
     "stranger": f"spiffe://{DOMAIN}/ns/stranger/sa/stranger",
 }
 
+# Behind Envoy, and not one of the sample servers: tests start it.
+KNOWLEDGE = f"spiffe://{DOMAIN}/ns/knowledge/sa/server"
+
 # Of the other trust domain, and only the first stands in this mesh's policies.
 PARTNERS = {
     "partner-ide": f"spiffe://{PARTNER}/ns/ide/sa/gateway",
@@ -97,8 +100,8 @@ class Workload:
 
 
 class Mesh(Wire):
-    """Requests as these workloads send them. `seconds` is how long certificates live, and those
-    of the partner's workloads last."""
+    """Runs from `start` to `stop`, and sends requests as its workloads do. `seconds` is how long
+    certificates live; those of the partner's live longer."""
 
     def __init__(self, run: Path, sockets: Path, seconds: int) -> None:
         self.run, self.seconds = run, seconds
@@ -183,6 +186,12 @@ class Mesh(Wire):
         ide = f'"{WORKLOADS["ide"]}"'
         assert ide in text
         surfaces.write_text(text.replace(ide, f'{ide}, "{PARTNERS["partner-ide"]}"'))
+        sample, ours = (f"127.0.0.1:{self.stack.ports[name]}" for name in ["knowledge", "spare"])
+        server = work / "policies/servers/knowledge.yaml"
+        https = f'"https://{ours}/mcp", upstream_identity: "{KNOWLEDGE}"'
+        server.write_text(server.read_text().replace(f'"http://{sample}/mcp"', https))
+        guardrails = work / "policies/guardrails.yaml"
+        guardrails.write_text(guardrails.read_text().replace(sample, ours))
 
 
 TARGET = REPOSITORY / "target/spire"
