@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, fail, hint, print};
 use super::load;
 use crate::disk;
-use crate::envoy::{BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, render, render_static};
+use crate::envoy::{
+    BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, SECRETS_FILE, render, render_static,
+};
 
 /// Write Envoy's configuration
 ///
@@ -18,8 +20,8 @@ pub(super) struct Args {
     /// The sidecar's configuration
     #[arg(long, value_name = "FILE", default_value = "envoy/toolgate.yaml")]
     config: PathBuf,
-    /// Where to write envoy.json, routes.json and clusters.json [default: the configuration's
-    /// `envoy.files`, or beside it]
+    /// Where to write envoy.json, secrets.json, routes.json and clusters.json [default: the
+    /// configuration's `envoy.files`, or beside it]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one file with everything in it instead, as `envoy --mode validate` checks it
@@ -58,7 +60,7 @@ pub(super) fn run(args: &Args) -> Exit {
     if !out.as_os_str().is_empty() && !out.is_dir() {
         let what = if out.exists() { "is not a directory" } else { "does not exist" };
         let exit = fail(format_args!("{}: {what}", out.display()));
-        hint("`--out` names a directory that is there; three files are written into it");
+        hint("`--out` names a directory that is there; the files are written into it");
         return exit;
     }
     let seen_from_envoy = match seen_from(beside, out) {
@@ -68,11 +70,13 @@ pub(super) fn run(args: &Args) -> Exit {
     let rendering = render(&config, envoy, &policies, &options, &seen_from_envoy);
     // Clusters before routes: a route never leads to a cluster that is not there yet.
     let files = [
-        (CLUSTERS_FILE, &rendering.clusters),
-        (ROUTES_FILE, &rendering.routes),
-        (BOOTSTRAP_FILE, &rendering.bootstrap),
+        (SECRETS_FILE, rendering.secrets.as_ref()),
+        (CLUSTERS_FILE, Some(&rendering.clusters)),
+        (ROUTES_FILE, Some(&rendering.routes)),
+        (BOOTSTRAP_FILE, Some(&rendering.bootstrap)),
     ];
     for (name, content) in files {
+        let Some(content) = content else { continue };
         let content = format!("{content:#}\n");
         if let Err(error) = disk::replace_file(&out.join(name), content.as_bytes()) {
             return fail(format_args!("{}: {error}", out.join(name).display()));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::identity::Files;
 use super::{grpc_address, identity, route, socket_address, typed};
 use crate::config::{EnvoyConfig, GrpcListener, GrpcTls};
 use crate::policy::PolicySet;
@@ -17,7 +18,7 @@ const MAX_RETRIES: u32 = 1024;
 
 pub(super) const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
+pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig, files: Files<'_>) -> Value {
     // A peer that is gone without a word is noticed, and not waited for.
     let keepalive = json!({ "interval": "5s", "timeout": "1s" });
     let http2 = json!({
@@ -38,7 +39,8 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig) -> Value {
         (listener, cluster.as_object_mut())
     {
         // Any other workload at this address could answer "allow".
-        let common = identity::common(json!({ "alpn_protocols": ["h2"] }), envoy, Some(identity));
+        let common = json!({ "alpn_protocols": ["h2"] });
+        let common = identity::common(common, envoy, files, Some(identity));
         let context = json!({ "common_tls_context": common });
         cluster.insert("transport_socket".to_owned(), upstream_tls(context));
     }
@@ -51,19 +53,19 @@ pub(super) fn name(route: &str, environment: &ServerEnvironment) -> String {
     format!("{route}/{}", environment.route)
 }
 
-pub(super) fn upstreams(envoy: &EnvoyConfig, policy: &PolicySet) -> Vec<Value> {
+pub(super) fn upstreams(envoy: &EnvoyConfig, policy: &PolicySet, files: Files<'_>) -> Vec<Value> {
     let mut clusters = Vec::new();
     for server in policy.servers() {
         for environment in &server.environments {
             let name = route::name(policy, server, environment);
             let name = self::name(&name, environment);
-            clusters.push(upstream(&name, &environment.upstream, envoy));
+            clusters.push(upstream(&name, &environment.upstream, envoy, files));
         }
     }
     clusters
 }
 
-fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
+fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig, files: Files<'_>) -> Value {
     let Upstream { tls, host, port, path: _ } = upstream;
     // A bracketed IPv6 address is a URL's way to write it.
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -84,8 +86,8 @@ fn upstream(name: &str, upstream: &Upstream, envoy: &EnvoyConfig) -> Value {
     });
     if let (Some(identity), Some(cluster)) = (tls, cluster.as_object_mut()) {
         let common = json!({ "alpn_protocols": ["http/1.1"] });
-        let mut context =
-            json!({ "common_tls_context": identity::common(common, envoy, Some(identity)) });
+        let common = identity::common(common, envoy, files, Some(identity));
+        let mut context = json!({ "common_tls_context": common });
         if let (false, Some(context)) = (is_address, context.as_object_mut()) {
             context.insert("sni".to_owned(), host.into());
         }

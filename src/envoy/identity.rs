@@ -3,9 +3,22 @@
 use serde_json::{Value, json};
 
 use super::cluster::{HTTP_OPTIONS, endpoint};
-use super::typed;
+use super::{SECRETS_FILE, subscription, typed};
 use crate::config::{EnvoyConfig, EnvoyIdentity};
 use crate::identity::Workload;
+
+/// The name of Envoy's certificate in `secrets.json`.
+const SECRET: &str = "envoy";
+
+/// How contexts have Envoy's certificate from files.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Files<'a> {
+    /// By `secrets.json` in this directory, as seen from Envoy: Envoy follows the certificate's
+    /// files for nobody else.
+    Followed(&'a str),
+    /// By their names: read once.
+    ReadOnce,
+}
 
 /// The cluster that is the SPIRE agent.
 const AGENT: &str = "spire_agent";
@@ -22,7 +35,12 @@ const BUNDLES: &str = "ALL";
 ///
 /// Each SPIFFE ID is checked against its own trust domain's bundle; one trusted root for all
 /// would let one domain issue another's IDs.
-pub(super) fn common(mut context: Value, envoy: &EnvoyConfig, peer: Option<&Workload>) -> Value {
+pub(super) fn common(
+    mut context: Value,
+    envoy: &EnvoyConfig,
+    files: Files<'_>,
+    peer: Option<&Workload>,
+) -> Value {
     let mut peers = json!({});
     if let (Some(peer), Some(peers)) = (peer, peers.as_object_mut()) {
         let exact = json!({ "san_type": "URI", "matcher": { "exact": peer.to_string() } });
@@ -33,13 +51,19 @@ pub(super) fn common(mut context: Value, envoy: &EnvoyConfig, peer: Option<&Work
             if let Some(peers) = peers.as_object_mut() {
                 peers.insert("custom_validator_config".to_owned(), validator(bundles));
             }
-            json!({
-                "tls_certificates": [{
-                    "certificate_chain": { "filename": certificate },
-                    "private_key": { "filename": key },
-                }],
-                "validation_context": peers,
-            })
+            match files {
+                Files::Followed(directory) => json!({
+                    "tls_certificate_sds_secret_configs": [{
+                        "name": SECRET,
+                        "sds_config": subscription(directory, SECRETS_FILE),
+                    }],
+                    "validation_context": peers,
+                }),
+                Files::ReadOnce => json!({
+                    "tls_certificates": [own(certificate, key)],
+                    "validation_context": peers,
+                }),
+            }
         }
         EnvoyIdentity::Spire { socket: _ } => json!({
             "tls_certificate_sds_secret_configs": [from_agent(OWN)],
@@ -55,11 +79,37 @@ pub(super) fn common(mut context: Value, envoy: &EnvoyConfig, peer: Option<&Work
     context
 }
 
-fn validator(bundles: &str) -> Value {
-    let directory = match bundles.rsplit_once('/') {
+fn own(certificate: &str, key: &str) -> Value {
+    json!({
+        "certificate_chain": { "filename": certificate },
+        "private_key": { "filename": key },
+    })
+}
+
+/// Envoy's certificate, to be followed; there is none if it is not in files.
+pub(super) fn secrets(envoy: &EnvoyConfig) -> Option<Value> {
+    let EnvoyIdentity::Files { certificate, key, bundles: _ } = &envoy.identity else {
+        return None;
+    };
+    let mut own = own(certificate, key);
+    if let Some(own) = own.as_object_mut() {
+        let watched = json!({ "path": directory_of(certificate) });
+        own.insert("watched_directory".to_owned(), watched);
+    }
+    let secret = json!({ "name": SECRET, "tls_certificate": own });
+    let kind = "envoy.extensions.transport_sockets.tls.v3.Secret";
+    Some(json!({ "resources": [typed(kind, secret)] }))
+}
+
+fn directory_of(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some(("", _)) => "/",
         Some((directory, _)) => directory,
         None => ".",
-    };
+    }
+}
+
+fn validator(bundles: &str) -> Value {
     json!({
         "name": "envoy.tls.cert_validator.spiffe",
         "typed_config": typed(
@@ -67,7 +117,7 @@ fn validator(bundles: &str) -> Value {
             json!({
                 "trust_bundles": {
                     "filename": bundles,
-                    "watched_directory": { "path": directory },
+                    "watched_directory": { "path": directory_of(bundles) },
                 },
             }),
         ),

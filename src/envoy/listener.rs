@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::cluster::TOOLGATE;
+use super::identity::Files;
 use super::{MAX_BODY_BYTES, identity, socket, typed};
 use crate::config::EnvoyConfig;
 
@@ -37,7 +38,12 @@ const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u
 /// The same with one header more, which is called `x-PROOF`. The others are cut shorter for it.
 const MUTABLE_WITH_PROOF: &str = "^(x-(PROOF|(toolg|auth-r|rem|forwarded-(u|g|e|pre|a)).*)|remote-user|authorization|mcp-(m|n|pa).*)$";
 
-pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value, proof: Option<&str>) -> Value {
+pub(super) fn mtls(
+    envoy: &EnvoyConfig,
+    files: Files<'_>,
+    routes: &Value,
+    proof: Option<&str>,
+) -> Value {
     let common = json!({
         "alpn_protocols": ["h2", "http/1.1"],
         "tls_params": { "tls_minimum_protocol_version": "TLSv1_2" },
@@ -47,7 +53,7 @@ pub(super) fn mtls(envoy: &EnvoyConfig, routes: &Value, proof: Option<&str>) -> 
         // A resumed session would skip the check of the caller's certificate.
         "disable_stateless_session_resumption": true,
         "disable_stateful_session_resumption": true,
-        "common_tls_context": identity::common(common, envoy, None),
+        "common_tls_context": identity::common(common, envoy, files, None),
     });
     let socket = json!({
         "name": "envoy.transport_sockets.tls",

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use self::identity::Files;
 use crate::config::{Config, EnvoyConfig, GrpcListener};
 use crate::policy::PolicySet;
 
@@ -30,19 +31,21 @@ pub struct Options {
     pub admin: Option<SocketAddr>,
 }
 
-/// The three files that Envoy reads. The last two are replaced by rename when policies change, and
+/// The files that Envoy reads. Routes and clusters are replaced by rename when policies change, and
 /// Envoy takes them up live.
 #[derive(Clone, Debug)]
 pub struct Rendering {
-    /// The bootstrap: listeners, and where the other two are.
+    /// The bootstrap: listeners, and where the others are.
     pub bootstrap: Value,
+    /// Where Envoy's certificate is, if it is in files.
+    pub secrets: Option<Value>,
     /// The route configuration.
     pub routes: Value,
     /// The upstream clusters.
     pub clusters: Value,
 }
 
-/// Renders the three files, to be kept in `directory` as seen from Envoy's working directory.
+/// Renders the files, to be kept in `directory` as seen from Envoy's working directory.
 #[must_use]
 pub fn render(
     config: &Config,
@@ -51,25 +54,27 @@ pub fn render(
     options: &Options,
     directory: &str,
 ) -> Rendering {
-    let subscription = |name: &str| {
-        json!({
-            "resource_api_version": "V3",
-            "path_config_source": {
-                "path": format!("{directory}/{name}"),
-                "watched_directory": { "path": directory },
-            },
-        })
-    };
-    let source = json!({
-        "rds": { "route_config_name": route::NAME, "config_source": subscription(ROUTES_FILE) }
-    });
-    let mut bootstrap = bootstrap(config, envoy, options, &source, Vec::new());
-    let Following { routes, clusters } = render_routes(config, envoy, policy);
+    let routes = subscription(directory, ROUTES_FILE);
+    let source = json!({ "rds": { "route_config_name": route::NAME, "config_source": routes } });
+    let files = Files::Followed(directory);
+    let mut bootstrap = bootstrap(config, envoy, options, files, &source, Vec::new());
+    let Following { routes, clusters } = following(config, envoy, policy, directory);
     if let Some(bootstrap) = bootstrap.as_object_mut() {
-        let dynamic = json!({ "cds_config": subscription(CLUSTERS_FILE) });
+        let dynamic = json!({ "cds_config": subscription(directory, CLUSTERS_FILE) });
         bootstrap.insert("dynamic_resources".to_owned(), dynamic);
     }
-    Rendering { bootstrap, routes, clusters }
+    Rendering { bootstrap, secrets: identity::secrets(envoy), routes, clusters }
+}
+
+/// A file that Envoy follows.
+fn subscription(directory: &str, name: &str) -> Value {
+    json!({
+        "resource_api_version": "V3",
+        "path_config_source": {
+            "path": format!("{directory}/{name}"),
+            "watched_directory": { "path": directory },
+        },
+    })
 }
 
 /// The two files that follow the policies.
@@ -81,9 +86,19 @@ pub struct Following {
     pub clusters: Value,
 }
 
-/// Renders what follows the policies.
+/// Renders what follows the policies, to be kept in `envoy.files`.
 #[must_use]
 pub fn render_routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -> Following {
+    let directory = envoy.files.as_ref().map_or(".", |files| &files.written);
+    following(config, envoy, policy, directory)
+}
+
+fn following(
+    config: &Config,
+    envoy: &EnvoyConfig,
+    policy: &PolicySet,
+    directory: &str,
+) -> Following {
     let version = policy.digest().to_string();
     Following {
         routes: json!({
@@ -92,7 +107,7 @@ pub fn render_routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -
         }),
         clusters: json!({
             "version_info": version,
-            "resources": cluster::upstreams(envoy, policy)
+            "resources": cluster::upstreams(envoy, policy, Files::Followed(directory))
                 .into_iter()
                 .map(|cluster| typed("envoy.config.cluster.v3.Cluster", cluster))
                 .collect::<Vec<_>>(),
@@ -109,11 +124,15 @@ pub fn render_static(
     options: &Options,
 ) -> Value {
     let source = json!({ "route_config": route::routes(config, envoy, policy) });
-    bootstrap(config, envoy, options, &source, cluster::upstreams(envoy, policy))
+    let files = Files::ReadOnce;
+    let upstreams = cluster::upstreams(envoy, policy, files);
+    bootstrap(config, envoy, options, files, &source, upstreams)
 }
 
 /// The name of the file with the bootstrap.
 pub const BOOTSTRAP_FILE: &str = "envoy.json";
+/// The name of the file that says where Envoy's certificate is.
+pub const SECRETS_FILE: &str = "secrets.json";
 /// The name of the file with the routes.
 pub const ROUTES_FILE: &str = "routes.json";
 /// The name of the file with the upstream clusters.
@@ -128,15 +147,16 @@ fn bootstrap(
     config: &Config,
     envoy: &EnvoyConfig,
     options: &Options,
+    files: Files<'_>,
     routes: &Value,
     mut clusters: Vec<Value>,
 ) -> Value {
     let proof = config.workload_header();
-    let mut listeners = vec![listener::mtls(envoy, routes, proof)];
+    let mut listeners = vec![listener::mtls(envoy, files, routes, proof)];
     if let (true, Some(plain)) = (options.plain, envoy.plain) {
         listeners.push(listener::plain(plain, routes, proof));
     }
-    clusters.insert(0, cluster::toolgate(&config.grpc, envoy));
+    clusters.insert(0, cluster::toolgate(&config.grpc, envoy, files));
     if let Some(agent) = identity::agent(envoy) {
         // The listener waits for it.
         clusters.insert(0, agent);

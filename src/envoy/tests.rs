@@ -19,6 +19,7 @@ fn the_rendering_that_is_checked_in_is_the_rendering_of_the_samples() {
     let rendering = render(&config, envoy, &policy, &OPTIONS, ".");
     for (name, value) in [
         (BOOTSTRAP_FILE, &rendering.bootstrap),
+        (SECRETS_FILE, rendering.secrets.as_ref().unwrap()),
         (ROUTES_FILE, &rendering.routes),
         (CLUSTERS_FILE, &rendering.clusters),
     ] {
@@ -151,6 +152,7 @@ fn from_an_agent_every_certificate_and_every_bundle_comes_from_the_agent() {
     }
     let policy = policy::load(policies).unwrap_or_else(|problems| panic!("{problems}"));
     let envoy = config.envoy.as_ref().unwrap();
+    assert_eq!(render(&config, envoy, &policy, &OPTIONS, ".").secrets, None);
     let rendered = render_static(&config, envoy, &policy, &OPTIONS);
     let mut contexts = Vec::new();
     find(&rendered, "common_tls_context", &mut contexts);

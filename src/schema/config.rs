@@ -349,7 +349,10 @@ fn envoy() -> Value {
                     matching("^unix:."),
                 ),
             ),
-            ("files", path("Where envoy.json, routes.json and clusters.json are written")),
+            (
+                "files",
+                path("Where envoy.json, secrets.json, routes.json and clusters.json are written"),
+            ),
         ],
     );
     let in_files = json!({

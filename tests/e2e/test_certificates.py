@@ -1,6 +1,7 @@
 """Who calls is what the certificate says now, and not what it said at the handshake."""
 
 import http.client
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -57,3 +58,22 @@ def test_a_certificate_of_another_authority_opens_no_connection(brief: Stack, st
     sent = raw.request("GET", "/")
     tls = raw.tls(brief.ca, stack.cert("ai-chat"))
     assert raw.exchange(brief.ports["mtls"], sent, tls).status == 0
+
+
+def test_files_that_are_replaced_are_taken_up(brief: Stack) -> None:
+    """Envoy's own certificate, and the bundle that callers' must lead to, without a restart."""
+    sent = raw.request("GET", "/")
+    port = brief.ports["mtls"]
+    assert raw.exchange(port, sent, raw.tls(brief.ca, brief.cert("ide"))).status == 404
+    former = shutil.copytree(brief.run / "certs", brief.run / "former")
+    # A new authority, and everybody's certificates from it.
+    brief.identity("pki", "--dir", str(brief.run / "certs"))
+    envoy = brief.processes["envoy"]
+
+    def answers() -> int:
+        return raw.exchange(port, sent, raw.tls(brief.ca, brief.cert("ide"))).status
+
+    envoy.wait_until(lambda: answers() == 404, "does not take up what was replaced")
+    # The former authority's certificate, shown to an Envoy whose new one is believed.
+    kept = raw.tls(brief.ca, (str(former / "ide.pem"), str(former / "ide.key")))
+    assert raw.exchange(port, sent, kept).status == 0
