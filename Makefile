@@ -73,10 +73,11 @@ alive: venv build ## Everything changes while 20,000 requests and more flow (som
 	ALIVE_SWAPS=200 ALIVE_REQUESTS=20000 ALIVE_RATE=1000 $(PYTEST) -s tests/e2e/test_alive.py
 
 .PHONY: soak
-soak: venv ## Ten minutes at 1,000 calls a second, providers gone for one (SHORT=1: 40 s)
+soak: venv ## Ten minutes at 1,000 calls a second, ten with SPIRE, providers gone for one (SHORT=1: 40 s)
 	@$(CARGO) build --locked --release --bins --examples
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
 	@$(if $(SHORT),,$(MAKE) test-idp IDP_TESTS=tests/idp/test_outages.py)
+	@$(if $(SHORT),,$(MAKE) test-spire SPIRE_TESTS=tests/spire/test_rotation.py)
 
 .PHONY: bench
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
