@@ -191,9 +191,10 @@ impl Edge {
         say: &refusal::Say<'_>,
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
+        let accepts = self.config.workloads.jwt_svid.is_some();
         let workloads = WorkloadVerifier {
             config: &self.config,
-            bundles: self.bundles.at(Instant::now()),
+            bundles: accepts.then(|| self.bundles.at(Instant::now())).flatten(),
             now,
         };
         let certificate = workloads.certificate(incoming.peer);

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use libtest_mimic::Trial;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use toolgate::authn::bundle::Bundles;
 use toolgate::authn::jwks::{ALGORITHMS, KeySet};
+use toolgate::authn::jwt_svid::{self, Accepted};
 use toolgate::authn::revocation::Revocations;
 use toolgate::authn::token::{
     Circumstances, Issuer, MAX_TOKEN_BYTES, Rules, UnverifiedToken, VerifiedToken,
@@ -81,6 +83,40 @@ pub(crate) fn revoked(setup: &Setup, keys: &Keys) -> Trial {
         assert!(read.iter().all(|token| !revocations.revoke("corp", token)));
         revocations.revoke_token("corp", "alice-1");
         assert!(read.iter().all(|token| revocations.revoke("corp", token)));
+        Ok(())
+    })
+}
+
+/// The same of a JWT-SVID.
+pub(crate) fn jwt_svid_trial(keys: &Keys) -> Trial {
+    let key = &keys["ec-other"];
+    let claims = format!(r#"{{"sub":"spiffe://td/a","aud":["us"],"exp":{}}}"#, NOW + 300);
+    let signed = format!(
+        "{}.{}",
+        B64.encode(r#"{"alg":"ES256","kid":"a","typ":"JWT"}"#),
+        B64.encode(claims)
+    );
+    let signature = B64.encode(signature::sign("own", key, signed.as_bytes()));
+    let good = format!("{signed}.{signature}");
+    let mut jwk = key.jwk.clone();
+    jwk["kid"] = "a".into();
+    let authorities = serde_json::json!({ "keys": [jwk] }).to_string();
+    Trial::test("no_change_of_a_jwt_svid_yields_an_identity", move || {
+        let mut bundles = Bundles::default();
+        bundles.insert("td", authorities.as_bytes())?;
+        let accepted =
+            Accepted { audiences: &["us".into()], trust_domains: &["td".into()], max_bytes: 4096 };
+        let now = Timestamp::from_second(NOW)?;
+        let verify = |token: &[u8]| {
+            let token = std::str::from_utf8(token).ok()?;
+            jwt_svid::verify(token, &accepted, &bundles, now).ok()
+        };
+        assert!(verify(good.as_bytes()).is_some());
+        for (at, bit) in (0..good.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut flipped = good.clone().into_bytes();
+            flipped[at] ^= 1 << bit;
+            assert_eq!(verify(&flipped), None, "bit {bit} of byte {at} of {good}");
+        }
         Ok(())
     })
 }

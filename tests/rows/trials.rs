@@ -46,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
     trials.extend(standards::trials());
     trials.push(forged::trial(&world.setup, &world.keys));
     trials.push(forged::revoked(&world.setup, &world.keys));
+    trials.push(forged::jwt_svid_trial(&world.keys));
     trials.push(Trial::test("every_row_of_the_list_is_here", move || all_are_here(&rows)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Whoever follows an address in a token may do so a moment after the answer.
