@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from process import Process, ProcessError
 from workspace import REPOSITORY
 
 CA_SECONDS = 24 * 3600
+
+# A server looks every five seconds whether its own certificate has to be signed anew.
+TAINTED_SECONDS = 12
 
 
 def binary(name: str) -> Path:
@@ -105,8 +109,10 @@ plugins {{
         self._authority("activate", "-authorityID", authority)
 
     def withdraw(self, authority: str) -> None:
-        """Nobody is to believe this one any longer."""
+        """Nobody is to believe this one any longer. Between the two steps whatever it signed is
+        signed anew, the server's own certificate too: without it the agent gives up."""
         self._authority("taint", "-authorityID", authority)
+        time.sleep(TAINTED_SECONDS)
         self._authority("revoke", "-authorityID", authority)
 
     def signing(self) -> str:
