@@ -1,7 +1,7 @@
 //! Why a token is refused, in words, and who it would be.
 //!
 //! The verdict is the server's: the same functions read and verify the token. To find what else is
-//! wrong, the rule that it broke is lifted, and it is asked again ([`ladder`]). The words are made
+//! wrong, the rule that it broke is lifted, and it is asked again (`ladder`). The words are made
 //! from the error and from what stands in the token.
 
 mod ladder;
