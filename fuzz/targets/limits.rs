@@ -46,14 +46,7 @@ fn set(limits: &str) -> Option<PolicySet> {
 }
 
 fn reason(set: &PolicySet, arguments: &Object<'_>) -> Option<Reason> {
-    let user = User {
-        issuer: "corp".into(),
-        subject: "ana".into(),
-        groups: Groups::Known(set.group("ads").into_iter().collect()),
-        email: None,
-        preferred_username: None,
-        client: None,
-    };
+    let user = User::new("corp", "ana", Groups::Known(set.group("ads").into_iter().collect()));
     let workload = Workload::new("spiffe://td/chat").expect("a SPIFFE ID");
     let query = Query {
         server: "s",

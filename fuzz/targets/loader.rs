@@ -42,14 +42,7 @@ fn files(bytes: &[u8], files: &mut Vec<PolicyFile>) {
 /// Somebody from the first place that a grant could mean, in every group.
 fn caller(set: &PolicySet, place: Option<PlaceId>) -> Caller {
     let groups = set.group_names().filter_map(|name| set.group(name)).collect();
-    let user = User {
-        issuer: "corp".into(),
-        subject: "ana".into(),
-        groups: Groups::Known(groups),
-        email: None,
-        preferred_username: None,
-        client: None,
-    };
+    let user = User::new("corp", "ana", Groups::Known(groups));
     let place = place.and_then(|id| set.place(id));
     let workload = place.and_then(|place| place.workloads.first()?.example());
     Caller { user: Some(user), workload }
