@@ -26,7 +26,7 @@ impl Revocations {
 
     /// Whether a token of this issuer (by its configured name) is denied.
     #[must_use]
-    pub fn revoke(&self, issuer: &str, token: &VerifiedToken) -> bool {
+    pub fn denies(&self, issuer: &str, token: &VerifiedToken) -> bool {
         let lists = |map: &HashMap<Box<str>, HashSet<Box<str>>>, value: &str| {
             map.get(issuer).is_some_and(|values| values.contains(value))
         };

@@ -54,7 +54,7 @@ impl Climb {
         // What the server says.
         let first = verify(token, with.config.tokens.max_bytes, issuers(), keys, &here);
         let first = first.and_then(|(name, said)| {
-            if with.revoked.revoke(&name, said.unproven()) {
+            if with.revoked.denies(&name, said.unproven()) {
                 Err(TokenError::Revoked)
             } else {
                 Ok(())
@@ -111,7 +111,7 @@ impl Climb {
         let is_revoked = climb
             .said
             .as_ref()
-            .is_some_and(|said| with.revoked.revoke(&issuer.name, said.unproven()));
+            .is_some_and(|said| with.revoked.denies(&issuer.name, said.unproven()));
         climb.found.extend(is_revoked.then_some(TokenError::Revoked));
         let mut seen = Vec::new();
         climb.found.retain(|error| {

@@ -125,7 +125,7 @@ fn server_says(token: &str, with: &With<'_>) -> Result<(), TokenError> {
         certificate: &certificate,
     };
     let verified = claims.verify(issuer, keys, &here)?;
-    if revoked.revoke(&issuer.name, &verified) { Err(TokenError::Revoked) } else { Ok(()) }
+    if revoked.denies(&issuer.name, &verified) { Err(TokenError::Revoked) } else { Ok(()) }
 }
 
 /// Looks at a token, and checks what holds of every examination.

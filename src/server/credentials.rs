@@ -128,7 +128,7 @@ impl Verifier<'_> {
             }
             (verified, issuer)
         };
-        if self.revocations.revoke(&issuer.name, &token) {
+        if self.revocations.denies(&issuer.name, &token) {
             return Err(TokenError::Revoked.into());
         }
         Ok((token, issuer))
