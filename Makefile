@@ -68,6 +68,18 @@ test-spire: venv build ## With SPIRE: identities, ten minutes of rotation, outag
 		SHORT=$(SHORT) $(PYTEST_SPIRE) -s $(SPIRE_TESTS); \
 	fi
 
+# Other languages' readers of what Toolgate lets through. Without Node.js or Go: CI minds.
+.PHONY: readers
+readers: venv build ## Do Python, JavaScript and Go read messages as Toolgate does? (SHORT=1: 20 s)
+	@if ! { command -v node && command -v go; } >/dev/null; then \
+		printf '\nSKIPPED: no message was compared; install Node.js and Go 1.21 or newer\n\n' >&2; \
+		[[ -z $${CI:-} ]]; \
+	else \
+		go build -o $(TOOLGATE_CACHE)/read-go tests/readers/read.go; \
+		$(TOOLGATE_CACHE)/venv/bin/python tests/readers/compare.py --seconds $(if $(SHORT),20,600) \
+			--toolgate target/debug/examples/read_messages --go $(TOOLGATE_CACHE)/read-go; \
+	fi
+
 .PHONY: alive
 alive: venv build ## Everything changes while 20,000 requests and more flow (some minutes)
 	ALIVE_SWAPS=200 ALIVE_REQUESTS=20000 ALIVE_RATE=1000 $(PYTEST) -s tests/e2e/test_alive.py
@@ -119,10 +131,10 @@ $(DENY)/bin/cargo-deny:
 
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),$(if $(SHORT),20,600))
-fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader and the limits whatever comes (SHORT=1: 20 s each; SECONDS=...)
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader, the limits and the reader whatever comes (SHORT=1: 20 s each; SECONDS=...)
 	@# Without a sanitizer no nightly compiler is needed; there is no unsafe code to watch.
 	PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz build --sanitizer none
-	@for target in loader limits; do \
+	@for target in loader limits messages; do \
 		mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
 		PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz run --sanitizer none $$target \
 			fuzz/corpus/$$target fuzz/seeds/$$target -- \
