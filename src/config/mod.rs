@@ -127,6 +127,17 @@ pub struct WorkloadsConfig {
     pub trust_domains: Vec<Box<str>>,
     /// What JWT-SVIDs must look like; none are accepted without.
     pub jwt_svid: Option<JwtSvidConfig>,
+    /// Where the trust domains' bundles come from; there whenever something is verified with them.
+    pub bundles: Option<BundlesSource>,
+}
+
+/// Where the trust domains' bundles come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BundlesSource {
+    /// A file.
+    File(PathBuf),
+    /// The SPIFFE Workload API, at this Unix socket.
+    Spire(PathBuf),
 }
 
 /// How JWT-SVIDs are accepted.
@@ -136,8 +147,6 @@ pub struct JwtSvidConfig {
     pub audiences: Vec<Box<str>>,
     /// A header that carries one besides `Authorization`, in lower case.
     pub header: Option<Box<str>>,
-    /// The file with the trust domains' bundles.
-    pub bundles: PathBuf,
 }
 
 /// What `toolgate envoy` renders beside the routes. Paths stay as they are written, since Envoy

@@ -193,10 +193,6 @@ fn what_would_be_unsafe_does_not_load() {
             "trust_domains: [prod.example.com]",
             "trust_domains: [prod.example.com]\n  from: principal",
         ),
-        (
-            "trust_domains: [prod.example.com]",
-            "trust_domains: [prod.example.com]\n  spire: unix:/run/spire/agent.sock",
-        ),
         ("workloads:", "origins: ['https://x/']\nworkloads:"),
         ("workloads:", "origins: ['null']\nworkloads:"),
         ("workloads:", "origins: ['*']\nworkloads:"),
@@ -238,14 +234,15 @@ fn jwt_svids_are_accepted_only_as_they_are_configured() {
     let with = |more: &str| format!("{DOMAINS}\n  {more}");
     let good = "jwt_svid: { audiences: [us], header: x-workload-token }\n  bundles: b.json";
     let config = read(&GOOD.replacen(DOMAINS, &with(good), 1)).unwrap();
-    let expected = JwtSvidConfig {
-        audiences: vec!["us".into()],
-        header: Some("x-workload-token".into()),
-        bundles: "etc/b.json".into(),
-    };
+    let expected =
+        JwtSvidConfig { audiences: vec!["us".into()], header: Some("x-workload-token".into()) };
     assert_eq!(config.workload_header(), Some("x-workload-token"));
     assert_eq!(config.workloads.jwt_svid, Some(expected));
+    assert_eq!(config.workloads.bundles, Some(BundlesSource::File("etc/b.json".into())));
     assert_eq!(read(GOOD).unwrap().workloads.jwt_svid, None);
+    let good = "jwt_svid: { audiences: [us] }\n  spire: unix:/run/agent.sock";
+    let config = read(&GOOD.replacen(DOMAINS, &with(good), 1)).unwrap();
+    assert_eq!(config.workloads.bundles, Some(BundlesSource::Spire("/run/agent.sock".into())));
     let changes: Vec<String> = [
         "bundles: b.json",
         "jwt_svid: { audiences: [us] }",
@@ -253,6 +250,10 @@ fn jwt_svids_are_accepted_only_as_they_are_configured() {
         "jwt_svid: { audiences: [] }\n  bundles: b.json",
         "jwt_svid: { audiences: [us, ''] }\n  bundles: b.json",
         "jwt_svid: { audiences: [us], bundles: b.json }",
+        "spire: unix:/run/agent.sock",
+        "jwt_svid: { audiences: [us] }\n  spire: /run/agent.sock",
+        "jwt_svid: { audiences: [us] }\n  spire: 'unix:'",
+        "jwt_svid: { audiences: [us] }\n  spire: unix:/run/agent.sock\n  bundles: b.json",
         "jwt_svid: { audiences: [us], header: authorization }\n  bundles: b.json",
         "jwt_svid: { audiences: [us], header: X-Workload-Token }\n  bundles: b.json",
         "jwt_svid: { audiences: [us], header: x_workload }\n  bundles: b.json",

@@ -90,7 +90,6 @@ fn a_header_that_proves_workloads_may_be_removed() {
     config.workloads.jwt_svid = Some(config::JwtSvidConfig {
         audiences: vec!["us".into()],
         header: Some("x-workload-token".into()),
-        bundles: "bundles.json".into(),
     });
     let options = Options { plain: true, ..OPTIONS };
     let rendered = render_static(&config, &envoy, &policy, &options);

@@ -61,10 +61,24 @@ fn workloads() -> Value {
             ("trust_domains", list("The trust domains of callers.", matching("^[a-z0-9._-]+$"))),
             ("jwt_svid", jwt_svid),
             ("bundles", path("The trust domains' SPIFFE bundles, for `jwt_svid`")),
+            (
+                "spire",
+                described(
+                    "Instead of `bundles`: the SPIRE agent's socket, `unix:PATH`.",
+                    matching("^unix:."),
+                ),
+            ),
         ],
     );
-    let together = json!({ "jwt_svid": ["bundles"], "bundles": ["jwt_svid"] });
-    both(workloads, json!({ "dependentRequired": together }))
+    let (in_file, by_agent) =
+        (json!({ "required": ["bundles"] }), json!({ "required": ["spire"] }));
+    both(
+        workloads,
+        json!({
+            "dependentRequired": { "bundles": ["jwt_svid"], "spire": ["jwt_svid"] },
+            "dependentSchemas": { "jwt_svid": { "oneOf": [in_file, by_agent] } },
+        }),
+    )
 }
 
 fn listen() -> Value {

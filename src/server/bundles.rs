@@ -2,7 +2,8 @@
 //! never replaces what was good, and what was good does not count for ever: a key or a trust domain
 //! that was taken back must not live on in a file that nobody can read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,8 @@ use arc_swap::ArcSwapOption;
 
 use super::status::{Part, State};
 use crate::authn::bundle::{Bundles, MAX_BUNDLES_BYTES};
-use crate::authn::jwks::KeySet;
-use crate::config::JwtSvidConfig;
 use crate::disk;
+use crate::telemetry::BundlesState;
 
 /// How often the file is looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -23,73 +23,136 @@ const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// Problems are shown up to this many characters.
 const MAX_SHOWN: usize = 300;
 
-/// The bundles that JWT-SVIDs are verified with.
-#[derive(Debug, Default)]
-pub(super) struct HeldBundles {
-    held: ArcSwapOption<Held>,
+/// What is known by trust domain.
+pub(super) trait ByDomain {
+    /// What it is: the label of its metrics.
+    const KIND: &'static str;
+    /// Its name as a part of the process.
+    const PART: &'static str;
+
+    /// How many keys can be used, by trust domain.
+    fn usable(&self) -> Vec<(&str, usize)>;
+}
+
+impl ByDomain for Bundles {
+    const KIND: &'static str = "jwt";
+    const PART: &'static str = "trust bundles";
+
+    fn usable(&self) -> Vec<(&str, usize)> {
+        self.iter().map(|(name, keys)| (name, keys.len())).collect()
+    }
+}
+
+/// The bundles as they are known: with them JWT-SVIDs are verified.
+#[derive(Debug)]
+pub(super) struct HeldBundles<T = Bundles> {
+    held: ArcSwapOption<Held<T>>,
     trouble: Mutex<Option<String>>,
+    updates: AtomicU64,
+    failures: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Held {
-    bundles: Arc<Bundles>,
+struct Held<T> {
+    bundles: Arc<T>,
     seen: Instant,
 }
 
-impl HeldBundles {
+impl<T> Default for HeldBundles<T> {
+    fn default() -> Self {
+        Self {
+            held: ArcSwapOption::empty(),
+            trouble: Mutex::default(),
+            updates: AtomicU64::default(),
+            failures: AtomicU64::default(),
+        }
+    }
+}
+
+impl<T: ByDomain> HeldBundles<T> {
     /// The bundles; none until there are some, and once they have not been seen for too long.
-    pub(super) fn at(&self, now: Instant) -> Option<Arc<Bundles>> {
+    pub(super) fn at(&self, now: Instant) -> Option<Arc<T>> {
         let held = self.held.load();
         let held = held.as_ref().filter(|held| held.age(now) <= MAX_AGE)?;
         Some(Arc::clone(&held.bundles))
     }
 
     /// Brings bundles into force.
-    pub(super) fn accept(&self, bundles: Bundles, now: Instant) {
-        for (trust_domain, keys) in bundles.iter() {
-            if keys.is_empty() {
+    pub(super) fn accept(&self, bundles: T, now: Instant) {
+        for (trust_domain, keys) in bundles.usable() {
+            let kind = T::KIND;
+            if keys == 0 {
                 tracing::error!(
+                    kind,
                     trust_domain,
-                    "the bundle has no usable key: every JWT-SVID is refused"
+                    "the bundle has no usable key: every SVID is refused"
                 );
             } else {
-                tracing::info!(trust_domain, keys = keys.len(), "bundle loaded");
+                tracing::info!(kind, trust_domain, keys, "bundle loaded");
             }
         }
+        self.updates.fetch_add(1, Ordering::Relaxed);
         self.held.store(Some(Arc::new(Held { bundles: Arc::new(bundles), seen: now })));
         *self.trouble() = None;
     }
 
     /// The bundles are what they were, as of now.
-    fn confirm(&self, now: Instant) {
+    pub(super) fn confirm(&self, now: Instant) {
         if let Some(held) = self.held.load_full() {
             let bundles = Arc::clone(&held.bundles);
             self.held.store(Some(Arc::new(Held { bundles, seen: now })));
         }
+        *self.trouble() = None;
     }
 
-    /// The bundles could not be had.
-    fn fail(&self, problem: &str) {
-        *self.trouble() = Some(problem.chars().take(MAX_SHOWN).collect());
+    /// The bundles could not be had. Returns whether that is news.
+    pub(super) fn fail(&self, problem: &str) -> bool {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let problem = Some(problem.chars().take(MAX_SHOWN).collect());
+        let mut trouble = self.trouble();
+        let news = *trouble != problem;
+        *trouble = problem;
+        news
+    }
+
+    /// Whoever gave the bundles takes them back.
+    pub(super) fn withdraw(&self, problem: &str) -> bool {
+        self.held.store(None);
+        self.fail(problem)
     }
 
     /// How they are, for `/readyz` and `/status`.
     pub(super) fn part(&self, now: Instant) -> Part {
         let because = self.trouble().as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let (state, reason) = match self.held.load().as_ref() {
-            None => (State::Down, format!("not known yet{because}")),
+            None => (State::Down, format!("not known{because}")),
             Some(held) if held.age(now) > MAX_AGE => {
                 let ago = held.age(now).as_secs();
                 (State::Down, format!("stale, last seen {ago} s ago{because}"))
             }
             Some(held) => {
-                let usable = |(name, keys): (&str, &KeySet)| format!("{name}: {}", keys.len());
-                let domains: Vec<_> = held.bundles.iter().map(usable).collect();
+                let usable = |(name, keys): (&str, usize)| format!("{name}: {keys}");
+                let domains: Vec<_> = held.bundles.usable().into_iter().map(usable).collect();
                 let state = if because.is_empty() { State::Ok } else { State::Degraded };
                 (state, format!("keys of {}{because}", domains.join(", ")))
             }
         };
-        Part { name: "trust bundles".to_owned(), state, reason }
+        Part { name: T::PART.to_owned(), state, reason }
+    }
+
+    /// How they are, for the metrics.
+    pub(super) fn observed(&self, now: Instant) -> BundlesState {
+        let held = self.held.load();
+        BundlesState {
+            kind: T::KIND,
+            age: held.as_ref().map(|held| held.age(now)),
+            usable: held.as_ref().map(|held| {
+                let usable = held.bundles.usable().into_iter();
+                usable.map(|(name, keys)| (name.to_owned(), keys)).collect()
+            }),
+            updates: self.updates.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+        }
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
@@ -97,15 +160,18 @@ impl HeldBundles {
     }
 }
 
-impl Held {
+impl<T> Held<T> {
     fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.seen)
     }
 }
 
 /// Keeps the bundles up to date with their file, for ever.
-pub(super) async fn follow(bundles: Arc<HeldBundles>, config: JwtSvidConfig) {
-    let JwtSvidConfig { audiences: _, header: _, bundles: path } = config;
+pub(super) async fn follow<T: ByDomain>(
+    bundles: Arc<HeldBundles<T>>,
+    path: PathBuf,
+    parse: fn(&[u8]) -> Result<T, String>,
+) {
     let mut last: Option<Result<Vec<u8>, String>> = None;
     let mut good = false;
     loop {
@@ -135,14 +201,14 @@ async fn read(path: PathBuf) -> Result<Vec<u8>, String> {
     tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-fn parse(document: &[u8]) -> Result<Bundles, String> {
+/// What a file says of JWT-SVIDs.
+pub(super) fn parse(document: &[u8]) -> Result<Bundles, String> {
     Bundles::parse(document).map_err(|error| error.to_string())
 }
 
 /// Whether bundles can be read from the file.
-pub(super) fn check_file(config: &JwtSvidConfig) -> Result<(), String> {
-    let document =
-        disk::read_file(&config.bundles, MAX_BUNDLES_BYTES).map_err(|error| error.to_string())?;
+pub(super) fn check_file(path: &Path) -> Result<(), String> {
+    let document = disk::read_file(path, MAX_BUNDLES_BYTES).map_err(|error| error.to_string())?;
     parse(&document).map(drop)
 }
 
@@ -154,7 +220,7 @@ mod tests {
 
     #[test]
     fn bundles_count_for_as_long_as_they_are_seen() {
-        let (bundles, start) = (HeldBundles::default(), Instant::now());
+        let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
         assert!(bundles.at(start).is_none());
         assert_eq!(bundles.part(start).state, State::Down);
         bundles.accept(parse(NONE).unwrap(), start);
@@ -167,5 +233,17 @@ mod tests {
         }
         bundles.confirm(start + MAX_AGE);
         assert!(bundles.at(start + MAX_AGE + INTERVAL).is_some());
+        assert_eq!(bundles.part(start).state, State::Ok);
+    }
+
+    #[test]
+    fn bundles_that_are_taken_back_do_not_count() {
+        let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
+        bundles.accept(parse(NONE).unwrap(), start);
+        assert!(bundles.withdraw("taken back"), "the first time is news");
+        assert!(!bundles.withdraw("taken back"));
+        bundles.confirm(start);
+        assert!(bundles.at(start).is_none());
+        assert_eq!(bundles.part(start).state, State::Down);
     }
 }

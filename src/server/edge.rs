@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
-use super::bundles::HeldBundles;
 use super::credentials::{UserCredential, Verifier};
 use super::forward::{self, Identity};
 use super::keys::Keys;
@@ -17,6 +16,7 @@ use super::record::{ArgumentsKey, Facts, OTHER, Outcome};
 use super::request::Incoming;
 use super::status::Status;
 use super::tokens::Tokens;
+use super::trust::Trust;
 use super::workload::{self, WorkloadError, WorkloadVerifier};
 use super::{asked, refusal};
 use crate::authn::revocation::Revocations;
@@ -35,7 +35,7 @@ pub(super) struct Edge {
     pub(super) config: Config,
     pub(super) live: ArcSwap<Live>,
     pub(super) keys: Arc<Keys>,
-    pub(super) bundles: Arc<HeldBundles>,
+    pub(super) trust: Trust,
     pub(super) tokens: Tokens,
     pub(super) revocations: ArcSwap<Revocations>,
     pub(super) status: Status,
@@ -73,9 +73,7 @@ impl Edge {
 
     /// Whether whatever may be presented can be verified.
     pub(super) fn knows_all_keys(&self) -> bool {
-        let needs_bundles = self.config.workloads.jwt_svid.is_some();
-        self.keys.missing().is_empty()
-            && (!needs_bundles || self.bundles.at(Instant::now()).is_some())
+        self.keys.missing().is_empty() && self.trust.is_known(Instant::now())
     }
 
     /// Answers a request, under one policy set.
@@ -191,12 +189,8 @@ impl Edge {
         say: &refusal::Say<'_>,
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
-        let accepts = self.config.workloads.jwt_svid.is_some();
-        let workloads = WorkloadVerifier {
-            config: &self.config,
-            bundles: accepts.then(|| self.bundles.at(Instant::now())).flatten(),
-            now,
-        };
+        let workloads =
+            WorkloadVerifier { config: &self.config, bundles: self.trust.jwt(Instant::now()), now };
         let certificate = workloads.certificate(incoming.peer);
         let proved = |workload: Option<&Workload>| workload.map(Workload::to_string);
         facts.workload(proved(certificate.as_ref().ok().and_then(Option::as_ref)));

@@ -26,9 +26,11 @@ mod request;
 mod response;
 mod revoked;
 mod service;
+mod spire;
 mod status;
 mod supervisor;
 mod tokens;
+mod trust;
 mod workload;
 
 #[cfg(test)]
@@ -46,7 +48,6 @@ use thiserror::Error;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use self::bundles::HeldBundles;
 use self::edge::Edge;
 use self::envoy_files::EnvoyFiles;
 use self::keys::Keys;
@@ -55,9 +56,10 @@ use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
 use self::status::Status;
 use self::tokens::Tokens;
+use self::trust::Trust;
 use crate::authn::revocation::Revocations;
-use crate::config::Config;
 use crate::config::keys::{KeysSource, RemoteKeys};
+use crate::config::{BundlesSource, Config};
 use crate::disk;
 use crate::policy::{PolicyFiles, PolicySet};
 use crate::telemetry::{DecisionLog, Metrics, OpenError};
@@ -156,9 +158,7 @@ pub async fn run(
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
-    if let Some(config) = edge.config.workloads.jwt_svid.clone() {
-        tokio::spawn(bundles::follow(Arc::clone(&edge.bundles), config));
-    }
+    edge.trust.follow(&edge.config.workloads);
     follow_policies(&edge, files, signals.reread)?;
     revoked::follow(&edge, revoked).map_err(|error| ServeError::Listen {
         address: "the deny-list".to_owned(),
@@ -212,10 +212,9 @@ pub fn check(config: &Config) -> Vec<String> {
             KeysSource::File(_) | KeysSource::Inline(_) | KeysSource::Remote(_) => {}
         }
     }
-    if let Some(jwt_svid) = config.workloads.jwt_svid.as_ref().filter(|it| it.bundles.exists()) {
-        let problem = bundles::check_file(jwt_svid).err();
-        let path = jwt_svid.bundles.display();
-        problems.extend(problem.map(|problem| format!("{path}: {problem}")));
+    if let Some(BundlesSource::File(path)) = &config.workloads.bundles {
+        let problem = path.exists().then(|| bundles::check_file(path).err()).flatten();
+        problems.extend(problem.map(|problem| format!("{}: {problem}", path.display())));
     }
     let file = config.decisions.file.as_ref().map(|file| file.path.as_path());
     let envoy = config.envoy.as_ref().and_then(|envoy| envoy.files.as_ref());
@@ -234,7 +233,7 @@ fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge,
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
-        bundles: Arc::new(HeldBundles::default()),
+        trust: Trust::new(&config.workloads),
         tokens: Tokens::new(config.tokens.cache_bytes),
         status: Status::new(&policy, config.tokens.revoked.is_some().then(|| revoked.len()), now()),
         revocations: ArcSwap::from_pointee(revoked),

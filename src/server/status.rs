@@ -278,9 +278,7 @@ impl Status {
         }
         parts.extend(self.revoked_status().as_ref().map(RevokedStatus::part));
         parts.extend(edge.keys.status().into_iter().map(keys_part));
-        if edge.config.workloads.jwt_svid.is_some() {
-            parts.push(edge.bundles.part(Instant::now()));
-        }
+        parts.extend(edge.trust.parts(Instant::now()));
         for sink in edge.log.sinks() {
             let SinkState { name, written, dropped, queued, capacity, failing, .. } = sink;
             let part = format!("decisions to {name}");
@@ -377,6 +375,8 @@ impl Status {
                 EnvoyStatus::Behind(_) => Some(false),
             },
             keys: edge.keys.observed(),
+            bundles: edge.trust.observed(Instant::now()),
+            svid_expires: None,
             revoked: self.revoked_status().as_ref().map(|status| Revoked {
                 tokens: status.tokens,
                 users: status.users,

@@ -10,7 +10,6 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, 
 use jiff::Timestamp;
 
 use super::answer::{Answer, Forward, Reply};
-use super::bundles::HeldBundles;
 use super::edge::Edge;
 use super::keys::{Keys, Keyset};
 use super::request::{Headers, Incoming};
@@ -29,7 +28,7 @@ fn edge() -> Edge {
     let sinks = DecisionsConfig { stdout: false, ..DecisionsConfig::default() };
     Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
-        bundles: Arc::new(HeldBundles::default()),
+        trust: Trust::new(&config.workloads),
         tokens: Tokens::new(config.tokens.cache_bytes),
         revocations: ArcSwap::default(),
         status: Status::new(&policy, None, Timestamp::UNIX_EPOCH),

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::decisions::SinkState;
+use super::observed::{BundlesState, KeysState, Observed, Revoked, TokenCache};
 
 macro_rules! metrics {
     ($($name:ident = $text:literal, $type:ident, $help:literal;)+) => {
@@ -83,6 +84,14 @@ metrics! {
         "Times that an issuer was asked for its keys, by what came of it";
     IssuerRefetches = "toolgate_issuer_key_refetches", Counter,
         "Times that it was asked because a token named a key that nobody knew";
+    BundleKeys = "toolgate_bundle_keys", Gauge,
+        "Usable keys of a trust domain's bundle, by kind; absent while they are not known";
+    BundlesAge = "toolgate_bundles_age_seconds", Gauge,
+        "Seconds since bundles were last seen to be good; beyond 3600 they verify nothing";
+    BundlesUpdates = "toolgate_bundles_updates", Counter,
+        "Times that bundles changed (good), or that they could not be had (bad)";
+    SvidExpires = "toolgate_svid_expires_timestamp_seconds", Gauge,
+        "When Toolgate's own certificate from the SPIRE agent ends; absent while there is none";
     Revoked = "toolgate_revoked", Gauge,
         "Tokens and users that are denied; absent without a deny-list";
     RevokedInStep = "toolgate_revoked_in_step", Gauge,
@@ -139,82 +148,6 @@ pub struct Decided<'d> {
     pub minutes_saved: Option<u32>,
     /// How long it took.
     pub duration: Duration,
-}
-
-/// What is known elsewhere and asked for when somebody looks.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// The digest of the set in force.
-    pub policy: String,
-    /// When the set came into force, in seconds since the epoch.
-    pub loaded: i64,
-    /// When the directory was looked at last, in seconds since the epoch.
-    pub looked: i64,
-    /// Servers in force.
-    pub servers: usize,
-    /// Sets tried, by result.
-    pub reloads: [(&'static str, u64); 3],
-    /// Problems of the directory as it stands.
-    pub problems: usize,
-    /// Bans in force of bad sets.
-    pub bans: usize,
-    /// Whether Envoy's files are in step, if they are written here.
-    pub envoy_files: Option<bool>,
-    /// The keys of each issuer.
-    pub keys: Vec<KeysState>,
-    /// The deny-list, if there is one.
-    pub revoked: Option<Revoked>,
-    /// The cache of verified tokens.
-    pub tokens: TokenCache,
-    /// The sinks of the decision log.
-    pub sinks: Vec<SinkState>,
-    /// When the process began to serve, in seconds since the epoch.
-    pub started: i64,
-    /// Bytes.
-    pub resident: Option<u64>,
-    /// File descriptors.
-    pub open_files: Option<u64>,
-}
-
-/// The deny-list in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Revoked {
-    /// Tokens that are denied.
-    pub tokens: usize,
-    /// Users that are denied.
-    pub users: usize,
-    /// Whether that is what the file says.
-    pub in_step: bool,
-}
-
-/// What the cache of verified tokens did so far, and holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TokenCache {
-    /// Tokens that were there.
-    pub hits: u64,
-    /// Tokens that were not.
-    pub misses: u64,
-    /// Tokens held.
-    pub tokens: u64,
-    /// Bytes held.
-    pub bytes: u64,
-}
-
-/// The keys of one issuer.
-#[derive(Clone, Debug, Default)]
-pub struct KeysState {
-    /// The issuer, by its configured name.
-    pub issuer: String,
-    /// Keys that can verify, while they count.
-    pub usable: Option<usize>,
-    /// Keys that were left out, by reason.
-    pub left_out: Vec<(&'static str, usize)>,
-    /// How long ago they were fetched, if they are.
-    pub age: Option<Duration>,
-    /// Fetches by result, if they are fetched.
-    pub fetches: Option<[(&'static str, u64); 3]>,
-    /// Fetches that unknown keys caused.
-    pub refetches: Option<u64>,
 }
 
 /// Counts by server, environment and tool.
@@ -365,6 +298,17 @@ impl Snapshot {
             Metric::IssuerKeysAge => self.issuers(|keys| keys.age.map(|age| age.as_secs_f64())),
             Metric::IssuerFetches => self.fetches(),
             Metric::IssuerRefetches => self.issuers(|keys| keys.refetches.map(number)),
+            Metric::BundleKeys => self.bundle_keys(),
+            Metric::BundlesAge => {
+                let age = |bundles: &BundlesState| {
+                    Some((vec![("kind", bundles.kind)], bundles.age?.as_secs_f64()))
+                };
+                observed.bundles.iter().filter_map(age).collect()
+            }
+            Metric::BundlesUpdates => self.bundles_updates(),
+            Metric::SvidExpires => {
+                observed.svid_expires.map(number).into_iter().flat_map(one).collect()
+            }
             Metric::Revoked => {
                 let of = |revoked: Revoked| [("token", revoked.tokens), ("user", revoked.users)];
                 let sample = |(kind, count)| (vec![("kind", kind)], number(count));
@@ -453,6 +397,27 @@ impl Snapshot {
         samples
     }
 
+    fn bundle_keys(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for BundlesState { kind, usable, .. } in &self.observed.bundles {
+            for (domain, keys) in usable.iter().flatten() {
+                let labels = vec![("kind", *kind), ("trust_domain", domain.as_str())];
+                samples.push((labels, number(*keys)));
+            }
+        }
+        samples
+    }
+
+    fn bundles_updates(&self) -> Vec<(Labels<'_>, f64)> {
+        let mut samples = Vec::new();
+        for BundlesState { kind, updates, failures, .. } in &self.observed.bundles {
+            for (result, count) in [("good", updates), ("bad", failures)] {
+                samples.push((vec![("kind", *kind), ("result", result)], number(*count)));
+            }
+        }
+        samples
+    }
+
     fn sinks(&self, value: impl Fn(&SinkState) -> f64) -> Vec<(Labels<'_>, f64)> {
         self.observed.sinks.iter().map(|sink| (vec![("sink", sink.name)], value(sink))).collect()
     }
@@ -510,6 +475,14 @@ mod tests {
                 // A file that was never read.
                 KeysState { issuer: "partner".to_owned(), ..KeysState::default() },
             ],
+            bundles: vec![BundlesState {
+                kind: "jwt",
+                age: Some(Duration::from_secs(9)),
+                usable: Some(vec![("prod.example.com".to_owned(), 2)]),
+                updates: 4,
+                failures: 1,
+            }],
+            svid_expires: Some(1_800_000_000),
             revoked: Some(Revoked { tokens: 3, users: 1, in_step: false }),
             tokens: TokenCache { hits: 40, misses: 2, tokens: 2, bytes: 4096 },
             sinks: vec![SinkState {

@@ -2,13 +2,15 @@
 
 mod decisions;
 mod metrics;
+mod observed;
 
 use std::io;
 
 use tracing_subscriber::EnvFilter;
 
 pub use self::decisions::{DecisionLog, Full, OpenError, SinkState};
-pub use self::metrics::{Decided, KeysState, Metric, Metrics, Observed, Revoked, TokenCache};
+pub use self::metrics::{Decided, Metric, Metrics};
+pub use self::observed::{BundlesState, KeysState, Observed, Revoked, TokenCache};
 
 /// Sends log lines to the standard error stream, as JSON, one line each. `TOOLGATE_LOG` narrows or
 /// widens them (`info` by default), in the syntax of `tracing_subscriber::EnvFilter`. Decisions are

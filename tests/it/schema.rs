@@ -45,7 +45,10 @@ fn variants(kind: Kind) -> Vec<String> {
   bundles: certs/bundles.json
 ";
         assert!(texts[0].contains(files));
-        texts.push(texts[0].replace(files, "  spire: unix:agent.sock\n"));
+        let bundles = "  bundles: certs/jwt-bundles.json\n";
+        assert!(texts[0].contains(bundles));
+        let spire = "  spire: unix:agent.sock\n";
+        texts.push(texts[0].replace(files, spire).replace(bundles, spire));
     }
     texts
 }

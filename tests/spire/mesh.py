@@ -15,12 +15,14 @@ from authority import Authority
 from process import ProcessError
 from raw import Answer
 from spire import Agent, Server, binary, once
-from stack import Stack
+from stack import Stack, binary as built
+from story import LAPTOP
 from wire import Wire
 from workspace import REPOSITORY, choose_ports
 
 DOMAIN, PARTNER = "prod.example.com", "partner.example"
 ENVOY = f"spiffe://{DOMAIN}/ns/mcp/sa/envoy"
+TOOLGATE = f"spiffe://{DOMAIN}/ns/mcp/sa/toolgate"
 
 # By the name of their program, as policies/surfaces.yaml knows them, and one that it does not.
 WORKLOADS = {
@@ -39,6 +41,9 @@ PARTNERS = {
     "partner-ide": f"spiffe://{PARTNER}/ns/ide/sa/gateway",
     "partner-chat": f"spiffe://{PARTNER}/ns/ai-chat/sa/webapp",
 }
+
+# A service of the other trust domain, beside the sample's own.
+PARTNER_SERVICE = f"spiffe://{PARTNER}/ns/lineage/sa/nightly"
 
 
 class Workload:
@@ -132,6 +137,7 @@ class Mesh(Wire):
         names = ["-dns", "localhost", "-federatesWith", f"spiffe://{PARTNER}"]
         envoy = Path(envoy_package.__file__).resolve().parent / "_bin/envoy"
         self.agent.register(ENVOY, envoy, self.seconds, names)
+        self.admit_toolgate()
         super().__init__(Stack(self.run / "stack", edit=self._edit))
         self.stack.__enter__()
         self.wait_for_envoy()
@@ -154,11 +160,18 @@ class Mesh(Wire):
         self.workloads[name] = workload
         return workload
 
+    def admit_toolgate(self) -> None:
+        names = ["-federatesWith", f"spiffe://{PARTNER}"]
+        program = built("toolgate").resolve()
+        self.entries["toolgate"] = self.agent.register(TOOLGATE, program, self.seconds, names)
+
     def status(self, place: str) -> int:
         """What a request without anything gets: 0 without a connection."""
         return self.exchange(raw.request("GET", "/"), place).status
 
     def exchange(self, sent: bytes, place: str) -> Answer:
+        if place == LAPTOP:
+            return super().exchange(sent, place)
         tls = self.tls_of(place)
         return raw.exchange(self.stack.ports["mtls"], sent, tls)
 
@@ -180,12 +193,18 @@ class Mesh(Wire):
         text = f"{text[:begin]}  spire: unix:{self.agent.socket}\n{text[end:]}"
         domains = f"trust_domains: [{DOMAIN}"
         assert domains in text
-        config.write_text(text.replace(domains, f"{domains}, {PARTNER}"))
+        accepted = f"""{domains}, {PARTNER}]
+  jwt_svid: {{ audiences: ["{TOOLGATE}"] }}
+  spire: unix:{self.agent.socket}"""
+        config.write_text(text.replace(f"{domains}]", accepted))
         surfaces = work / "policies/surfaces.yaml"
         text = surfaces.read_text()
         ide = f'"{WORKLOADS["ide"]}"'
         assert ide in text
-        surfaces.write_text(text.replace(ide, f'{ide}, "{PARTNERS["partner-ide"]}"'))
+        text = text.replace(ide, f'{ide}, "{PARTNERS["partner-ide"]}"')
+        nightly = f'"{WORKLOADS["nightly-lineage"]}"'
+        assert nightly in text
+        surfaces.write_text(text.replace(nightly, f'{nightly}, "{PARTNER_SERVICE}"'))
         sample, ours = (f"127.0.0.1:{self.stack.ports[name]}" for name in ["knowledge", "spare"])
         server = work / "policies/servers/knowledge.yaml"
         https = f'"https://{ours}/mcp", upstream_identity: "{KNOWLEDGE}"'

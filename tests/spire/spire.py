@@ -98,15 +98,25 @@ plugins {{
         self.ask("x509", "mint", *about)
         return str(into / "svid.pem"), str(into / "key.pem")
 
-    # Its authority.
+    def mint_jwt(self, identity: str, audience: str, seconds: int = 300) -> str:
+        """A new JWT-SVID."""
+        about = ["-spiffeID", identity, "-audience", audience, "-ttl", f"{seconds}s"]
+        return self.ask("jwt", "mint", *about).strip()
 
-    def prepare(self) -> str:
+    # Its authorities: of certificates (`x509`) and of JWT-SVIDs (`jwt`).
+
+    def prepare(self, of: str = "x509") -> str:
         """A new authority, which is published, and signs nothing yet."""
-        return self._authority("prepare")
+        return self._authority("prepare", of=of)
 
-    def activate(self, authority: str) -> None:
+    def activate(self, authority: str, of: str = "x509") -> None:
         """From now on this one signs."""
-        self._authority("activate", "-authorityID", authority)
+        self._authority("activate", "-authorityID", authority, of=of)
+
+    def withdraw_jwt(self, authority: str) -> None:
+        """Nobody is to believe JWT-SVIDs of this one any longer."""
+        for step in ["taint", "revoke"]:
+            self._authority(step, "-authorityID", authority, of="jwt")
 
     def withdraw(self, authority: str) -> None:
         """Nobody is to believe this one any longer. Between the two steps whatever it signed is
@@ -115,12 +125,12 @@ plugins {{
         time.sleep(TAINTED_SECONDS)
         self._authority("revoke", "-authorityID", authority)
 
-    def signing(self) -> str:
+    def signing(self, of: str = "x509") -> str:
         """The authority that signs now."""
-        return self._authority("show")
+        return self._authority("show", of=of)
 
-    def _authority(self, *command: str) -> str:
-        said = self.ask("localauthority", "x509", *command)
+    def _authority(self, *command: str, of: str = "x509") -> str:
+        said = self.ask("localauthority", of, *command)
         found = re.search(r"Authority ID: (\w+)", said)
         return found[1] if found else ""
 

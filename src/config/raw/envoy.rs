@@ -59,11 +59,15 @@ fn spire(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<EnvoyIdentity> {
             refuse(reader, place, format!("`{key}` stands beside `spire`"), &help);
         }
     }
-    let text = reader.text(fields.get("spire")?)?;
-    match text.strip_prefix("unix:") {
-        Some(socket) if !socket.is_empty() => {
-            Some(EnvoyIdentity::Spire { socket: socket.to_owned() })
-        }
+    let socket = socket(reader, fields.get("spire")?)?;
+    Some(EnvoyIdentity::Spire { socket: socket.to_owned() })
+}
+
+/// The path of a SPIRE agent's socket.
+pub(super) fn socket<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<&'n str> {
+    let text = reader.text(node)?;
+    match text.value.strip_prefix("unix:") {
+        Some(socket) if !socket.is_empty() => Some(socket),
         _ => {
             let message = format!("`{}` is no Unix socket", text.value);
             let help = "write `unix:PATH`: an agent knows callers by their process, and only there";

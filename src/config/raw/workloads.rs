@@ -4,8 +4,8 @@ use std::path::Path;
 
 use spiffe::TrustDomain;
 
-use super::refuse;
-use crate::config::{JwtSvidConfig, WorkloadsConfig};
+use super::{envoy, refuse};
+use crate::config::{BundlesSource, JwtSvidConfig, WorkloadsConfig};
 use crate::yaml::{Fields, Keys, Node, Reader};
 
 /// No header that a caller names itself by has a longer name: Envoy bounds the size of the
@@ -21,21 +21,58 @@ pub(super) fn workloads(
     directory: &Path,
 ) -> Option<WorkloadsConfig> {
     const KEYS: Keys =
-        Keys { known: &["trust_domains", "jwt_svid", "bundles"], later: &["from", "spire"] };
+        Keys { known: &["trust_domains", "jwt_svid", "bundles", "spire"], later: &["from"] };
     let fields = reader.fields(node, KEYS)?;
     let domains = reader.required(fields, "trust_domains", "list the trust domains of callers");
-    let jwt_svid = fields.get("jwt_svid").map(|node| jwt_svid(reader, node, fields, directory));
-    if let (None, Some(place)) = (&jwt_svid, fields.key_place("bundles")) {
-        let help = "add `jwt_svid`, or remove `bundles`";
-        refuse(reader, place, "nothing is verified with these bundles", help);
-    }
+    let jwt_svid = fields.get("jwt_svid").map(|node| jwt_svid(reader, node));
+    let bundles = bundles(reader, fields, directory, jwt_svid.is_some());
     Some(WorkloadsConfig {
         trust_domains: trust_domains(reader, domains?),
         jwt_svid: match jwt_svid {
             None => None,
             Some(jwt_svid) => Some(jwt_svid?),
         },
+        bundles,
     })
+}
+
+/// Where the bundles come from; `needed` says whether anything is verified with them.
+fn bundles(
+    reader: &mut Reader<'_>,
+    fields: Fields<'_>,
+    directory: &Path,
+    needed: bool,
+) -> Option<BundlesSource> {
+    match (fields.get("bundles"), fields.get("spire")) {
+        (Some(file), None) => {
+            unneeded(reader, fields, "bundles", needed);
+            Some(BundlesSource::File(directory.join(reader.text(file)?.value)))
+        }
+        (None, Some(socket)) => {
+            unneeded(reader, fields, "spire", needed);
+            Some(BundlesSource::Spire(directory.join(envoy::socket(reader, socket)?)))
+        }
+        // Two sources would leave open which one counts.
+        (Some(_), Some(_)) => {
+            let help = "remove `bundles`, or `spire`: one of them says who is believed";
+            refuse(reader, fields.key_place("bundles")?, "`bundles` stands beside `spire`", help);
+            None
+        }
+        (None, None) => {
+            let cure = "name the file with the trust domains' bundles, or the agent as `spire`";
+            if needed {
+                reader.required(fields, "bundles", cure);
+            }
+            None
+        }
+    }
+}
+
+fn unneeded(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str, needed: bool) {
+    if let (false, Some(place)) = (needed, fields.key_place(key)) {
+        let help = format!("add `jwt_svid`, or remove `{key}`");
+        refuse(reader, place, "nothing is verified with these bundles", &help);
+    }
 }
 
 fn trust_domains(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
@@ -51,12 +88,7 @@ fn trust_domains(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
         .collect()
 }
 
-fn jwt_svid(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    workloads: Fields<'_>,
-    directory: &Path,
-) -> Option<JwtSvidConfig> {
+fn jwt_svid(reader: &mut Reader<'_>, node: &Node) -> Option<JwtSvidConfig> {
     const KEYS: Keys = Keys { known: &["audiences", "header"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
     let audiences = reader.required(fields, "audiences", "list the `aud` values that mean us");
@@ -75,10 +107,7 @@ fn jwt_svid(
             reader.parsed(node, expected, header).map(|name| name.value)
         }
     };
-    let bundles = reader
-        .required(workloads, "bundles", "name the file with the trust domains' bundles")
-        .and_then(|node| reader.text(node));
-    Some(JwtSvidConfig { audiences: audiences?, header, bundles: directory.join(bundles?.value) })
+    Some(JwtSvidConfig { audiences: audiences?, header })
 }
 
 fn header(text: &str) -> Result<Box<str>, &'static str> {
