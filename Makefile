@@ -80,6 +80,21 @@ readers: venv build ## Do Python, JavaScript and Go read messages as Toolgate do
 			--toolgate target/debug/examples/read_messages --go $(TOOLGATE_CACHE)/read-go; \
 	fi
 
+# The conformance suite of the protocol's authors, on Node.js 22, which is installed for it. Without
+# npm there is nothing to test: CI minds.
+CONFORMANCE = $(TOOLGATE_CACHE)/venv/bin/python tests/conformance/compare.py
+
+.PHONY: conformance
+conformance: venv build ## The MCP conformance suite, without and with Toolgate (SHORT=1: one round)
+	@status=0; tests/conformance/bootstrap "$(abspath $(TOOLGATE_CACHE))/conformance" || status=$$?; \
+	if [[ $$status == 3 && -z $${CI:-} ]]; then \
+		printf '\nSKIPPED: nothing was compared by the conformance suite\n\n' >&2; \
+	elif [[ $$status != 0 ]]; then \
+		exit $$status; \
+	else \
+		SHORT=$(SHORT) $(CONFORMANCE); \
+	fi
+
 .PHONY: alive
 alive: venv build ## Everything changes while 20,000 requests and more flow (some minutes)
 	ALIVE_SWAPS=200 ALIVE_REQUESTS=20000 ALIVE_RATE=1000 $(PYTEST) -s tests/e2e/test_alive.py
