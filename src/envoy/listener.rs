@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::cluster::TOOLGATE;
 use super::identity::Files;
-use super::{MAX_BODY_BYTES, identity, socket, typed};
+use super::{
+    ANSWERS_FILTER, ANSWERS_HEADER, CODE_DETAILS, MAX_BODY_BYTES, identity, socket, typed,
+};
 use crate::config::EnvoyConfig;
 
 /// A stream or connection does not outlive this: identities are looked at again.
@@ -97,7 +99,7 @@ fn connection_manager(name: &str, routes: &Value, proof: Option<&str>) -> Value 
         },
         "early_header_mutation_extensions": [strip_before_anything_else()],
         "access_log": [access_log()],
-        "http_filters": [authorization(proof), {
+        "http_filters": [authorization(proof), answers(), {
             "name": "envoy.filters.http.router",
             "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({})),
         }],
@@ -132,6 +134,8 @@ fn authorization(proof: Option<&str>) -> Value {
             "stat_prefix": TOOLGATE,
             "grpc_service": {
                 "envoy_grpc": { "cluster_name": TOOLGATE, "skip_envoy_headers": true },
+                // Said here and nowhere else: routes change without the listener.
+                "initial_metadata": [{ "key": ANSWERS_HEADER, "value": "1" }],
                 "timeout": "2s",
                 // A restart of Toolgate is waited for, within the timeout. (Envoy takes the longest
                 // interval as the timeout of each try, so it is no shorter than the whole.)
@@ -155,6 +159,43 @@ fn authorization(proof: Option<&str>) -> Value {
                 "pack_as_bytes": true,
             },
             "include_peer_certificate": true,
+        })),
+    })
+}
+
+/// Brings answers to Toolgate, on every route that does not say otherwise: only then does a route
+/// that says nothing let nothing pass unseen.
+fn answers() -> Value {
+    let rules = json!({
+        "disallow_all": true,
+        "disallow_is_error": true,
+        "allow_expression": { "regex": "^(content-length|mcp-session-id)$" },
+    });
+    json!({
+        "name": ANSWERS_FILTER,
+        "typed_config": typed("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor", json!({
+            "stat_prefix": TOOLGATE,
+            // No timeout of the whole: an answer may be a stream, which the listener bounds.
+            "grpc_service": { "envoy_grpc": { "cluster_name": TOOLGATE, "skip_envoy_headers": true } },
+            // Whatever goes wrong: refused, or cut off.
+            "failure_mode_allow": false,
+            "status_on_error": { "code": "ServiceUnavailable" },
+            "message_timeout": "5s",
+            // The body comes unless Toolgate says that it need not.
+            "processing_mode": {
+                "request_header_mode": "SKIP",
+                "response_header_mode": "SEND",
+                "request_body_mode": "NONE",
+                "response_body_mode": "STREAMED",
+                "request_trailer_mode": "SKIP",
+                "response_trailer_mode": "SKIP",
+            },
+            "allow_mode_override": true,
+            "mutation_rules": rules,
+            "response_attributes": [CODE_DETAILS],
+            "metadata_options": {
+                "forwarding_namespaces": { "untyped": ["envoy.filters.http.ext_authz"] },
+            },
         })),
     })
 }

@@ -22,6 +22,15 @@ use crate::policy::PolicySet;
 /// The largest body that Envoy buffers and Toolgate reads.
 pub const MAX_BODY_BYTES: u32 = 1024 * 1024;
 
+/// The gRPC header by which a listener says that it brings answers to Toolgate (value `1`).
+pub const ANSWERS_HEADER: &str = "toolgate-answers";
+
+/// The attribute by which Envoy says who gave an answer.
+pub const CODE_DETAILS: &str = "response.code_details";
+
+/// The filter that brings answers to Toolgate.
+const ANSWERS_FILTER: &str = "envoy.filters.http.ext_proc";
+
 /// What is rendered.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{on_loopback, typed};
+use super::{ANSWERS_FILTER, on_loopback, typed};
 use crate::config::{Config, EnvoyConfig, METADATA_PREFIX};
 use crate::policy::PolicySet;
 use crate::policy::model::{Server, ServerEnvironment};
 
 /// The route configuration's name.
 pub(super) const NAME: &str = "mcp";
+
+/// The header by which Toolgate asks to see an answer.
+const ANSWER: &str = "x-toolgate-answer";
+
+const AUTHORIZATION: &str = "envoy.filters.http.ext_authz";
 
 pub(super) fn routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -> Value {
     let mut domains = vec![config.public_url.host.to_string()];
@@ -19,7 +24,7 @@ pub(super) fn routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -
     for server in policy.servers() {
         for environment in &server.environments {
             let name = name(policy, server, environment);
-            routes.push(server_route(&name, environment));
+            routes.extend(server_routes(&name, environment));
             routes.push(metadata_route(&name, environment));
         }
     }
@@ -38,21 +43,36 @@ pub(super) fn name(policy: &PolicySet, server: &Server, environment: &ServerEnvi
     format!("{}@{}", server.name, policy.environment_name(environment.id))
 }
 
-fn server_route(name: &str, environment: &ServerEnvironment) -> Value {
-    let upstream = &environment.upstream;
-    json!({
+/// The routes of a server: first that of answers which Toolgate is to see, by a header that only
+/// Toolgate sets, then the plain one.
+fn server_routes(name: &str, environment: &ServerEnvironment) -> [Value; 2] {
+    let ServerEnvironment { path, route, upstream, .. } = environment;
+    let action = json!({
+        "cluster": super::cluster::name(name, environment),
+        // The match is exact, so this replaces the whole path.
+        "prefix_rewrite": upstream.path,
+        "host_rewrite_literal": format!("{}:{}", upstream.host, upstream.port),
+        // Streams are bounded by the listener; answers of tools may take their time.
+        "timeout": "0s",
+    });
+    let authorization = authorization(name, path, route);
+    let answers = json!({
+        "name": format!("{name}/answers"),
+        "match": { "path": path, "headers": [{ "name": ANSWER, "present_match": true }] },
+        "route": action,
+        // Answers that are looked at come as they are.
+        "request_headers_to_remove": [ANSWER, "accept-encoding"],
+        "typed_per_filter_config": { AUTHORIZATION: authorization },
+    });
+    let plain = json!({
         "name": name,
-        "match": { "path": environment.path },
-        "route": {
-            "cluster": super::cluster::name(name, environment),
-            // The match is exact, so this replaces the whole path.
-            "prefix_rewrite": upstream.path,
-            "host_rewrite_literal": format!("{}:{}", upstream.host, upstream.port),
-            // Streams are bounded by the listener; answers of tools may take their time.
-            "timeout": "0s",
-        },
-        "typed_per_filter_config": authorization(name, &environment.path, &environment.route),
-    })
+        "match": { "path": path },
+        "route": action,
+        // Sessions are opened by answers that are looked at, and by no others.
+        "response_headers_to_remove": ["mcp-session-id"],
+        "typed_per_filter_config": { AUTHORIZATION: authorization, ANSWERS_FILTER: unseen() },
+    });
+    [answers, plain]
 }
 
 /// Metadata that Toolgate answers itself. Should it ever not, this refuses.
@@ -62,23 +82,30 @@ fn metadata_route(name: &str, environment: &ServerEnvironment) -> Value {
         "name": format!("{name}/metadata"),
         "match": { "path": path },
         "direct_response": { "status": 503 },
-        "typed_per_filter_config": authorization(name, &path, &environment.route),
+        "typed_per_filter_config": {
+            AUTHORIZATION: authorization(name, &path, &environment.route),
+            ANSWERS_FILTER: unseen(),
+        },
     })
 }
 
 fn authorization(name: &str, path: &str, route: &str) -> Value {
-    json!({
-        "envoy.filters.http.ext_authz": typed(
-            "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-            json!({
-                "check_settings": {
-                    "context_extensions": {
-                        "toolgate.server": name,
-                        "toolgate.path": path,
-                        "toolgate.route": route,
-                    },
+    typed(
+        "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+        json!({
+            "check_settings": {
+                "context_extensions": {
+                    "toolgate.server": name,
+                    "toolgate.path": path,
+                    "toolgate.route": route,
                 },
-            }),
-        ),
-    })
+            },
+        }),
+    )
+}
+
+/// ⚠ The filter is on unless a route says this, and never the other way round: Envoy makes the chain
+/// from the first route that matches, and a filter that is off by then stays off.
+fn unseen() -> Value {
+    typed("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", json!({ "disabled": true }))
 }

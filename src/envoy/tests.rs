@@ -54,24 +54,29 @@ fn no_route_goes_without_authorization() {
     let mut routes = Vec::new();
     find(&rendered, "routes", &mut routes);
     let routes: Vec<&Value> = routes.iter().flat_map(|routes| routes.as_array().unwrap()).collect();
-    // Two listeners, six servers in their environments, each with its metadata.
-    assert_eq!(routes.len(), 2 * 6 * 2);
+    // Two listeners, six servers in their environments, each with its answers and its metadata.
+    assert_eq!(routes.len(), 2 * 6 * 3);
     for route in routes {
         let name = route["name"].as_str().unwrap();
         let path = route["match"]["path"].as_str().unwrap();
         let filters = route["typed_per_filter_config"].as_object().unwrap();
-        assert_eq!(filters.len(), 1, "{name}");
+        // Answers go unseen where it says so, and only there.
+        let answers = name.ends_with("/answers");
+        assert_eq!(filters.len(), if answers { 1 } else { 2 }, "{name}");
+        assert_eq!(route["match"]["headers"].is_array(), answers, "{name}");
+        let seen = filters.get("envoy.filters.http.ext_proc");
+        assert_eq!(seen.is_none_or(|seen| seen["disabled"] != true), answers, "{name}");
         let check = &filters["envoy.filters.http.ext_authz"]["check_settings"];
         assert_eq!(check.as_object().unwrap().len(), 1, "{name}");
         let extensions = &check["context_extensions"];
         assert_eq!(extensions["toolgate.path"], path, "{name}");
-        assert_eq!(extensions["toolgate.server"], name.trim_end_matches("/metadata"), "{name}");
+        assert_eq!(extensions["toolgate.server"], name.split('/').next().unwrap(), "{name}");
     }
     let mut filters = Vec::new();
     find(&rendered, "http_filters", &mut filters);
     let chains: Vec<&Value> = filters
         .into_iter()
-        .filter(|chain| chain[1]["name"] == "envoy.filters.http.router")
+        .filter(|chain| chain[2]["name"] == "envoy.filters.http.router")
         .collect();
     assert_eq!(chains.len(), 2);
     for chain in chains {
@@ -80,6 +85,11 @@ fn no_route_goes_without_authorization() {
         assert_eq!(authorization["failure_mode_allow"], false);
         assert_eq!(authorization["with_request_body"]["allow_partial_message"], false);
         assert_eq!(authorization["encode_raw_headers"], true);
+        let answers = &chain[1]["typed_config"];
+        assert_eq!(chain[1]["name"], "envoy.filters.http.ext_proc");
+        assert_eq!(answers["failure_mode_allow"], false);
+        assert_eq!(answers["processing_mode"]["response_header_mode"], "SEND");
+        assert_eq!(answers["processing_mode"]["response_body_mode"], "STREAMED");
     }
 }
 
@@ -94,10 +104,10 @@ fn a_header_that_proves_workloads_may_be_removed() {
     let options = Options { plain: true, ..OPTIONS };
     let rendered = render_static(&config, &envoy, &policy, &options);
     let mut rules = Vec::new();
-    find(&rendered, "allow_expression", &mut rules);
+    find(&rendered, "decoder_header_mutation_rules", &mut rules);
     assert_eq!(rules.len(), 2);
     for rule in rules {
-        let rule = format!("(?-u){}", rule["regex"].as_str().unwrap());
+        let rule = format!("(?-u){}", rule["allow_expression"]["regex"].as_str().unwrap());
         let rule = regex::bytes::Regex::new(&rule).unwrap();
         for name in [
             "x-workload-token",

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::ext_proc::Plan;
 use crate::engine::Reason;
 use crate::mcp::Id;
 
 /// What Envoy is told.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    /// Forward the request with these changes.
-    Allow(Forward),
+    /// Forward the request with these changes, and do this with its answer.
+    Allow(Forward, Plan),
     /// Answer the client, and forward nothing.
     Refuse(Reply),
 }

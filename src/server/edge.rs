@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
 use super::credentials::{UserCredential, Verifier};
+use super::ext_proc;
 use super::forward::{self, Identity};
 use super::keys::Keys;
 use super::live::{Agreement, Live};
@@ -129,6 +130,11 @@ impl Edge {
         if decision.enforced != Verdict::Allow {
             return Ok(Answer::Refuse(say.decision(policy, &query, &decision, message, era)));
         }
+        let plan = ext_proc::plan(&query, era);
+        // Nobody would look at the answer: an Envoy that runs with an older listener.
+        if plan.route().is_some() && !incoming.answers_return {
+            return Err(say.unavailable("Envoy's listener does not bring answers to Toolgate"));
+        }
         let identity = Identity {
             user: caller.user.as_ref(),
             groups: policy.server(route.server).and_then(Server::forwarded_groups),
@@ -139,6 +145,7 @@ impl Edge {
             workload_header: self.config.workload_header(),
             forward_token: policy.server(route.server).is_some_and(Server::forwards_token),
             decision_id,
+            answer: plan.route(),
         };
         let forward = forward::forward(&identity, policy, headers, era);
         // Not a 401: another token of the same person would not fit either.
@@ -146,7 +153,7 @@ impl Edge {
             let detail = "the identity does not fit into headers; see `forward_groups`";
             say.refused(Reason::TokenInvalid, detail)
         };
-        Ok(Answer::Allow(forward.ok_or_else(too_large)?))
+        Ok(Answer::Allow(forward.ok_or_else(too_large)?, plan))
     }
 
     /// RFC 9728 metadata is answered here, so that no route needs to go without authorization.

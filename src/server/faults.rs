@@ -17,7 +17,7 @@ type Injected = Result<Response<CheckResponse>, Status>;
 
 /// An answer that no decision would give, if the request asks for one.
 pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
-    let incoming = Incoming::of(request).ok()?;
+    let incoming = Incoming::of(request, true).ok()?;
     let fault = incoming.headers.once(HEADER).ok()??;
     let with_status = |code| CheckResponse {
         status: Some(RpcStatus { code, ..RpcStatus::default() }),

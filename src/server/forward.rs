@@ -15,6 +15,9 @@ const SURFACE: &str = "x-toolgate-surface";
 const VERIFIED_CHANNEL: &str = "x-toolgate-verified-channel";
 const DECISION_ID: &str = "x-toolgate-decision-id";
 
+/// By this Envoy takes the route on which answers come to Toolgate; it goes no further.
+const ANSWER: &str = "x-toolgate-answer";
+
 /// Headers that upstreams believe, here or behind other gateways: nobody but Toolgate sets them.
 const RESERVED: &[&str] = &[
     USER,
@@ -53,6 +56,8 @@ pub(super) struct Identity<'i> {
     /// Whether the upstream is given the user's token, which was verified to be for it alone.
     pub(super) forward_token: bool,
     pub(super) decision_id: &'i str,
+    /// The route that the answer takes, if it is to come to Toolgate.
+    pub(super) answer: Option<&'static str>,
 }
 
 /// What the headers that are set may take together: servers have limits of their own, and many of
@@ -81,6 +86,7 @@ pub(super) fn forward(
     put(SURFACE, identity.surface.map(str::to_owned));
     put(VERIFIED_CHANNEL, identity.channel.map(encoded));
     put(DECISION_ID, Some(identity.decision_id.to_owned()));
+    put(ANSWER, identity.answer.map(str::to_owned));
     if set.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
         return None;
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_stream::StreamExt;
@@ -18,6 +19,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ServeError;
+use super::ext_proc::Processor;
 use super::service::Service;
 use crate::config::{FilePath, GrpcListener, GrpcTls};
 use crate::envoy::MAX_BODY_BYTES;
@@ -81,7 +83,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(
     bound: Bound,
     listener: &GrpcListener,
-    service: Service,
+    (service, processor): (Service, Processor),
     mut ready: watch::Receiver<bool>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
@@ -96,7 +98,9 @@ pub(super) async fn serve(
     report_once(&reporter, &mut ready).await;
     tokio::spawn(report(reporter, ready));
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let router = server.add_service(service).add_service(health);
+    let processor =
+        ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let router = server.add_service(service).add_service(processor).add_service(health);
     let stopped = stopped(stopping);
     match bound {
         Bound::Unix(listener, path) => {

@@ -1,8 +1,8 @@
 //! Envoy's side: external authorization over gRPC, the keys of the issuers, policies that change,
 //! the record of every decision, health, shutdown.
 //!
-//! `edge::Edge::check` is the whole request path. `request` and `response` are the
-//! only files that know Envoy's types.
+//! `edge::Edge::check` is the whole request path, and `ext_proc` looks at answers. `request`,
+//! `response` and the files of `ext_proc` are the only ones that know Envoy's types.
 
 mod admin;
 mod answer;
@@ -11,6 +11,7 @@ mod bundles;
 mod credentials;
 mod edge;
 mod envoy_files;
+mod ext_proc;
 #[cfg(feature = "faults")]
 mod faults;
 mod fetch;
@@ -18,6 +19,7 @@ mod forward;
 mod keys;
 mod listener;
 mod live;
+mod peer;
 mod process;
 mod record;
 mod refusal;
@@ -52,6 +54,7 @@ use self::edge::Edge;
 use self::envoy_files::EnvoyFiles;
 use self::keys::Keys;
 use self::live::Live;
+use self::peer::Peers;
 use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
 use self::status::Status;
@@ -175,8 +178,10 @@ pub async fn run(
     wait_for_keys(&edge).await;
     supervisor::tell_ready();
 
-    let service = service::Service::new(Arc::clone(&edge), &grpc);
-    let served = listener::serve(bound, &grpc, service, is_ready, stopping.clone());
+    let peers = Peers::new(&grpc);
+    let processor = ext_proc::Processor::new(peers.clone());
+    let services = (service::Service::new(Arc::clone(&edge), peers), processor);
+    let served = listener::serve(bound, &grpc, services, is_ready, stopping.clone());
     let outcome = tokio::select! {
         outcome = served => outcome,
         () = too_long(stopping) => {

@@ -247,7 +247,7 @@ impl Facts {
     pub(super) fn into_outcome(self, answer: Answer) -> Outcome {
         let Self { mut record, minutes_saved, audit_required, unknown_key } = self;
         record.enforced = match (&answer, record.reason.is_empty()) {
-            (Answer::Allow(_), _) => record::Verdict::Allow,
+            (Answer::Allow(..), _) => record::Verdict::Allow,
             (Answer::Refuse(_), false) => record::Verdict::Refuse,
             // Metadata: there was nothing to decide.
             (Answer::Refuse(_), true) => record::Verdict::Answer,

@@ -22,6 +22,8 @@ pub(super) struct Incoming<'r> {
     pub(super) headers: Headers<'r>,
     pub(super) body: &'r [u8],
     pub(super) peer: svid::Peer<'r>,
+    /// Whether Envoy shows Toolgate the answers that it is to see.
+    pub(super) answers_return: bool,
 }
 
 /// The route that Envoy chose.
@@ -53,7 +55,10 @@ pub(super) enum Misconfigured {
 }
 
 impl<'r> Incoming<'r> {
-    pub(super) fn of(request: &'r CheckRequest) -> Result<Self, Misconfigured> {
+    pub(super) fn of(
+        request: &'r CheckRequest,
+        answers_return: bool,
+    ) -> Result<Self, Misconfigured> {
         let attributes = request.attributes.as_ref().ok_or(Misconfigured::NoHttp)?;
         let AttributeContext { source, request, context_extensions, .. } = attributes;
         let http = request.as_ref().and_then(|request| request.http.as_ref());
@@ -89,7 +94,8 @@ impl<'r> Incoming<'r> {
             let Peer { certificate, principal, .. } = source;
             svid::Peer { certificate, principal }
         });
-        Ok(Self { route, method, path, headers: Headers(headers), body: raw_body, peer })
+        let headers = Headers(headers);
+        Ok(Self { route, method, path, headers, body: raw_body, peer, answers_return })
     }
 }
 

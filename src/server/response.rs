@@ -17,18 +17,21 @@ use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
 
 use super::answer::{Answer, Forward, Reply};
+use super::ext_proc::PLAN;
 
 /// What Envoy's access log and later filters are told, as text by name.
 pub(super) type Metadata = Vec<(&'static str, String)>;
 
 pub(super) fn check_response(answer: Answer, metadata: Metadata) -> CheckResponse {
+    let mut told = dynamic_metadata(metadata);
     let mut response = CheckResponse {
         status: Some(status(Code::PermissionDenied)),
-        dynamic_metadata: Some(dynamic_metadata(metadata)),
+        dynamic_metadata: None,
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse::default())),
     };
     match answer {
-        Answer::Allow(Forward { set, remove }) => {
+        Answer::Allow(Forward { set, remove }, plan) => {
+            told.fields.insert(PLAN.to_owned(), plan.into_value());
             response.http_response = Some(HttpResponse::OkResponse(OkHttpResponse {
                 headers: set.into_iter().map(header).collect(),
                 headers_to_remove: remove,
@@ -44,6 +47,7 @@ pub(super) fn check_response(answer: Answer, metadata: Metadata) -> CheckRespons
             }));
         }
     }
+    response.dynamic_metadata = Some(told);
     response
 }
 

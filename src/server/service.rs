@@ -7,36 +7,29 @@ use std::time::Instant;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use jiff::Timestamp;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
 use super::edge::Edge;
+use super::ext_proc;
 use super::live::Live;
+use super::peer::Peers;
 use super::record::{self, Counted, Facts, Outcome};
 use super::request::{Incoming, Route};
 use super::response::check_response;
-use crate::authn::svid;
-use crate::config::{GrpcListener, GrpcTls};
 use crate::engine::Reason;
-use crate::identity::Workload;
 use crate::telemetry::Decided;
 
 /// Answers Envoy.
 pub(super) struct Service {
     edge: Arc<Edge>,
-    /// Who may ask, where the transport proves it; `None` where it need not.
-    accept: Option<Vec<Workload>>,
+    peers: Peers,
 }
 
 impl Service {
-    pub(super) fn new(edge: Arc<Edge>, listener: &GrpcListener) -> Self {
-        let accept = match listener {
-            GrpcListener::Tcp { tls: Some(GrpcTls { accept, .. }), .. } => Some(accept.clone()),
-            GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => None,
-        };
-        Self { edge, accept }
+    pub(super) fn new(edge: Arc<Edge>, peers: Peers) -> Self {
+        Self { edge, peers }
     }
 
     /// Decides, and once more if a key that the token names may have become known since. One
@@ -88,20 +81,6 @@ impl Service {
         counted.minutes_saved = minutes_saved;
         check_response(answer, metadata)
     }
-
-    /// TLS has verified the chain; only the configured identities may ask.
-    fn may_ask<T>(&self, request: &Request<T>, now: Timestamp) -> bool {
-        let Some(accept) = &self.accept else {
-            return true;
-        };
-        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let certificates = tls.and_then(TlsConnectInfo::peer_certs);
-        let leaf = certificates.as_deref().and_then(|certificates| certificates.first());
-        match leaf.map(|leaf| svid::leaf(leaf.as_ref(), now)) {
-            Some(Ok(workload)) => accept.contains(&workload),
-            Some(Err(_)) | None => false,
-        }
-    }
 }
 
 #[tonic::async_trait]
@@ -111,16 +90,14 @@ impl Authorization for Service {
         request: Request<CheckRequest>,
     ) -> Result<Response<CheckResponse>, Status> {
         let (now, began) = (super::now(), Instant::now());
-        if !self.may_ask(&request, now) {
-            tracing::error!("somebody other than Envoy asked");
-            return Err(Status::permission_denied("only Envoy may ask"));
-        }
+        self.peers.check(&request, now)?;
+        let answers_return = ext_proc::is_announced(request.metadata());
         let request = request.into_inner();
         #[cfg(feature = "faults")]
         if let Some(response) = super::faults::inject(&request).await {
             return response;
         }
-        let (outcome, count) = match Incoming::of(&request) {
+        let (outcome, count) = match Incoming::of(&request, answers_return) {
             Ok(incoming) => self.decide_at_last(&incoming, Asked { now, began }).await,
             Err(error) => {
                 tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::answer::{Answer, Forward, Reply};
 use super::edge::Edge;
+use super::ext_proc::Plan;
 use super::keys::{Keys, Keyset};
 use super::request::{Headers, Incoming};
 use super::response::check_response;
@@ -81,7 +82,7 @@ fn status(response: &CheckResponse) -> (i32, i32) {
 }
 
 fn ask(edge: &Edge, request: &CheckRequest) -> (i32, i32) {
-    let incoming = Incoming::of(request).unwrap();
+    let incoming = Incoming::of(request, true).unwrap();
     let outcome = edge.check(&edge.live.load(), &incoming, Timestamp::now());
     status(&check_response(outcome.answer, outcome.metadata))
 }
@@ -92,7 +93,7 @@ const DENIED: i32 = 7;
 fn every_answer_but_an_allow_is_denied_in_both_places_that_envoy_looks_at() {
     let refuse = Answer::Refuse(Reply::http(200, Reason::NoGrant, "id"));
     assert_eq!(status(&check_response(refuse, Vec::new())), (DENIED, 200));
-    let allow = Answer::Allow(Forward::default());
+    let allow = Answer::Allow(Forward::default(), Plan::Pass);
     assert_eq!(status(&check_response(allow, Vec::new())), (0, 200));
 }
 
@@ -119,7 +120,7 @@ fn an_envoy_that_is_configured_otherwise_gets_no_decision() {
         request(&edge, |_, http| http.body = "{}".to_owned()),
     ];
     for (index, request) in broken.iter().enumerate() {
-        assert!(Incoming::of(request).is_err(), "case {index}");
+        assert!(Incoming::of(request, true).is_err(), "case {index}");
     }
 }
 
@@ -140,6 +141,7 @@ fn only_a_server_that_is_given_tokens_gets_one() {
             workload_header: None,
             forward_token,
             decision_id: "id",
+            answer: None,
         };
         let headers = Headers::for_test(&[("authorization", "Bearer a.b.c")]);
         let Forward { set, remove } =
@@ -175,6 +177,7 @@ fn an_identity_that_does_not_fit_into_headers_is_not_cut() {
             workload_header: None,
             forward_token: false,
             decision_id: "id",
+            answer: None,
         };
         let headers = Headers::for_test(&[]);
         let forward = forward::forward(&identity, &policy, &headers, Era::Older)?;
@@ -203,6 +206,7 @@ fn a_server_is_told_about_the_groups_it_may_know() {
             workload_header: None,
             forward_token: false,
             decision_id: "id",
+            answer: None,
         };
         let headers = Headers::for_test(&[]);
         let Forward { set, .. } =
@@ -285,6 +289,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
         workload_header: None,
         forward_token: false,
         decision_id: "id",
+        answer: None,
     };
     let names = [
         ("x-forwarded-user", "root"),

@@ -10,6 +10,7 @@ import pytest
 from stack import Stack, envoy
 
 EXT_AUTHZ = "envoy.filters.http.ext_authz"
+EXT_PROC = "envoy.filters.http.ext_proc"
 
 
 @pytest.mark.parametrize("options", [[], ["--plain"], ["--admin", "127.0.0.1:0"]], ids=str)
@@ -36,12 +37,13 @@ def test_every_route_asks_toolgate(stack: Stack) -> None:
     assert len(managers) == 2
     for manager in managers:
         filters = [entry["name"] for entry in manager["http_filters"]]
-        assert filters[0] == EXT_AUTHZ and filters[-1] == "envoy.filters.http.router"
+        assert filters == [EXT_AUTHZ, EXT_PROC, "envoy.filters.http.router"]
         authz = manager["http_filters"][0]["typed_config"]
         assert authz["failure_mode_allow"] is False
         assert authz["encode_raw_headers"] is True
         assert authz["with_request_body"]["allow_partial_message"] is False
         assert "filter_enabled" not in authz and "shadow_mode" not in authz
+        assert manager["http_filters"][1]["typed_config"]["failure_mode_allow"] is False
         for host in manager["route_config"]["virtual_hosts"]:
             assert not [domain for domain in host["domains"] if "*" in domain]
             assert "typed_per_filter_config" not in host
@@ -50,10 +52,15 @@ def test_every_route_asks_toolgate(stack: Stack) -> None:
 
 
 def check_route(route: dict[str, Any]) -> None:
-    assert list(route["match"]) == ["path"], "a route serves one path"
     path = route["match"]["path"]
     per_filter = route["typed_per_filter_config"]
-    assert list(per_filter) == [EXT_AUTHZ]
+    if route["name"].endswith("/answers"):
+        assert list(route["match"]) == ["path", "headers"], "a route serves one path"
+        assert [header["name"] for header in route["match"]["headers"]] == ["x-toolgate-answer"]
+        assert list(per_filter) == [EXT_AUTHZ], "what stands on it is seen"
+    else:
+        assert list(route["match"]) == ["path"], "a route serves one path"
+        assert list(per_filter) == [EXT_AUTHZ, EXT_PROC]
     settings = per_filter[EXT_AUTHZ]
     assert "disabled" not in settings
     context = settings["check_settings"]["context_extensions"]
