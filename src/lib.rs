@@ -10,7 +10,7 @@
 //! | [`diagnostics`] | problems as data, and their renderers | nothing |
 //! | [`identity`] | WHO: users, groups, workloads | nothing |
 //! | [`mcp`] | WHAT: one MCP message, strictly, as an action | [`json`] |
-//! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`json`], [`yaml`] |
+//! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`json`], [`mcp`], [`yaml`] |
 //! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`policy::limits`], [`identity`], [`json`], [`mcp`] |
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
 //! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |

@@ -53,7 +53,7 @@ fn reason(set: &PolicySet, arguments: &Object<'_>) -> Option<Reason> {
         environment: "prod",
         caller: &Caller { user: Some(user), workload: Some(workload) },
         channel: None,
-        action: Action::CallTool { name: "look", arguments },
+        action: Action::CallTool { name: "look", arguments, task: false },
         now: "2026-11-20T12:00:00Z".parse().expect("an instant"),
     };
     decide(set, &query, &mut NoTrace).reason

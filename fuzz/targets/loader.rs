@@ -52,7 +52,7 @@ fn ask(set: &PolicySet, server: &Server, environment: &ServerEnvironment) {
     let arguments = Object::default();
     let mut actions = vec![Action::Discover(Discovery::ListTools), Action::Unknown];
     for tool in server.tools() {
-        actions.push(Action::CallTool { name: &tool.name, arguments: &arguments });
+        actions.push(Action::CallTool { name: &tool.name, arguments: &arguments, task: false });
     }
     for resource in server.resources() {
         let uri = resource.pattern.to_string();

@@ -453,7 +453,7 @@ impl Targets {
             return false;
         }
         let target = match item {
-            Item::Open | Item::Look => None,
+            Item::Open | Item::Look | Item::Tasks | Item::Method(_) => None,
             Item::Tool(name) => server.tool(name).map(Target::tool),
             Item::Resource { pattern: _, uri } => server.resource(uri).map(Target::resource),
             Item::Prompt(name) => server.prompt(name).map(Target::prompt),

@@ -307,6 +307,11 @@ pub(super) fn items(servers: [Option<&Server>; 2]) -> Vec<Item> {
     let mut items = BTreeSet::from([Item::Open, Item::Look]);
     items.extend(both().flat_map(Server::tools).map(|tool| Item::Tool(tool.name.clone())));
     items.extend(both().flat_map(Server::prompts).map(|prompt| Item::Prompt(prompt.name.clone())));
+    if both().any(|server| server.protocol().tasks) {
+        items.insert(Item::Tasks);
+    }
+    let methods = both().flat_map(|server| &server.protocol().methods);
+    items.extend(methods.map(|method| Item::Method(method.clone())));
     let patterns: Vec<_> = both().flat_map(Server::resources).map(|r| &r.pattern).collect();
     for pattern in &patterns {
         if let Some(uri) = example(pattern, &patterns) {
@@ -338,9 +343,11 @@ impl Item {
         match self {
             Self::Open => Action::Discover(Discovery::Initialize),
             Self::Look => Action::Discover(Discovery::ListTools),
-            Self::Tool(name) => Action::CallTool { name, arguments },
+            Self::Tool(name) => Action::CallTool { name, arguments, task: false },
             Self::Resource { pattern: _, uri } => Action::Resource { op: ResourceOp::Read, uri },
             Self::Prompt(name) => Action::Prompt { op: PromptOp::Get, name },
+            Self::Tasks => Action::Task { id: None },
+            Self::Method(name) => Action::Extension(name),
         }
     }
 }

@@ -110,7 +110,7 @@ fn named(server: &Server, grant: &Grant) -> impl Iterator<Item = Item> {
     let items = cells::items([Some(server), Some(server)]);
     items.into_iter().filter(|item| {
         let id = match item {
-            Item::Open | Item::Look => None,
+            Item::Open | Item::Look | Item::Tasks | Item::Method(_) => None,
             Item::Tool(name) => server.tool(name).map(|(id, _)| ItemId::Tool(id)),
             Item::Resource { pattern: _, uri } => {
                 server.resource(uri).map(|(id, _)| ItemId::Resource(id))
@@ -229,7 +229,8 @@ impl Search<'_> {
 fn is_of_item(change: &Change) -> bool {
     match change.item {
         Item::Tool(_) | Item::Resource { .. } | Item::Prompt(_) => true,
-        Item::Open | Item::Look => false,
+        // Whoever has any grant has these.
+        Item::Open | Item::Look | Item::Tasks | Item::Method(_) => false,
     }
 }
 

@@ -119,6 +119,10 @@ pub enum Item {
     },
     /// A prompt, by name.
     Prompt(Box<str>),
+    /// Tasks: what came of calls that were not waited for.
+    Tasks,
+    /// A method of an extension.
+    Method(Box<str>),
 }
 
 /// Where a caller speaks from, on both sides.
@@ -232,6 +236,8 @@ impl fmt::Display for Item {
             Self::Look => f.write_str("looking around"),
             Self::Tool(name) | Self::Prompt(name) => f.write_str(name),
             Self::Resource { pattern, uri: _ } => f.write_str(pattern),
+            Self::Tasks => f.write_str("tasks"),
+            Self::Method(name) => write!(f, "method {name}"),
         }
     }
 }

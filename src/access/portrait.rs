@@ -8,7 +8,8 @@ use super::atoms::Atoms;
 use crate::identity::GroupSet;
 use crate::policy::PolicySet;
 use crate::policy::model::{
-    Ban, BanWho, Grant, GrantWho, People, Place, Prompt, Resource, Server, ServerEnvironment, Tool,
+    Ban, BanWho, Grant, GrantWho, People, Place, Prompt, Protocol, Resource, Server,
+    ServerEnvironment, Tool,
 };
 
 /// What all servers of a set share: as long as it is the same, places and environments have the
@@ -53,7 +54,8 @@ pub(super) fn of_server(server: &Server, side: usize, atoms: &Atoms) -> String {
     for Prompt { name, effect, traits } in server.prompts() {
         let _ = writeln!(text, "{name:?} {effect:?} {traits:?}");
     }
-    let _ = writeln!(text, "{:?}", server.without_user());
+    let Protocol { refusal: _, tasks, methods } = server.protocol();
+    let _ = writeln!(text, "{:?} {tasks} {methods:?}", server.without_user());
     for grant in server.grants() {
         let Grant { rule: _, who, environments, items, limits, scopes, last_day, until } = grant;
         let _ = write!(text, "{environments:?} {items:?} {limits:?} {scopes:?} ");

@@ -154,8 +154,10 @@ fn in_order(server: &Server) -> Vec<Item> {
         Item::Prompt(name) => {
             (2, server.prompts().iter().position(|prompt| prompt.name == *name).unwrap_or(0))
         }
-        Item::Look => (3, 0),
-        Item::Open => (4, 0),
+        Item::Method(_) => (3, 0),
+        Item::Tasks => (4, 0),
+        Item::Look => (5, 0),
+        Item::Open => (6, 0),
     };
     let mut items = cells::items([Some(server), None]);
     items.sort_by_cached_key(place);

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Get this prompt of the server
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
+    /// Send a request of this method: one that looks around, one of tasks, or an extension's
+    #[arg(long, value_name = "METHOD", conflicts_with_all = ["prompt", "read"])]
+    method: Option<String>,
     /// The policy directory
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
@@ -84,6 +87,7 @@ pub(super) fn run(args: &Args) -> Exit {
         what: &args.what,
         read: args.read.as_deref(),
         prompt: args.prompt.as_deref(),
+        method: args.method.as_deref(),
         via: args.via.as_deref(),
         service: args.service.as_deref(),
         user: args.user.as_deref(),

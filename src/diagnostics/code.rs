@@ -152,6 +152,10 @@ codes! {
     UnusedGroup = "TG134" "unused-group",
     /// A grant under which nobody could use anything.
     EmptyGrant = "TG135" "empty-grant",
+    /// A method of an extension that goes through unreviewed.
+    ExtensionMethod = "TG137" "extension-method",
+    /// Tasks or methods of extensions that nobody may use.
+    MethodsForNobody = "TG138" "methods-for-nobody",
     /// A comment that ignores a finding which is not there.
     UnusedSuppression = "TG190" "unused-suppression",
     /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.

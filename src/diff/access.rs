@@ -181,11 +181,18 @@ fn item(own: &Own<'_>, change: &Change) -> String {
             Item::Tool(name) => server.tool(name).is_some(),
             Item::Resource { pattern: _, uri } => server.resource(uri).is_some(),
             Item::Prompt(name) => server.prompt(name).is_some(),
+            Item::Tasks => server.protocol().tasks,
+            Item::Method(name) => server.lets_through(name),
         })
     };
     let word = match &change.item {
         Item::Prompt(_) => "prompt ",
-        Item::Open | Item::Look | Item::Tool(_) | Item::Resource { .. } => "",
+        Item::Open
+        | Item::Look
+        | Item::Tool(_)
+        | Item::Resource { .. }
+        | Item::Tasks
+        | Item::Method(_) => "",
     };
     let note = match (known(old), known(new)) {
         (Some(false), Some(true)) => " (new)",

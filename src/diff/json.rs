@@ -78,6 +78,8 @@ fn access(access: &Access) -> Value {
         Item::Tool(name) => ("tool", Some(name), None),
         Item::Resource { pattern, uri } => ("resource", Some(pattern), Some(uri)),
         Item::Prompt(name) => ("prompt", Some(name), None),
+        Item::Tasks => ("tasks", None, None),
+        Item::Method(name) => ("method", Some(name), None),
     };
     object!({
         "environment": environment,

@@ -90,6 +90,8 @@ pub(super) fn touches(edit: &Edit, access: &Access) -> bool {
             *change.environment == *name && mode
         }
         "discovery" => change.item == Item::Open,
+        "tasks" => change.item == Item::Tasks,
+        "methods" => matches!(change.item, Item::Method(_)),
         "approval" => {
             matches!(change.direction, Direction::WithoutApproval | Direction::UnderApproval)
         }

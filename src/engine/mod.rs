@@ -6,6 +6,7 @@
 
 mod conditions;
 mod limits;
+mod listen;
 mod open;
 mod reason;
 mod shadow;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 
 pub use self::conditions::{BanMisses, ChannelState, GrantMisses};
 pub use self::limits::Breach;
+pub use self::listen::refused_subscription;
 pub use self::reason::Reason;
 pub use self::step_up::step_up;
 pub use self::trace::{NoTrace, Recorder, ReviewState, Step, Trace};
@@ -37,7 +39,8 @@ use crate::json::Object;
 use crate::mcp::{Action, Discovery};
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Ban, ChannelId, Grant, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target, Tool,
+    Ban, ChannelId, Grant, GrantWho, PlaceId, PolicySet, RuleId, Server, ServerEnvironment, Target,
+    Tool,
 };
 
 /// What is asked.
@@ -120,10 +123,26 @@ struct Asked<'a> {
     /// Whether the token must have the scopes of a grant. Looking around ignores them, and so do
     /// lists: who does not see a tool never asks for the scope that it takes.
     by_scopes: bool,
+    /// Whether only people may: what a service does is granted tool by tool.
+    by_people: bool,
 }
 
 /// Decides a query.
 pub fn decide<T: Trace>(set: &PolicySet, query: &Query<'_>, trace: &mut T) -> Decision {
+    match query.action {
+        Action::Listen(uris) if !uris.is_empty() => listen::decide(set, query, uris, trace),
+        Action::Listen(_)
+        | Action::CallTool { .. }
+        | Action::Resource { .. }
+        | Action::Prompt { .. }
+        | Action::Task { .. }
+        | Action::Extension(_)
+        | Action::Discover(_)
+        | Action::Unknown => decide_one(set, query, trace),
+    }
+}
+
+fn decide_one<T: Trace>(set: &PolicySet, query: &Query<'_>, trace: &mut T) -> Decision {
     let place = set.place_of(query.caller.workload.as_ref());
     let c = Circumstances::new(set, query, place);
     let asked = asked(set, query, &c, trace);
@@ -186,10 +205,15 @@ fn asked<'a, T: Trace>(
     let (server, environment) = found.ok_or((Reason::ServerUnknown, None))?;
     reviews(set, environment, c.today, trace)?;
     surface(environment, c, trace)?;
+    let (tasks, unknown) = (server.protocol.tasks, Err((Reason::MethodUnknown, None)));
     let (item, call) = match query.action {
-        Action::Unknown => return Err((Reason::MethodUnknown, None)),
-        Action::Discover(_) => (None, None),
-        Action::CallTool { name, arguments } => {
+        Action::Unknown => return unknown,
+        Action::Task { .. } | Action::CallTool { task: true, .. } if !tasks => return unknown,
+        Action::Extension(method) if !server.lets_through(method) => return unknown,
+        Action::Discover(_) | Action::Listen(_) | Action::Task { .. } | Action::Extension(_) => {
+            (None, None)
+        }
+        Action::CallTool { name, arguments, task: _ } => {
             let found = server.tool(name).ok_or(NOT_LISTED)?;
             (Some(Target::tool(found)), Some((found.1, arguments)))
         }
@@ -200,7 +224,29 @@ fn asked<'a, T: Trace>(
             (Some(Target::prompt(server.prompt(name).ok_or(NOT_LISTED)?)), None)
         }
     };
-    Ok(Asked { set, server, environment, item, call, without_user, by_scopes: item.is_some() })
+    Ok(Asked {
+        set,
+        server,
+        environment,
+        item,
+        call,
+        without_user,
+        by_scopes: item.is_some(),
+        by_people: is_for_people(query.action),
+    })
+}
+
+/// What is a user's alone, or has no effect that says whether a service may.
+pub(crate) fn is_for_people(action: Action<'_>) -> bool {
+    match action {
+        Action::Task { .. } | Action::Extension(_) => true,
+        Action::CallTool { task, .. } => task,
+        Action::Resource { .. }
+        | Action::Prompt { .. }
+        | Action::Discover(_)
+        | Action::Listen(_)
+        | Action::Unknown => false,
+    }
 }
 
 /// Whether the server lets this surface open a connection before anybody signs in. Lists, calls
@@ -218,9 +264,13 @@ fn opens_without_user(server: &Server, query: &Query<'_>, c: &Circumstances<'_>)
             | Discovery::ListResources
             | Discovery::ListResourceTemplates
             | Discovery::ListPrompts
+            | Discovery::SetLogLevel
             | Discovery::OpenStream
             | Discovery::EndSession,
         )
+        | Action::Listen(_)
+        | Action::Task { .. }
+        | Action::Extension(_)
         | Action::CallTool { .. }
         | Action::Resource { .. }
         | Action::Prompt { .. }
@@ -291,7 +341,12 @@ impl<'a> Asked<'a> {
         } else {
             c.grant_misses(grant, self.environment.id, self.item)
         };
-        GrantMisses { scopes: misses.scopes && self.by_scopes, ..misses }
+        let service = matches!(grant.who, GrantWho::Services(_));
+        GrantMisses {
+            who: misses.who || self.by_people && service,
+            scopes: misses.scopes && self.by_scopes,
+            ..misses
+        }
     }
 
     /// Every ban that could be about the server.

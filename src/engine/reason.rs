@@ -66,6 +66,34 @@ reasons! {
     Unavailable = "unavailable", "no decision can be made at the moment; try again later";
 }
 
+impl Reason {
+    /// What whoever called a tool can do about it. As little as [`Reason::public_message`] does it
+    /// tell anything about policies.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::MethodUnknown => "Do not repeat it as it is.",
+            Self::Unauthenticated | Self::TokenInvalid => "The user has to sign in.",
+            Self::NotListed => "Call a tool that `tools/list` shows.",
+            Self::Limit => "It may be called with other arguments: smaller, narrower or fewer.",
+            Self::ApprovalRequired => {
+                "Do not repeat it: nobody has approved it. Tell the user what was to be done."
+            }
+            Self::Unavailable => "It may be tried again in a while.",
+            Self::WorkloadInvalid
+            | Self::ServerUnknown
+            | Self::Review
+            | Self::Surface
+            | Self::Banned
+            | Self::NoGrant
+            | Self::ToolChanged => {
+                "Do not repeat it: the answer will be the same. The user can ask the server's \
+                 owner for access."
+            }
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -69,5 +69,6 @@ pub(super) fn within_bounds(asked: &Asked<'_>, c: &Circumstances<'_>) -> bool {
         let Target { id: _, effect, traits, approval } = item;
         effect != Effect::Destructive && !traits.contains(&Trait::Sensitive) && approval.is_none()
     });
-    known && surface && harmless && asked.server.grants().iter().any(gives)
+    // Nobody has said what an extension's method does, nor looked at what came of a task.
+    known && surface && harmless && !asked.by_people && asked.server.grants().iter().any(gives)
 }

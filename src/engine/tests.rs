@@ -72,6 +72,8 @@ bans:
   not-eve: { users: ['corp:eve', 'corp:alice'], people: [contractors], call: [browse-1] }
   before-noon: { people: [stewards], call: [browse-2], until: 2026-11-20T12:00:00Z }
   ads-tell: { people: [ads], prompt: [tell] }
+methods: [vendor/ask]
+tasks: bound_to_user
 "),
     ("servers/killed.yaml", "toolgate: 1
 server: killed
@@ -153,11 +155,21 @@ fn ask(set: &PolicySet, who: &str, what: &str, now: &str) -> Decision {
     let action = match tool {
         "*" => Action::Discover(Discovery::ListTools),
         "?" => Action::Unknown,
+        "tasks" => Action::Task { id: Some("t") },
+        "level" => Action::Discover(Discovery::SetLogLevel),
+        method if method.starts_with("method:") => {
+            Action::Extension(method.split_once(':').unwrap().1)
+        }
+        task if task.starts_with("task:") => Action::CallTool {
+            name: task.split_once(':').unwrap().1,
+            arguments: &Object::EMPTY,
+            task: true,
+        },
         uri if uri.contains("://") => Action::Resource { op: ResourceOp::Read, uri },
         prompt if prompt.starts_with("prompt:") => {
             Action::Prompt { op: PromptOp::Get, name: prompt.split_once(':').unwrap().1 }
         }
-        name => Action::CallTool { name, arguments: &Object::EMPTY },
+        name => Action::CallTool { name, arguments: &Object::EMPTY, task: false },
     };
     let now = now.parse().unwrap();
     let query = Query { server, environment, caller: &caller, channel, action, now };
@@ -194,6 +206,26 @@ fn decides_as_the_language_says() {
         // ... the kill switch also takes discovery.
         ("ads@chat", "killed/look", Some((Banned, Server))),
         ("ads@chat", "killed/*", Some((Banned, Server))),
+        // Tasks and extensions: whoever may look around, signed in, where the file lets them.
+        ("ads@chat", "presto/tasks", None),
+        ("?@bot", "presto/tasks", Some((NoGrant, Server))),
+        ("@chat", "presto/tasks", Some((NoGrant, Server))),
+        ("-@chat", "presto/tasks", Some((Unauthenticated, Server))),
+        ("-@night", "presto/*", None),
+        ("-@night", "presto/tasks", Some((NoGrant, Item))),
+        ("-@night", "presto/task:look", Some((NoGrant, Item))),
+        ("-@night", "presto/method:vendor/ask", Some((NoGrant, Item))),
+        ("ads@chat", "presto/task:look", None),
+        ("ads@chat", "presto/task:spare", Some((NoGrant, Item))),
+        ("ads@chat", "presto/method:vendor/ask", None),
+        ("ads@chat", "presto/method:vendor/Ask", Some((MethodUnknown, Item))),
+        ("@chat", "presto/method:vendor/ask", Some((NoGrant, Server))),
+        ("-@chat", "presto/method:vendor/ask", Some((Unauthenticated, Server))),
+        ("ads@chat", "presto/level", None),
+        ("-@night", "presto/level", None),
+        ("ads@chat", "killed/tasks", Some((MethodUnknown, Server))),
+        ("ads@chat", "killed/task:look", Some((MethodUnknown, Server))),
+        ("ads@chat", "killed/method:vendor/ask", Some((MethodUnknown, Server))),
         // Approval.
         ("infra@chat", "presto/drop", Some((ApprovalRequired, Item))),
         ("infra@chat", "presto/wipe", None),
@@ -384,4 +416,60 @@ fn reasons_are_ordered_and_spelled_as_the_language_says() {
                     tool_changed unavailable";
     assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
     assert!(Reason::ALL.is_sorted());
+}
+
+#[test]
+fn who_listens_to_several_resources_may_read_each_of_them() {
+    use Reason::*;
+    use Scope::{Item, Server};
+    const A: &str = "db://w/tables/a";
+    const ONE: &str = "db://w/one";
+    const SECRET: &str = "db://w/secret/a";
+    let set = set();
+    let ask = |who: &str, uris: &[&str]| {
+        let uris: Vec<_> = uris.iter().map(|uri| format!("\"{uri}\"")).collect();
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{}]}}}}}}"#,
+            uris.join(",")
+        );
+        let message = crate::mcp::parse(body.as_bytes()).unwrap();
+        let (caller, channel) = caller(&set, who);
+        let query = Query {
+            server: "presto",
+            environment: "prod",
+            caller: &caller,
+            channel,
+            action: message.action().unwrap(),
+            now: NOW.parse().unwrap(),
+        };
+        let decision = decide(&set, &query, &mut NoTrace);
+        assert_eq!(decide(&set, &query, &mut Recorder::default()), decision);
+        let refused = refused_subscription(&set, &query, &decision).map(str::to_owned);
+        (decision.reason.map(|reason| (reason, decision.scope)), refused)
+    };
+    let refused = |reason, scope, uri: &str| (Some((reason, scope)), Some(uri.to_owned()));
+    for (who, uris, expected) in [
+        ("ads@chat", &[][..], (None, None)),
+        ("ads@chat", &[A], (None, None)),
+        ("ads@chat", &[A, ONE, A], (None, None)),
+        // One that may not be read refuses all, wherever it stands.
+        ("infra,contractors@chat", &[A, ONE], refused(Banned, Item, ONE)),
+        ("infra,contractors@chat", &[ONE, A], refused(Banned, Item, ONE)),
+        ("ads@chat", &[A, "db://other/a"], refused(NotListed, Item, "db://other/a")),
+        (
+            "ads@chat",
+            &["db://w/tables/../one", A],
+            refused(NotListed, Item, "db://w/tables/../one"),
+        ),
+        ("ads@ide", &[A], refused(NoGrant, Item, A)),
+        // The first reason of all, not that of the first URI.
+        ("ads@ide", &[SECRET, "db://other/a"], refused(NotListed, Item, "db://other/a")),
+        ("stewards@chat", &[A, SECRET], refused(NoGrant, Server, A)),
+        ("stewards@chat", &[], (Some((NoGrant, Server)), None)),
+        ("-@night", &[A], (None, None)),
+        ("-@night", &[A, SECRET], refused(Banned, Item, SECRET)),
+        ("-@chat", &[A], refused(Unauthenticated, Server, A)),
+    ] {
+        assert_eq!(ask(who, uris), expected, "{who} {uris:?}");
+    }
 }

@@ -35,10 +35,10 @@ const MISLEADING_HEADERS: [&str; 5] = [
 /// What Toolgate may change: the identity headers, its own, the token, and the headers that mirror
 /// an MCP message. Short, for the same reason.
 const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u|g|e|pre|a)).*\
-                               |remote-user|authorization|mcp-(m|n|pa).*)$";
+                               |remote-user|authorization|mcp-([mns]|pa).*)$";
 
 /// The same with one header more, which is called `x-PROOF`. The others are cut shorter for it.
-const MUTABLE_WITH_PROOF: &str = "^(x-(PROOF|(toolg|auth-r|rem|forwarded-(u|g|e|pre|a)).*)|remote-user|authorization|mcp-(m|n|pa).*)$";
+const MUTABLE_WITH_PROOF: &str = "^(x-(PROOF|(toolg|auth-r|rem|forwarded-(u|g|e|pre|a)).*)|remote-user|authorization|mcp-([mns]|pa).*)$";
 
 pub(super) fn mtls(
     envoy: &EnvoyConfig,

@@ -31,6 +31,8 @@ pub struct Explanation {
     pub resource: Option<String>,
     /// The name of a prompt.
     pub prompt: Option<String>,
+    /// The method, of tasks or of an extension.
+    pub method: Option<String>,
     /// The time it was asked for.
     pub at: Timestamp,
     /// The answer.
@@ -93,17 +95,21 @@ pub enum Outcome {
 pub fn explain(set: &PolicySet, question: &Question<'_>) -> Result<Explanation, QuestionError> {
     let (server, environment) = question.target(set)?;
     let caller = question.caller(set)?;
-    if question.tool().is_some() && (question.read.is_some() || question.prompt.is_some()) {
+    let asked = [question.tool(), question.read, question.prompt, question.method];
+    if asked.into_iter().flatten().count() > 1 {
         return Err(QuestionError::Several);
     }
     let arguments = question.arguments()?;
     let empty = Object::EMPTY;
     let arguments = arguments.as_ref().unwrap_or(&empty);
     let action = match (question.tool(), question.read, question.prompt) {
-        (Some(name), _, _) => Action::CallTool { name, arguments },
+        (Some(name), _, _) => Action::CallTool { name, arguments, task: false },
         (None, Some(uri), _) => Action::Resource { op: ResourceOp::Read, uri },
         (None, None, Some(name)) => Action::Prompt { op: PromptOp::Get, name },
-        (None, None, None) => Action::Discover(Discovery::ListTools),
+        (None, None, None) => match question.method {
+            Some(method) => Question::method_action(method)?,
+            None => Action::Discover(Discovery::ListTools),
+        },
     };
     let query = Query {
         server: &server,
@@ -144,12 +150,14 @@ pub fn explain_query(
         steps.push(words.assumed_surface());
     }
     steps.extend(words.steps(decision));
-    let (mut tool, mut resource, mut prompt) = (None, None, None);
+    let (mut tool, mut resource, mut prompt, mut method) = (None, None, None, None);
     match query.action {
-        Action::CallTool { name, arguments: _ } => tool = Some(name.to_owned()),
+        Action::CallTool { name, arguments: _, task: _ } => tool = Some(name.to_owned()),
         Action::Resource { op: _, uri } => resource = Some(uri.to_owned()),
         Action::Prompt { op: _, name } => prompt = Some(name.to_owned()),
-        Action::Discover(_) | Action::Unknown => {}
+        Action::Task { .. } => method = Some("tasks".to_owned()),
+        Action::Extension(name) => method = Some(name.to_owned()),
+        Action::Discover(_) | Action::Listen(_) | Action::Unknown => {}
     }
     Explanation {
         steps,
@@ -160,6 +168,7 @@ pub fn explain_query(
         tool,
         resource,
         prompt,
+        method,
         at: query.now,
         server: query.server.to_owned(),
         environment: query.environment.to_owned(),

@@ -83,11 +83,13 @@ impl<'s> Search<'s> {
     pub(super) fn new(set: &'s PolicySet, query: &'s Query<'s>) -> Option<Self> {
         let server = set.server(query.server)?;
         let item = match query.action {
-            Action::Discover(_) => None,
+            Action::Discover(_) | Action::Listen(_) => None,
+            Action::Task { .. } if server.protocol().tasks => None,
+            Action::Extension(method) if server.lets_through(method) => None,
             Action::CallTool { name, .. } => Some(ItemId::Tool(server.tool(name)?.0)),
             Action::Resource { uri, .. } => Some(ItemId::Resource(server.resource(uri)?.0)),
             Action::Prompt { name, .. } => Some(ItemId::Prompt(server.prompt(name)?.0)),
-            Action::Unknown => return None,
+            Action::Task { .. } | Action::Extension(_) | Action::Unknown => return None,
         };
         Some(Self { set, server, query, item })
     }
@@ -166,12 +168,15 @@ impl<'s> Search<'s> {
             | json::Value::Array(_) => Object::EMPTY,
         };
         let action = match self.query.action {
-            Action::CallTool { name, arguments: _ } => {
-                Action::CallTool { name, arguments: &arguments }
+            Action::CallTool { name, arguments: _, task } => {
+                Action::CallTool { name, arguments: &arguments, task }
             }
             other @ (Action::Resource { .. }
             | Action::Prompt { .. }
             | Action::Discover(_)
+            | Action::Listen(_)
+            | Action::Task { .. }
+            | Action::Extension(_)
             | Action::Unknown) => other,
         };
         let query = Query {

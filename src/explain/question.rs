@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::diagnostics::did_you_mean;
 use crate::identity::{Caller, GroupSet, Groups, User, UserName, WorkloadPattern};
 use crate::json::{self, JsonError, Limits, Object, Value};
-use crate::mcp;
+use crate::mcp::{self, Action, Discovery, Method};
 use crate::policy::PolicySet;
 use crate::policy::model::{EnvironmentId, Place, PlaceKind, Server};
 
@@ -21,6 +21,9 @@ pub struct Question<'q> {
     pub read: Option<&'q str>,
     /// The name of a prompt to get there, instead of a tool.
     pub prompt: Option<&'q str>,
+    /// The method of a request there, instead of a tool: one that looks around, one of tasks, or an
+    /// extension's.
+    pub method: Option<&'q str>,
     /// A surface, or `surface/channel`.
     pub via: Option<&'q str>,
     /// A service, instead of a surface.
@@ -95,8 +98,26 @@ pub enum QuestionError {
         like: String,
     },
     /// Two things are asked for.
-    #[error("ask for one tool, resource or prompt")]
+    #[error("ask for one tool, resource, prompt or method")]
     Several,
+    /// A method that is about something.
+    #[error("`{method}` names what it is about: {instead}")]
+    MethodOfItem {
+        /// The method.
+        method: String,
+        /// How to ask.
+        instead: &'static str,
+    },
+    /// Not a method that goes anywhere.
+    #[error(
+        "`{method}` is no method of the protocol, and no extension's: write `vendor/method`{hint}"
+    )]
+    NoMethod {
+        /// What was written.
+        method: String,
+        /// What may have been meant, with what leads up to it.
+        hint: String,
+    },
     /// The arguments are not a JSON object.
     #[error("`--args` {problem}; give one JSON object, such as {{\"sql\": \"select 1\"}}")]
     Arguments {
@@ -247,6 +268,50 @@ impl<'q> Question<'q> {
             None => Err(QuestionError::unknown("scope", name, named.iter().copied())),
         };
         self.scopes.iter().map(scope).collect()
+    }
+
+    /// What a request of the method asks for.
+    pub(super) fn method_action(method: &'q str) -> Result<Action<'q>, QuestionError> {
+        let about =
+            |instead| Err(QuestionError::MethodOfItem { method: method.to_owned(), instead });
+        let Ok(known) = method.parse::<Method>() else {
+            if mcp::is_extension(method) {
+                return Ok(Action::Extension(method));
+            }
+            let all = Method::ALL.iter().map(|method| method.as_str());
+            let hint = match did_you_mean(method, all) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
+            return Err(QuestionError::NoMethod { method: method.to_owned(), hint });
+        };
+        Ok(Action::Discover(match known {
+            Method::Initialize => Discovery::Initialize,
+            Method::Ping => Discovery::Ping,
+            Method::ServerDiscover => Discovery::ServerDiscover,
+            Method::ListTools => Discovery::ListTools,
+            Method::ListResources => Discovery::ListResources,
+            Method::ListResourceTemplates => Discovery::ListResourceTemplates,
+            Method::ListPrompts => Discovery::ListPrompts,
+            Method::SetLogLevel => Discovery::SetLogLevel,
+            Method::Initialized
+            | Method::Cancelled
+            | Method::Progress
+            | Method::RootsListChanged
+            | Method::TaskStatus => Discovery::Notification,
+            Method::Listen => return Ok(Action::Listen(mcp::Uris::default())),
+            Method::GetTask
+            | Method::TaskResult
+            | Method::CancelTask
+            | Method::UpdateTask
+            | Method::ListTasks => return Ok(Action::Task { id: None }),
+            Method::CallTool => return about("ask for `SERVER/TOOL`"),
+            Method::ReadResource | Method::SubscribeResource | Method::UnsubscribeResource => {
+                return about("use `--read URI`");
+            }
+            Method::GetPrompt => return about("use `--prompt NAME`"),
+            Method::Complete => return about("use `--prompt NAME` or `--read URI`"),
+        }))
     }
 
     pub(super) fn arguments(&self) -> Result<Option<Object<'q>>, QuestionError> {

@@ -44,12 +44,13 @@ pub fn text(explanation: &Explanation) -> String {
 
 /// What is asked for on the server.
 fn item(explanation: &Explanation) -> String {
-    let Explanation { tool, resource, prompt, .. } = explanation;
-    match (tool, resource, prompt) {
-        (Some(tool), _, _) => format!("/{tool}"),
-        (None, Some(uri), _) => format!(" {uri}"),
-        (None, None, Some(prompt)) => format!(" prompt {prompt}"),
-        (None, None, None) => String::new(),
+    let Explanation { tool, resource, prompt, method, .. } = explanation;
+    match (tool, resource, prompt, method) {
+        (Some(tool), _, _, _) => format!("/{tool}"),
+        (None, Some(uri), _, _) => format!(" {uri}"),
+        (None, None, Some(prompt), _) => format!(" prompt {prompt}"),
+        (None, None, None, Some(method)) => format!(" {method}"),
+        (None, None, None, None) => String::new(),
     }
 }
 
@@ -113,6 +114,7 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         tool,
         resource,
         prompt,
+        method,
         at,
         decision,
         steps,
@@ -139,6 +141,7 @@ pub fn json(set: &PolicySet, explanation: &Explanation) -> Value {
         "tool": tool,
         "resource": resource,
         "prompt": prompt,
+        "method": method,
         "at": at.to_string(),
         "surface": place.map(|place| &place.name),
         "channel": place

@@ -3,7 +3,8 @@
 use super::{Origin, Outcome, Step};
 use crate::diagnostics::did_you_mean;
 use crate::engine::{
-    BanMisses, Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder, ReviewState,
+    self, BanMisses, Breach, ChannelState, Decision, GrantMisses, Query, Reason, Recorder,
+    ReviewState,
 };
 use crate::identity::{GroupSet, Groups};
 use crate::mcp::Action;
@@ -176,10 +177,21 @@ impl Words<'_> {
                 let names = server.prompts().iter().map(|prompt| &*prompt.name);
                 ("prompt", name, did_you_mean(name, names))
             }
+            Action::Task { .. } if !server.protocol().tasks => {
+                let detail = format!("{} does not say `tasks: bound_to_user`", server.name);
+                return Some(step(Outcome::Miss, "tasks", detail, None));
+            }
+            Action::Extension(method) if !server.lets_through(method) => {
+                let near = server.protocol().methods.iter().map(|method| &**method);
+                ("method", method, did_you_mean(method, near))
+            }
             Action::CallTool { .. }
             | Action::Resource { .. }
             | Action::Prompt { .. }
             | Action::Discover(_)
+            | Action::Listen(_)
+            | Action::Task { .. }
+            | Action::Extension(_)
             | Action::Unknown => return None,
         };
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -268,7 +280,7 @@ impl Words<'_> {
     /// The tool's own limit that does not hold.
     pub(super) fn tool_limit(&self) -> Option<Step> {
         let breach = self.breach_of(None)?;
-        let Action::CallTool { name, arguments } = self.query.action else { return None };
+        let Action::CallTool { name, arguments, task: _ } = self.query.action else { return None };
         let (_, tool) = self.server()?.tool(name)?;
         let detail = match (breach, &tool.accepts) {
             (Breach::NotAccepted, Some(accepts)) => {
@@ -368,6 +380,9 @@ impl Words<'_> {
             GrantWho::Users(users, _) => {
                 let names: Vec<_> = users.iter().map(ToString::to_string).collect();
                 format!("users: needs {}", names.join(" or "))
+            }
+            GrantWho::Services(_) if engine::is_for_people(self.query.action) => {
+                "services: only people may do this".to_owned()
             }
             GrantWho::Services(services) => {
                 let names: Vec<_> =

@@ -124,6 +124,8 @@ impl Words<'_> {
         Some(match item {
             Item::Look => looking(LOOKING),
             Item::Open => looking(OPENING),
+            Item::Tasks => looking(TASKS),
+            Item::Method(name) => looking(&format!("method {name}")),
             Item::Tool(name) => {
                 let (_, tool) = server.tool(name)?;
                 Row {
@@ -282,6 +284,7 @@ fn concerns(what: &BanWhat, server: &Server) -> bool {
 
 const LOOKING: &str = "looking around";
 const OPENING: &str = "opening a connection";
+const TASKS: &str = "tasks";
 
 /// One row for looking around, unless more may open a connection than look.
 fn join_looking(section: &mut Section) {

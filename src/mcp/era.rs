@@ -21,6 +21,9 @@ pub const OLDER_VERSIONS: &[&str] = &["2024-11-05", "2025-03-26", "2025-06-18", 
 /// Where a modern request's body names its revision.
 pub(super) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// What `Mcp-Name` mirrors, of one method or another.
+const NAMES: &[&str] = &["name", "uri", "taskId"];
+
 /// Which rules a request follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Era {
@@ -54,10 +57,12 @@ pub struct MirrorHeaders<'h> {
 }
 
 impl<'h> Mirror<'h> {
-    /// Takes in one more header of that name.
+    /// Takes in one more header of that name. What is not printable ASCII has to be encoded.
     pub fn add(&mut self, value: Option<&'h str>) {
-        *self = match (*self, value) {
-            (Self::Absent, Some(value)) => Self::Once(value.trim_matches([' ', '\t'])),
+        let value = value.map(|value| value.trim_matches([' ', '\t']));
+        let printable = |value: &&str| value.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t'));
+        *self = match (*self, value.filter(printable)) {
+            (Self::Absent, Some(value)) => Self::Once(value),
             _ => Self::Unreadable,
         };
     }
@@ -86,19 +91,32 @@ impl MirrorHeaders<'_> {
             (Mirror::Once(header), Some(method)) if header == method => {}
             _ => return mismatch("`Mcp-Method` and the body's method do not agree"),
         }
+        // Methods that nobody lets through are refused for that, whatever they mirror.
+        if !message.is_in(Era::Modern) || matches!(action, Action::Unknown) {
+            return Ok(Era::Modern);
+        }
         let name = match action {
             Action::CallTool { name, .. } | Action::Prompt { op: PromptOp::Get, name } => {
                 Some(*name)
             }
             Action::Resource { op: ResourceOp::Read, uri } => Some(*uri),
-            // Methods that nobody lets through are refused for that, whatever they mirror.
-            Action::Unknown
-            | Action::Resource { op: ResourceOp::Subscribe | ResourceOp::Unsubscribe, .. } => {
-                return Ok(Era::Modern);
-            }
+            Action::Task { id } => *id,
+            // What an extension mirrors is its own affair, as long as it is what the body says.
+            Action::Extension(_) => match self.name {
+                Mirror::Absent | Mirror::Unreadable => None,
+                Mirror::Once(header) => NAMES.iter().find_map(|key| {
+                    let said = message.params()?.get(key)?.as_str()?;
+                    (decoded(header).as_deref() == Some(said)).then_some(said)
+                }),
+            },
             // What is mirrored is the name or URI in `params` itself.
             Action::Discover(_)
-            | Action::Resource { op: ResourceOp::Complete, .. }
+            | Action::Listen(_)
+            | Action::Unknown
+            | Action::Resource {
+                op: ResourceOp::Complete | ResourceOp::Subscribe | ResourceOp::Unsubscribe,
+                ..
+            }
             | Action::Prompt { op: PromptOp::Complete, .. } => None,
         };
         match (self.name, name) {
@@ -108,6 +126,18 @@ impl MirrorHeaders<'_> {
             }
             _ => mismatch("`Mcp-Name` and the body's name do not agree"),
         }
+    }
+
+    /// The revision that is asked for and not spoken, as the request spells it.
+    #[must_use]
+    pub fn requested<'m>(&'m self, message: Option<&'m Message<'_>>) -> Option<&'m str> {
+        let header = match self.version {
+            Mirror::Once(version) => Some(version),
+            Mirror::Absent | Mirror::Unreadable => None,
+        };
+        let body = message.and_then(|message| body_version(message).ok().flatten());
+        let known = |version: &&str| version_era(version).is_err();
+        header.filter(known).or(body.filter(known))
     }
 
     /// The era of a request without a body.

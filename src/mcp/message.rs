@@ -1,6 +1,7 @@
 //! One JSON-RPC 2.0 message: a request, a notification or a response, and never a mixture.
 
-use super::{Action, Discovery, Malformed, PromptOp, ResourceOp};
+use super::method::{is_extension, is_notification};
+use super::{Action, Discovery, Era, Malformed, Method, PromptOp, ResourceOp, Uris};
 use crate::json::{self, Limits, Object, Text, Value, folds_to};
 
 /// The keys that Toolgate or an MCP server acts on. Spelled with other case they would be a
@@ -36,14 +37,6 @@ pub const LIMITS: Limits = Limits { max_depth: 64, guarded_keys: KEYS };
 
 /// Ids are echoed; real ones are numbers and UUIDs.
 const MAX_ID_BYTES: usize = 256;
-
-/// Notifications that clients send.
-const NOTIFICATIONS: &[&str] = &[
-    "notifications/initialized",
-    "notifications/cancelled",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-];
 
 /// A request's id, as it stands in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +112,7 @@ pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
         let meta = meta.as_object().ok_or(Malformed::NotAMessage("`_meta` is not an object"))?;
         no_variants(meta)?;
     }
-    let notification = method.as_str().starts_with("notifications/");
+    let notification = is_notification(method.as_str());
     match id {
         None if notification => Ok(Message::Notification { method, params }),
         None => Err(Malformed::NotAMessage("a request without an id")),
@@ -152,6 +145,37 @@ fn completion<'m>(params: &'m Object<'_>) -> Result<Action<'m>, Malformed> {
             Ok(Action::Resource { op: ResourceOp::Complete, uri: uri(reference)? })
         }
         _ => Err(Malformed::NotAMessage("`params.ref` names neither a prompt nor a resource")),
+    }
+}
+
+/// A call of a tool. With `task`, its result is to be fetched later (2025-11-25).
+fn call<'m>(params: &'m Object<'_>) -> Result<Action<'m>, Malformed> {
+    let name = name(params)?;
+    let arguments = match params.get("arguments") {
+        None => &NO_ARGUMENTS,
+        Some(Value::Object(arguments)) => arguments,
+        Some(_) => return Err(Malformed::NotAMessage("`params.arguments` is not an object")),
+    };
+    Ok(Action::CallTool { name, arguments, task: params.contains("task") })
+}
+
+fn task<'m>(params: &'m Object<'_>) -> Result<&'m str, Malformed> {
+    let id = params.get("taskId").and_then(Value::as_str);
+    id.ok_or(Malformed::NotAMessage("the task's ID is not a string"))
+}
+
+/// The resources that a client wants to hear of.
+fn subscriptions<'m>(params: &'m Object<'_>) -> Result<Uris<'m>, Malformed> {
+    let Some(wanted) = params.get("notifications") else {
+        return Ok(Uris::default());
+    };
+    let wanted =
+        wanted.as_object().ok_or(Malformed::NotAMessage("`notifications` is not an object"))?;
+    no_variants(wanted)?;
+    match wanted.get("resourceSubscriptions") {
+        None => Ok(Uris::default()),
+        Some(Value::Array(uris)) => Uris::new(uris),
+        Some(_) => Err(Malformed::NotAMessage("`resourceSubscriptions` is not an array")),
     }
 }
 
@@ -200,7 +224,7 @@ impl<'a> Id<'a> {
 // === impl Message ===
 
 impl Message<'_> {
-    /// What the message asks for.
+    /// What the message asks for, if its era has the method ([`Message::is_in`]).
     ///
     /// # Errors
     ///
@@ -208,45 +232,56 @@ impl Message<'_> {
     pub fn action(&self) -> Result<Action<'_>, Malformed> {
         let (method, params) = match self {
             Self::Response => return Ok(Action::Unknown),
-            Self::Notification { method, .. } => {
-                return Ok(if NOTIFICATIONS.contains(&method.as_str()) {
-                    Action::Discover(Discovery::Notification)
-                } else {
-                    Action::Unknown
-                });
+            Self::Request { method, params, .. } | Self::Notification { method, params } => {
+                (method.as_str(), params)
             }
-            Self::Request { method, params, .. } => (method.as_str(), params),
+        };
+        let Ok(method) = method.parse::<Method>() else {
+            let request = matches!(self, Self::Request { .. });
+            let extension = request && is_extension(method);
+            return Ok(if extension { Action::Extension(method) } else { Action::Unknown });
         };
         Ok(match method {
-            "initialize" => Action::Discover(Discovery::Initialize),
-            "ping" => Action::Discover(Discovery::Ping),
-            "server/discover" => Action::Discover(Discovery::ServerDiscover),
-            "tools/list" => Action::Discover(Discovery::ListTools),
-            "resources/list" => Action::Discover(Discovery::ListResources),
-            "resources/templates/list" => Action::Discover(Discovery::ListResourceTemplates),
-            "prompts/list" => Action::Discover(Discovery::ListPrompts),
-            "resources/read" => Action::Resource { op: ResourceOp::Read, uri: uri(params)? },
-            "resources/subscribe" => {
+            Method::Initialize => Action::Discover(Discovery::Initialize),
+            Method::Ping => Action::Discover(Discovery::Ping),
+            Method::ServerDiscover => Action::Discover(Discovery::ServerDiscover),
+            Method::ListTools => Action::Discover(Discovery::ListTools),
+            Method::ListResources => Action::Discover(Discovery::ListResources),
+            Method::ListResourceTemplates => Action::Discover(Discovery::ListResourceTemplates),
+            Method::ListPrompts => Action::Discover(Discovery::ListPrompts),
+            Method::SetLogLevel => Action::Discover(Discovery::SetLogLevel),
+            Method::ReadResource => Action::Resource { op: ResourceOp::Read, uri: uri(params)? },
+            Method::SubscribeResource => {
                 Action::Resource { op: ResourceOp::Subscribe, uri: uri(params)? }
             }
-            "resources/unsubscribe" => {
+            Method::UnsubscribeResource => {
                 Action::Resource { op: ResourceOp::Unsubscribe, uri: uri(params)? }
             }
-            "prompts/get" => Action::Prompt { op: PromptOp::Get, name: name(params)? },
-            "completion/complete" => completion(params)?,
-            "tools/call" => {
-                let name = name(params)?;
-                let arguments = match params.get("arguments") {
-                    None => &NO_ARGUMENTS,
-                    Some(Value::Object(arguments)) => arguments,
-                    Some(_) => {
-                        return Err(Malformed::NotAMessage("`params.arguments` is not an object"));
-                    }
-                };
-                Action::CallTool { name, arguments }
+            Method::GetPrompt => Action::Prompt { op: PromptOp::Get, name: name(params)? },
+            Method::Complete => completion(params)?,
+            Method::Listen => Action::Listen(subscriptions(params)?),
+            Method::CallTool => call(params)?,
+            Method::GetTask | Method::TaskResult | Method::CancelTask | Method::UpdateTask => {
+                Action::Task { id: Some(task(params)?) }
             }
-            _ => Action::Unknown,
+            Method::ListTasks => Action::Task { id: None },
+            Method::Initialized
+            | Method::Cancelled
+            | Method::Progress
+            | Method::RootsListChanged
+            | Method::TaskStatus => Action::Discover(Discovery::Notification),
         })
+    }
+
+    /// Whether an era has a message of that kind. What is no method of the protocol may be an
+    /// extension's in either.
+    #[must_use]
+    pub fn is_in(&self, era: Era) -> bool {
+        match self.method().map(str::parse::<Method>) {
+            Some(Ok(method)) => method.is_in(era),
+            Some(Err(_)) => true,
+            None => era == Era::Older,
+        }
     }
 
     /// The method, if the message has one.

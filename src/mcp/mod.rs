@@ -5,6 +5,8 @@
 
 mod era;
 mod message;
+mod method;
+mod uris;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,8 @@ use thiserror::Error;
 
 pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS};
 pub use self::message::{Id, LIMITS, Message, parse};
+pub use self::method::{Method, NoSuchMethod, is_extension};
+pub use self::uris::Uris;
 
 use crate::json::{JsonError, Object};
 
@@ -25,6 +29,8 @@ pub enum Action<'m> {
         name: &'m str,
         /// Its arguments; empty if the message has none.
         arguments: &'m Object<'m>,
+        /// Whether the result is to be kept as a task, to be fetched later.
+        task: bool,
     },
     /// Use a resource.
     Resource {
@@ -42,6 +48,17 @@ pub enum Action<'m> {
     },
     /// Open a session, look around, keep the connection going.
     Discover(Discovery),
+    /// Hear of changes (2026-07-28): of these resources, each of which must be readable, and of
+    /// lists.
+    Listen(Uris<'m>),
+    /// Look after a task: what came of a call that was not waited for.
+    Task {
+        /// The task's identifier; `None` for a list of them.
+        id: Option<&'m str>,
+    },
+    /// A request of an extension, by its method. It goes through only if the server's file names
+    /// it.
+    Extension(&'m str),
     /// A well-formed message whose method nobody lets through.
     Unknown,
 }
@@ -85,6 +102,8 @@ pub enum Discovery {
     ListResourceTemplates,
     /// `prompts/list`
     ListPrompts,
+    /// `logging/setLevel`
+    SetLogLevel,
     /// A notification of the closed list.
     Notification,
     /// GET: the server's event stream.
@@ -121,28 +140,6 @@ impl From<JsonError> for Malformed {
     }
 }
 
-impl Action<'_> {
-    /// The action under the rules of an era: revision 2026-07-28 has no handshake, no `ping`, no
-    /// subscriptions to one resource and no notifications from clients.
-    #[must_use]
-    pub fn of_era(self, era: Era) -> Self {
-        match (era, self) {
-            (
-                Era::Modern,
-                Self::Discover(
-                    Discovery::Initialize
-                    | Discovery::Ping
-                    | Discovery::Notification
-                    | Discovery::OpenStream
-                    | Discovery::EndSession,
-                )
-                | Self::Resource { op: ResourceOp::Subscribe | ResourceOp::Unsubscribe, .. },
-            ) => Self::Unknown,
-            (Era::Modern | Era::Older, action) => action,
-        }
-    }
-}
-
 impl Discovery {
     /// The name it has in records.
     #[must_use]
@@ -155,6 +152,7 @@ impl Discovery {
             Self::ListResources => "resources/list",
             Self::ListResourceTemplates => "resources/templates/list",
             Self::ListPrompts => "prompts/list",
+            Self::SetLogLevel => "logging/setLevel",
             Self::Notification => "notification",
             Self::OpenStream => "GET",
             Self::EndSession => "DELETE",

@@ -47,6 +47,13 @@ fn a_message_is_exactly_one_of_request_notification_and_response() {
         r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","Type":"ref/resource","name":"p"}}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"Type":"ref/resource","type":"ref/prompt","name":"p"}}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tasks/cancel","params":{"taskId":7}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":["a"]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":"a"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":["a",1]}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":[],"ResourceSubscriptions":["a"]}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"Notifications":{}}}"#,
         // Keys that a reader that folds case would act on.
         r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call","method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"ping","ID":2}"#,
@@ -103,12 +110,42 @@ fn the_action_is_what_the_body_says() {
             r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"a"}}}"#,
             "Complete a",
         ),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"a"}}"#, "Unknown"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#, "Unknown"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"a"}}"#,
+            r#"Task Some("a")"#,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tasks/update","params":{"taskId":"a"}}"#,
+            r#"Task Some("a")"#,
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tasks/list"}"#, "Task None"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel"}"#, "Discover(SetLogLevel)"),
+        (r#"{"jsonrpc":"2.0","method":"notifications/tasks/status"}"#, "Discover(Notification)"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#, "Listen []"),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true}}}"#,
+            "Listen []",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":["a:b","\u0063"]}}}"#,
+            r#"Listen ["a:b", "c"]"#,
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"vendor/ask"}"#, "Extension vendor/ask"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/other"}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"TASKS/get"}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"vendor/\u200dask"}"#, "Unknown"),
         (r#"{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"a"}}"#, "Unknown"),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\u0061b"}}"#,
             "CallTool ab 0",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":{"ttl":1}}}"#,
+            "CallTool a 0 task",
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":null}}"#,
+            "CallTool a 0 task",
         ),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"Name":1}}}"#,
@@ -118,14 +155,69 @@ fn the_action_is_what_the_body_says() {
     for (body, expected) in cases {
         let message = parse(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"));
         let action = match message.action().unwrap() {
-            Action::CallTool { name, arguments } => format!("CallTool {name} {}", arguments.len()),
+            Action::CallTool { name, arguments, task } => {
+                format!("CallTool {name} {}{}", arguments.len(), if task { " task" } else { "" })
+            }
             Action::Resource { op, uri } => format!("{op:?} {uri}"),
             Action::Prompt { op, name } => format!("{op:?} {name}"),
             Action::Discover(discovery) => format!("Discover({discovery:?})"),
+            Action::Listen(uris) => format!("Listen {:?}", uris.iter().collect::<Vec<_>>()),
+            Action::Task { id } => format!("Task {id:?}"),
+            Action::Extension(method) => format!("Extension {method}"),
             Action::Unknown => "Unknown".to_owned(),
         };
         assert_eq!(action, *expected, "{body}");
     }
+}
+
+/// By era: the table of the specification, with the tasks extension in the newer one.
+#[test]
+fn each_era_has_its_methods() {
+    let of = |era| -> Vec<_> {
+        let all = Method::ALL.iter().filter(|method| method.is_in(era));
+        all.map(|method| method.as_str()).collect()
+    };
+    assert_eq!(
+        of(Era::Modern),
+        [
+            "server/discover",
+            "tools/list",
+            "tools/call",
+            "resources/list",
+            "resources/templates/list",
+            "resources/read",
+            "subscriptions/listen",
+            "prompts/list",
+            "prompts/get",
+            "completion/complete",
+            "tasks/get",
+            "tasks/cancel",
+            "tasks/update",
+        ]
+    );
+    let only_modern = ["server/discover", "subscriptions/listen", "tasks/update"];
+    let older: Vec<_> = Method::ALL.iter().map(|method| method.as_str()).collect();
+    let older: Vec<_> = older.into_iter().filter(|name| !only_modern.contains(name)).collect();
+    assert_eq!(of(Era::Older), older);
+    for method in Method::ALL {
+        assert_eq!(method.as_str().parse(), Ok(*method));
+        assert!(!is_extension(method.as_str()), "{method:?}");
+    }
+    // Responses are of the older era.
+    let response = parse(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#).unwrap();
+    assert!(response.is_in(Era::Older) && !response.is_in(Era::Modern));
+}
+
+#[test]
+fn subscriptions_in_one_request_are_bounded() {
+    let listen = |count| {
+        let uris = vec![r#""a:b""#; count].join(",");
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+        )
+    };
+    assert_eq!(malformed(&listen(256)), None);
+    assert!(matches!(malformed(&listen(257)), Some(Malformed::NotAMessage(_))));
 }
 
 #[test]
@@ -207,6 +299,12 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
             "{version:?} {method:?} {name:?} {body}: {result:?}"
         );
     }
+}
+
+#[test]
+fn what_is_mirrored_of_other_methods() {
+    use Mirror::{Absent, Once, Unreadable};
+    let v = Once("2026-07-28");
     // Resources and prompts are mirrored too, and completions are not.
     let modern = |method: &str, params: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{params},{META}}}}}"#)
@@ -214,6 +312,10 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
     let read = modern("resources/read", r#""uri":"db://w/a""#);
     let get = modern("prompts/get", r#""name":"p""#);
     let complete = modern("completion/complete", r#""ref":{"type":"ref/prompt","name":"p"}"#);
+    let task = modern("tasks/get", r#""taskId":"t-1""#);
+    let vendor = modern("vendor/ask", r#""name":"p""#);
+    let wanted = r#""notifications":{"resourceSubscriptions":["db://w/a"]}"#;
+    let listen = modern("subscriptions/listen", wanted);
     let subscribe = modern("resources/subscribe", r#""uri":"db://w/a""#);
     for (method, name, body, agree) in [
         ("resources/read", Once("db://w/a"), &read, true),
@@ -222,6 +324,17 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
         ("prompts/get", Once("p"), &get, true),
         ("prompts/get", Once("q"), &get, false),
         ("prompts/get", Absent, &get, false),
+        ("tasks/get", Once("t-1"), &task, true),
+        ("tasks/get", Once("=?base64?dC0x?="), &task, true),
+        ("tasks/get", Once("t-2"), &task, false),
+        ("tasks/get", Absent, &task, false),
+        // An extension may mirror what it likes, as long as the body says it.
+        ("vendor/ask", Absent, &vendor, true),
+        ("vendor/ask", Once("p"), &vendor, true),
+        ("vendor/ask", Once("q"), &vendor, false),
+        ("vendor/ask", Unreadable, &vendor, false),
+        ("subscriptions/listen", Absent, &listen, true),
+        ("subscriptions/listen", Once("db://w/a"), &listen, false),
         ("completion/complete", Absent, &complete, true),
         ("completion/complete", Once("p"), &complete, false),
     ] {
@@ -230,9 +343,27 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
     // That revision has no subscription to one resource: whatever it mirrors, it is unknown.
     assert_eq!(era(v, Once("resources/subscribe"), Absent, &subscribe), Ok(Era::Modern));
     let message = parse(subscribe.as_bytes()).unwrap();
-    let action = message.action().unwrap();
-    assert!(matches!(action.of_era(Era::Modern), Action::Unknown));
-    assert!(matches!(action.of_era(Era::Older), Action::Resource { .. }));
+    assert!(!message.is_in(Era::Modern) && message.is_in(Era::Older));
+}
+
+#[test]
+fn what_is_no_header_or_no_revision_is_refused() {
+    use Mirror::{Once, Unreadable};
+    let call = modern_call("echo");
+    let (v, m) = (Once("2026-07-28"), Once("tools/call"));
+    // What is no printable ASCII has to be encoded; blanks around a value are none of it.
+    for (value, expected) in [
+        ("é", Unreadable),
+        ("a\u{7f}", Unreadable),
+        ("", Once("")),
+        (" echo\t", Once("echo")),
+        ("=?BASE64?w6k=?=", Once("=?BASE64?w6k=?=")),
+    ] {
+        let mut mirror = Mirror::default();
+        mirror.add(Some(value));
+        assert_eq!(mirror, expected, "{value:?}");
+    }
+    assert!(era(v, m, Once("=?BASE64?ZWNobw==?="), &call).is_err(), "markers have one case");
     for version in ["2099-01-01", "junk", "", "2026-07-28 ", "2025-06-19"] {
         let result = era(Once(version), m, Once("echo"), &call);
         assert!(result.is_err(), "{version:?}");

@@ -32,6 +32,8 @@ pub(crate) mod pattern {
     pub(crate) const SCOPE: &str = r"^[!#-\[\]-~]{1,128}$";
     /// [`super::resource`], in part
     pub(crate) const RESOURCE: &str = r"^https://[a-z0-9.:\[\]-]+(/[^?#\s]*)?$";
+    /// [`crate::mcp::is_extension`], in part
+    pub(crate) const EXTENSION: &str = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$";
     /// [`super::uri`], in part
     pub(crate) const URI: &str = r"^[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%-]+$";
 }
@@ -63,8 +65,6 @@ pub(super) enum NameError {
     Scope,
     #[error("write `https://host/path` as a browser would, without user, query and fragment")]
     Resource,
-    #[error("a method is printable ASCII without blanks, such as `vendor/method`")]
-    Method,
     #[error(transparent)]
     Uri(UriError),
 }
@@ -131,11 +131,6 @@ pub(super) fn resource(text: &str) -> Result<(), NameError> {
             && (written == text || written.strip_suffix('/') == Some(text))
     });
     if plain && text.len() <= MAX_URL { Ok(()) } else { Err(NameError::Resource) }
-}
-
-/// A JSON-RPC method.
-pub(super) fn method(text: &str) -> Result<(), NameError> {
-    check(text, MAX_LONG_NAME, NameError::Method, |c| c.is_ascii_graphic())
 }
 
 /// The identifier of a channel in its chat system.

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::policy::model::{Protocol, Refusal};
 
 const SURFACES: &str = "toolgate: 1
 surfaces:
@@ -291,13 +292,6 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
         ("grants:", "lists: filtered\ngrants:", &[NotSupportedYet]),
         ("grants:", "lists: full\ngrants:", &[NotSupportedYet]),
         ("grants:", "lists: some\ngrants:", &[NotSupportedYet, BadValue]),
-        ("grants:", "refusal: result\ngrants:", &[NotSupportedYet]),
-        ("grants:", "refusal: none\ngrants:", &[NotSupportedYet, BadValue]),
-        ("grants:", "tasks: bound_to_user\ngrants:", &[NotSupportedYet]),
-        ("grants:", "tasks: true\ngrants:", &[NotSupportedYet, WrongType]),
-        ("grants:", "methods: [vendor/ask]\ngrants:", &[NotSupportedYet]),
-        ("grants:", "methods: []\ngrants:", &[NotSupportedYet, BadValue]),
-        ("grants:", "methods: ['a b']\ngrants:", &[NotSupportedYet, BadValue]),
         (look, &pin, &[NotSupportedYet]),
         (look, "look: { effect: read, pin: x }", &[NotSupportedYet, BadValue]),
     ];
@@ -351,6 +345,53 @@ fn a_server_that_is_given_tokens_is_their_one_audience() {
     assert_eq!(of(""), (false, None));
     assert_eq!(of("resource: 'https://a.example/mcp'"), (false, own.clone()));
     assert_eq!(of("forward_token: true\nresource: 'https://a.example/mcp'"), (true, own));
+    insta::assert_snapshot!(told());
+}
+
+#[test]
+fn what_goes_through_beside_tools_is_named_one_by_one() {
+    use Code::*;
+    let cases: &[(&str, &[Code])] = &[
+        ("refusal: error", &[]),
+        ("refusal: result", &[]),
+        ("refusal: http", &[]),
+        ("refusal: none", &[BadValue]),
+        ("refusal: [error]", &[WrongType]),
+        ("tasks: bound_to_user", &[]),
+        ("tasks: true", &[WrongType]),
+        ("tasks: bound_to_session", &[BadValue]),
+        ("methods: [vendor/ask, com.example/a/B_c-2]", &[]),
+        ("methods: [vendor/ask, vendor/ask]", &[Repeated]),
+        ("methods: vendor/ask", &[WrongType]),
+        ("methods: []", &[BadValue]),
+        ("methods: ['a b']", &[BadValue]),
+        ("methods: [vendor]", &[BadValue]),
+        ("methods: ['vendor/']", &[BadValue]),
+        ("methods: ['/ask']", &[BadValue]),
+        ("methods: ['vendor//ask']", &[BadValue]),
+        ("methods: ['vendor/*']", &[BadValue]),
+        ("methods: ['vendor/é']", &[BadValue]),
+        ("methods: [notifications/vendor]", &[BadValue]),
+        ("methods: [tools/call]", &[BadValue]),
+        ("methods: [ping]", &[BadValue]),
+        ("methods: [tasks/get]", &[BadValue]),
+        // The protocol's own names, as they are or may become.
+        ("methods: [tools/describe]", &[BadValue]),
+        ("methods: [Tools/Call]", &[BadValue]),
+        ("methods: [rpc.system/list]", &[BadValue]),
+    ];
+    for (keys, expected) in cases {
+        assert_eq!(server_with("grants:", &format!("{keys}\ngrants:")), *expected, "{keys}");
+    }
+    let of = |text: &str| {
+        let text = SERVER.replace("grants:", &format!("{text}\ngrants:"));
+        let set = load(directory("servers/presto.yaml", &text)).unwrap();
+        set.server("presto").unwrap().protocol().clone()
+    };
+    assert_eq!(of(""), Protocol::default());
+    let all = of("refusal: result\ntasks: bound_to_user\nmethods: [vendor/b, vendor/a]");
+    let methods = vec!["vendor/a".into(), "vendor/b".into()];
+    assert_eq!(all, Protocol { refusal: Refusal::Result, tasks: true, methods });
     insta::assert_snapshot!(told());
 }
 

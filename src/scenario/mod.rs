@@ -182,6 +182,7 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
         what: case.target.value,
         read: None,
         prompt: None,
+        method: None,
         via: case.via.map(|via| via.value),
         service: case.service.map(|service| service.value),
         user: None,
@@ -232,6 +233,8 @@ fn ask(set: &PolicySet, file: &File<'_>, case: &Case<'_>) -> Result<Explanation,
             | QuestionError::NoTool { .. }
             | QuestionError::Environment { .. }
             | QuestionError::Several
+            | QuestionError::MethodOfItem { .. }
+            | QuestionError::NoMethod { .. }
             | QuestionError::Arguments { .. } => None,
         };
         // A file has keys where the command line has options.

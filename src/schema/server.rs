@@ -56,6 +56,24 @@ pub(super) fn server() -> Value {
             ("grants", rules::grants()),
             ("bans", rules::bans(false)),
             ("audit", words("Refuse rather than lose a record.", ["required"])),
+            (
+                "refusal",
+                words(
+                    "How a refused request is answered: a JSON-RPC error, a tool's result, or 403.",
+                    ["error", "result", "http"],
+                ),
+            ),
+            (
+                "tasks",
+                words(
+                    "Let tasks through: the server keeps each for the user who began it.",
+                    ["bound_to_user"],
+                ),
+            ),
+            (
+                "methods",
+                some("Methods of extensions that go through.", matching(pattern::EXTENSION)),
+            ),
         ],
     )
 }

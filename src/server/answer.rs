@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ext_proc::Plan;
 use crate::engine::Reason;
-use crate::mcp::Id;
+use crate::mcp::{Era, Id};
 
 /// What Envoy is told.
 #[derive(Clone, Debug)]
@@ -80,6 +80,27 @@ impl Reply {
         let error = json!({ "code": code, "message": message, "data": data });
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
         Self::new(status, decision_id, body)
+    }
+
+    /// The result of a call that was not made, for a model to read (MCP, "Tool Execution Errors").
+    pub(super) fn refused_call(
+        id: Id<'_>,
+        decision_id: &str,
+        era: Era,
+        text: &str,
+        data: &Value,
+    ) -> Self {
+        let mut result = json!({
+            "content": [{ "type": "text", "text": text }],
+            "isError": true,
+            "_meta": { "toolgate/refusal": data },
+        });
+        if let (Era::Modern, Some(result)) = (era, result.as_object_mut()) {
+            result.insert("resultType".to_owned(), json!("complete"));
+        }
+        let id = id.as_json();
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        Self::new(200, decision_id, body)
     }
 
     /// A document that anybody may read.

@@ -4,7 +4,7 @@ use super::edge::Refused;
 use super::refusal::Say;
 use super::request::{Headers, Incoming};
 use crate::config::Config;
-use crate::mcp::{self, Action, Discovery, Era, Message, MirrorHeaders};
+use crate::mcp::{self, Action, Discovery, Era, Malformed, Message, MirrorHeaders};
 
 /// The header by which a surface with channels says which one. Believed from nobody else.
 const CHANNEL: &str = "x-toolgate-channel";
@@ -100,18 +100,26 @@ pub(super) fn action<'m>(
     ] {
         incoming.headers.all(name).for_each(|value| mirror.add(text(value)));
     }
+    let refuse = |problem| match problem {
+        Malformed::UnsupportedVersion => {
+            say.unsupported_version(mirrors.requested(message), message.and_then(Message::id))
+        }
+        Malformed::NotJson(_) | Malformed::NotAMessage(_) | Malformed::HeaderMismatch(_) => {
+            say.malformed(problem, message.and_then(Message::id))
+        }
+    };
     let Some(message) = message else {
-        let era = mirrors.bodiless_era().map_err(|problem| say.malformed(problem, None))?;
+        let era = mirrors.bodiless_era().map_err(refuse)?;
         return match (era, incoming.method) {
             (Era::Older, "GET") => Ok((Action::Discover(Discovery::OpenStream), era)),
             (Era::Older, "DELETE") => Ok((Action::Discover(Discovery::EndSession), era)),
             _ => Err(say.method_not_allowed("POST")),
         };
     };
-    let refuse = |problem| say.malformed(problem, message.id());
     let action = message.action().map_err(refuse)?;
     let era = mirrors.era(message, &action).map_err(refuse)?;
-    Ok((action.of_era(era), era))
+    let action = if message.is_in(era) { action } else { Action::Unknown };
+    Ok((action, era))
 }
 
 /// Nothing that could stand for no channel, or for several.

@@ -112,7 +112,7 @@ impl Edge {
         let message = asked::message(incoming, &say)?;
         let message = message.as_ref();
         let (action, era) = asked::action(incoming, message, &say)?;
-        facts.method(message, &action);
+        facts.method(message, &action, policy.server(route.server));
         let channel = asked::channel(headers, &say)?;
 
         let caller = self.caller(incoming, policy, now, &say, facts)?;

@@ -41,6 +41,9 @@ const RESERVED_PREFIXES: &[&str] = &["x-toolgate-", "x-auth-request-"];
 const MIRRORS: &[&str] = &["mcp-method", "mcp-name"];
 const MIRROR_PREFIX: &str = "mcp-param-";
 
+/// The session of an older request.
+const SESSION: &str = "mcp-session-id";
+
 /// Who a request is forwarded for.
 pub(super) struct Identity<'i> {
     pub(super) user: Option<&'i User>,
@@ -102,7 +105,10 @@ pub(super) fn forward(
         // A mirror by another spelling is compared with nothing, in whichever era.
         let unchecked = era == Era::Older || name.contains('_');
         let proof = identity.workload_header.is_some_and(|proof| name.replace('_', "-") == proof);
-        let believed = proof || is_reserved(name) || (unchecked && is_mirror(name));
+        // Revision 2026-07-28 has no sessions: a server must not find one there.
+        let session = era == Era::Modern && name.replace('_', "-") == SESSION;
+        let mirror = unchecked && is_mirror(name);
+        let believed = proof || session || mirror || is_reserved(name);
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {
             remove.push(name.to_owned());
         }

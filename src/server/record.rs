@@ -1,7 +1,7 @@
 //! What is known about a request by the time it is answered: for the decision record, for Envoy's
 //! access log, and for the metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use super::answer::Answer;
 use super::keys::UnknownKey;
 use super::request::Route;
 use super::response::Metadata;
-use crate::engine::{Decision as Decided, Query, Reason, Verdict};
+use crate::engine::{self, Decision as Decided, Query, Reason, Verdict};
 use crate::identity::{Actor, Groups, User};
 use crate::json::Object;
-use crate::mcp::{Action, Message};
+use crate::mcp::{Action, Message, Uris};
 use crate::policy::PolicySet;
-use crate::policy::model::Tool;
+use crate::policy::model::{Server, Tool};
 use crate::record::{self, Arguments, Decision, Rule, text};
 
 /// A request is a kilobyte or two; its key never leaves the process.
@@ -112,9 +112,17 @@ impl Facts {
         }
     }
 
-    pub(super) fn method(&mut self, message: Option<&Message<'_>>, action: &Action<'_>) {
+    /// `server` says which methods of extensions there are.
+    pub(super) fn method(
+        &mut self,
+        message: Option<&Message<'_>>,
+        action: &Action<'_>,
+        server: Option<&Server>,
+    ) {
+        let known = |method: &str| server.is_some_and(|server| server.lets_through(method));
         self.record.method = match (message.and_then(Message::method), action) {
             (Some(_), Action::Unknown) => OTHER.to_owned(),
+            (Some(_), Action::Extension(method)) if !known(method) => OTHER.to_owned(),
             (Some(method), _) => text(method),
             (None, Action::Discover(discovery)) => discovery.as_str().to_owned(),
             (
@@ -122,6 +130,9 @@ impl Facts {
                 Action::CallTool { .. }
                 | Action::Resource { .. }
                 | Action::Prompt { .. }
+                | Action::Listen(_)
+                | Action::Task { .. }
+                | Action::Extension(_)
                 | Action::Unknown,
             ) => "response".to_owned(),
         };
@@ -184,7 +195,7 @@ impl Facts {
         self.record.channel = channel.map(|channel| text(&channel.name)).unwrap_or_default();
         let server = policy.server(query.server);
         match query.action {
-            Action::CallTool { name, arguments } => {
+            Action::CallTool { name, arguments, task: _ } => {
                 let listed = server.and_then(|server| server.tool(name));
                 let name = listed.map_or(OTHER, |(_, tool)| &*tool.name);
                 name.clone_into(&mut self.record.tool);
@@ -208,7 +219,12 @@ impl Facts {
                 let name = listed.map_or(OTHER, |(_, prompt)| &*prompt.name);
                 name.clone_into(&mut self.record.prompt);
             }
-            Action::Discover(_) | Action::Unknown => {}
+            Action::Listen(uris) => {
+                self.record.resource = listened(server, uris, decision, || {
+                    engine::refused_subscription(policy, query, decision)
+                });
+            }
+            Action::Discover(_) | Action::Task { .. } | Action::Extension(_) | Action::Unknown => {}
         }
         let reason = decision.reason.map(Reason::as_str).unwrap_or_default();
         reason.clone_into(&mut self.record.reason);
@@ -259,6 +275,25 @@ impl Facts {
         let metadata = metadata(&record);
         Outcome { answer, metadata, record, audit_required, minutes_saved, unknown_key }
     }
+}
+
+/// The patterns that a subscription names, with blanks between them; of one that is refused, the
+/// one that it is refused for.
+fn listened<'q>(
+    server: Option<&Server>,
+    uris: Uris<'q>,
+    decision: &Decided,
+    refused: impl FnOnce() -> Option<&'q str>,
+) -> String {
+    let pattern = |uri: &str| {
+        let listed = server.and_then(|server| server.resource(uri));
+        listed.map_or_else(|| OTHER.to_owned(), |(_, resource)| resource.pattern.to_string())
+    };
+    if decision.enforced != Verdict::Allow {
+        return refused().map(pattern).unwrap_or_default();
+    }
+    let patterns: BTreeSet<_> = uris.iter().map(pattern).collect();
+    text(&patterns.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// Both halves are escaped: `|` stands between them only.

@@ -1,6 +1,9 @@
 //! How a refusal is said: the status, the shape and the words. Nothing here names a group, a rule
 //! or an internal error, and a tool only if the server lists it.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Value, json};
 
 use super::answer::{Reply, code};
@@ -10,6 +13,11 @@ use crate::config::Config;
 use crate::engine::{self, Decision, Query, Reason, Scope};
 use crate::mcp::{Action, Era, Id, MODERN_VERSION, Malformed, Message, OLDER_VERSIONS};
 use crate::policy::PolicySet;
+use crate::policy::model::{Refusal, Server};
+use crate::policy::uri::UriPattern;
+
+/// Revisions are dates.
+const MAX_VERSION: usize = 32;
 
 /// What every refusal of one request has in common.
 pub(super) struct Say<'s> {
@@ -64,23 +72,37 @@ impl Say<'_> {
         Self::because(Reason::Unavailable, detail, reply.header("retry-after", "5".to_owned()))
     }
 
+    /// 400: a protocol revision that is not spoken. `requested` is echoed if it is short and plain.
+    pub(super) fn unsupported_version(
+        &self,
+        requested: Option<&str>,
+        id: Option<Id<'_>>,
+    ) -> Refused {
+        let problem = Malformed::UnsupportedVersion;
+        let plain = |version: &&str| {
+            version.len() <= MAX_VERSION && version.bytes().all(|b| b.is_ascii_graphic())
+        };
+        let mut data = self.data(Reason::Malformed, Listed::Nothing);
+        let supported: Vec<_> = OLDER_VERSIONS.iter().chain([&MODERN_VERSION]).collect();
+        put(&mut data, "supported", json!(supported));
+        if let Some(requested) = requested.filter(plain) {
+            put(&mut data, "requested", json!(requested));
+        }
+        let message = problem.to_string();
+        let error = (code::UNSUPPORTED_VERSION, message.as_str());
+        let reply = Reply::rpc(400, id, self.decision_id, error, &data);
+        Self::because(Reason::Malformed, message, reply)
+    }
+
     /// 400 in the words of JSON-RPC and MCP.
     pub(super) fn malformed(&self, problem: Malformed, id: Option<Id<'_>>) -> Refused {
-        let mut data = json!({
-            "reason": Reason::Malformed.as_str(),
-            "server": self.route.server,
-            "decision_id": self.decision_id,
-        });
         let code = match problem {
             Malformed::NotJson(_) => code::PARSE_ERROR,
             Malformed::NotAMessage(_) => code::INVALID_REQUEST,
             Malformed::HeaderMismatch(_) => code::HEADER_MISMATCH,
-            Malformed::UnsupportedVersion => {
-                let supported: Vec<_> = OLDER_VERSIONS.iter().chain([&MODERN_VERSION]).collect();
-                put(&mut data, "supported", json!(supported));
-                code::UNSUPPORTED_VERSION
-            }
+            Malformed::UnsupportedVersion => return self.unsupported_version(None, id),
         };
+        let data = self.data(Reason::Malformed, Listed::Nothing);
         let message = problem.to_string();
         let reply = Reply::rpc(400, id, self.decision_id, (code, &message), &data);
         Self::because(Reason::Malformed, message, reply)
@@ -107,31 +129,57 @@ impl Say<'_> {
         if reason == Reason::MethodUnknown {
             let status = if era == Era::Modern { 404 } else { 200 };
             let error = (code::METHOD_NOT_FOUND, "Method not found");
-            return Reply::rpc(status, Some(id), self.decision_id, error, &self.data(reason, None));
+            let data = self.data(reason, Listed::Nothing);
+            return Reply::rpc(status, Some(id), self.decision_id, error, &data);
         }
-        let tool = match query.action {
-            Action::CallTool { name, .. } => policy
-                .server(query.server)
-                .and_then(|server| server.tool(name))
-                .map(|(_, tool)| &*tool.name),
-            Action::Resource { .. }
-            | Action::Prompt { .. }
-            | Action::Discover(_)
-            | Action::Unknown => None,
-        };
-        let what = match tool {
-            Some(tool) => format!("{}/{tool}", self.route.server),
-            None => self.route.server.to_owned(),
-        };
-        let words = format!("{what}: {} ({reason})", reason.public_message());
-        let error = (code::REFUSED, words.as_str());
-        let reply = |status| {
-            Reply::rpc(status, Some(id), self.decision_id, error, &self.data(reason, tool))
-        };
-        match engine::step_up(policy, query) {
-            Some(scopes) => self.ask_for(scopes, reply(403)),
-            None => reply(200),
+        let server = policy.server(query.server);
+        let listed =
+            server.map_or(Listed::Nothing, |server| listed(policy, server, query, decision));
+        let data = self.data(reason, listed);
+        let words = format!("{}: {} ({reason})", self.what(listed), reason.public_message());
+        let error =
+            |status| Reply::rpc(status, Some(id), self.decision_id, (code::REFUSED, &words), &data);
+        if let Some(scopes) = engine::step_up(policy, query) {
+            return self.ask_for(scopes, error(403));
         }
+        let shape = server.map(|server| server.protocol().refusal).unwrap_or_default();
+        match (shape, query.action) {
+            (Refusal::Http, _) => error(403),
+            (Refusal::Result, Action::CallTool { .. }) => {
+                let text = self.to_a_model(reason, listed);
+                Reply::refused_call(id, self.decision_id, era, &text, &data)
+            }
+            (Refusal::Error, _)
+            | (
+                Refusal::Result,
+                Action::Resource { .. }
+                | Action::Prompt { .. }
+                | Action::Discover(_)
+                | Action::Listen(_)
+                | Action::Task { .. }
+                | Action::Extension(_)
+                | Action::Unknown,
+            ) => error(200),
+        }
+    }
+
+    /// What was asked for, as far as it may be named.
+    fn what(&self, listed: Listed<'_>) -> String {
+        match listed {
+            Listed::Tool(tool) => format!("{}/{tool}", self.route.server),
+            Listed::Resource(_) | Listed::Nothing => self.route.server.to_owned(),
+        }
+    }
+
+    /// For a model that has called a tool, and may do so again: what happened, and what to do.
+    fn to_a_model(&self, reason: Reason, listed: Listed<'_>) -> String {
+        format!(
+            "The call was not made. {}: {} ({reason}). {} Decision {}.",
+            self.what(listed),
+            reason.public_message(),
+            reason.advice(),
+            self.decision_id,
+        )
     }
 
     /// Asks for a token with more scopes (RFC 6750 §3.1). No quoting is needed: a scope has neither
@@ -145,17 +193,52 @@ impl Say<'_> {
         reply.header("www-authenticate", challenge)
     }
 
-    fn data(&self, reason: Reason, tool: Option<&str>) -> Value {
+    fn data(&self, reason: Reason, listed: Listed<'_>) -> Value {
         let mut data = json!({
             "reason": reason.as_str(),
             "server": self.route.server,
             "decision_id": self.decision_id,
         });
-        if let Some(tool) = tool {
-            put(&mut data, "tool", json!(tool));
+        match listed {
+            Listed::Tool(tool) => put(&mut data, "tool", json!(tool)),
+            Listed::Resource(pattern) => put(&mut data, "resource", json!(pattern.to_string())),
+            Listed::Nothing => {}
         }
         data
     }
+}
+
+/// What a refusal may name: it stands in the policies.
+#[derive(Clone, Copy)]
+enum Listed<'p> {
+    Tool(&'p str),
+    /// The pattern, not the URI: that is the caller's text.
+    Resource(&'p UriPattern),
+    Nothing,
+}
+
+/// A tool that is called, or of several resources the one that is refused.
+fn listed<'p>(
+    policy: &PolicySet,
+    server: &'p Server,
+    query: &Query<'_>,
+    decision: &Decision,
+) -> Listed<'p> {
+    let tool = |name| server.tool(name).map(|(_, tool)| Listed::Tool(&tool.name));
+    let resource = |uri| server.resource(uri).map(|(_, found)| Listed::Resource(&found.pattern));
+    let found = match query.action {
+        Action::CallTool { name, .. } => tool(name),
+        Action::Listen(_) => {
+            engine::refused_subscription(policy, query, decision).and_then(resource)
+        }
+        Action::Resource { .. }
+        | Action::Prompt { .. }
+        | Action::Task { .. }
+        | Action::Extension(_)
+        | Action::Discover(_)
+        | Action::Unknown => None,
+    };
+    found.unwrap_or(Listed::Nothing)
 }
 
 fn put(object: &mut Value, key: &str, value: Value) {

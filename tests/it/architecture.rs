@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("yaml", &["diagnostics"]),
     ("mcp", &["json"]),
-    ("policy", &["diagnostics", "identity", "json", "yaml"]),
+    ("policy", &["diagnostics", "identity", "json", "mcp", "yaml"]),
     ("engine", &["identity", "json", "mcp", "policy"]),
     ("authn", &["identity", "json"]),
     ("config", &["authn", "diagnostics", "identity", "yaml"]),

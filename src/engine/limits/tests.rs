@@ -45,7 +45,11 @@ fn reason(set: &PolicySet, groups: &[&str], arguments: &str) -> Option<Reason> {
         environment: "prod",
         caller: &Caller { user: Some(user), workload: Some(workload) },
         channel: None,
-        action: Action::CallTool { name: "look", arguments: value.as_object().unwrap() },
+        action: Action::CallTool {
+            name: "look",
+            arguments: value.as_object().unwrap(),
+            task: false,
+        },
         now: "2026-11-20T12:00:00Z".parse().unwrap(),
     };
     decide(set, &query, &mut NoTrace).reason

@@ -141,7 +141,7 @@ fn ask(
         "unknown" => Action::Unknown,
         "prompt" => Action::Prompt { op: PromptOp::Get, name: "ask" },
         uri if uri.contains("://") => Action::Resource { op: ResourceOp::Read, uri },
-        name => Action::CallTool { name, arguments },
+        name => Action::CallTool { name, arguments, task: false },
     };
     let now = now.parse().unwrap();
     let query = Query { server, environment, caller: &caller, channel, action, now };

@@ -136,7 +136,7 @@ fn a_token_with_more_scopes_is_asked_for_only_if_it_would_help() {
             environment,
             caller: &caller,
             channel: None,
-            action: Action::CallTool { name, arguments: &arguments },
+            action: Action::CallTool { name, arguments: &arguments, task: false },
             now: "2026-11-20T12:00:00Z".parse().unwrap(),
         };
         let decision = decide(&set, &query, &mut NoTrace);

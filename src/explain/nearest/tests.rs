@@ -10,6 +10,7 @@ fn question<'q>(what: &'q str, args: &'q str) -> Question<'q> {
         what,
         read: None,
         prompt: None,
+        method: None,
         via: None,
         service: None,
         user: None,

@@ -39,6 +39,8 @@ rules! {
     near_miss_names,
     unused_group,
     empty_grant,
+    extension_method,
+    methods_for_nobody,
     unused_suppression,
     bad_suppression,
     bad_override,

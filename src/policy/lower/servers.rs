@@ -32,6 +32,7 @@ impl Lowering<'_> {
             bans,
             tools_digest,
             audit_required,
+            protocol,
         } = raw;
         self.problems.extend(misnamed(*name, file_name));
         let mut server = Server {
@@ -47,6 +48,7 @@ impl Lowering<'_> {
             named_groups: GroupSet::default(),
             forwarded_groups: None,
             forward_token: *forward_token,
+            protocol: protocol.clone(),
             own_resource: own_resource.and_then(|text| self.own_resource(text, name.value)),
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };

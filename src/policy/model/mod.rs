@@ -1,6 +1,7 @@
 //! What policies mean: valid by construction, ready to decide on.
 
 mod items;
+mod protocol;
 mod rules;
 mod set;
 
@@ -16,6 +17,7 @@ use super::uri;
 use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
 
 pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
+pub use self::protocol::{Protocol, Refusal};
 pub use self::rules::{
     Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
 };
@@ -163,6 +165,7 @@ pub struct Server {
     pub(crate) forwarded_groups: Option<GroupSet>,
     pub(crate) forward_token: bool,
     pub(crate) own_resource: Option<Box<str>>,
+    pub(crate) protocol: Protocol,
 }
 
 /// A server in one environment.

@@ -1,9 +1,8 @@
 //! Keys of the language that this version reads and does not enforce: they are checked like any
 //! other, so that a file is right once they are enforced, and none of them loads until then.
 
-use super::{named, not_empty, word};
+use super::word;
 use crate::policy::digest::Digest;
-use crate::policy::names;
 use crate::yaml::{Fields, Node, Reader};
 
 type Check = fn(&mut Reader<'_>, &Node);
@@ -20,16 +19,7 @@ fn each(reader: &mut Reader<'_>, fields: Fields<'_>, keys: &[(&str, Check)]) {
 
 /// Of a server.
 pub(super) fn of_server(reader: &mut Reader<'_>, fields: Fields<'_>) {
-    each(
-        reader,
-        fields,
-        &[
-            ("lists", |reader, node| one_of(reader, node, &["filtered", "full"])),
-            ("refusal", |reader, node| one_of(reader, node, &["error", "result", "http"])),
-            ("tasks", |reader, node| one_of(reader, node, &["bound_to_user"])),
-            ("methods", methods),
-        ],
-    );
+    each(reader, fields, &[("lists", |reader, node| one_of(reader, node, &["filtered", "full"]))]);
 }
 
 /// Of a tool, resource or prompt.
@@ -48,19 +38,4 @@ fn one_of(reader: &mut Reader<'_>, node: &Node, words: &[&'static str]) {
     if let Some(text) = reader.text(node) {
         word(reader, text, &words);
     }
-}
-
-fn all(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    what: &str,
-    check: fn(&str) -> Result<(), names::NameError>,
-) {
-    for text in not_empty(reader, node).unwrap_or_default() {
-        named(reader, text, what, check);
-    }
-}
-
-fn methods(reader: &mut Reader<'_>, node: &Node) {
-    all(reader, node, "a method", names::method);
 }

@@ -5,6 +5,7 @@ mod items;
 mod later;
 mod limits;
 mod places;
+mod protocol;
 mod rules;
 mod server;
 mod shared;
@@ -15,7 +16,7 @@ use url::Url;
 
 use super::digest::Digest;
 use super::limits::{Limit, Pointer};
-use super::model::{Effect, Trait};
+use super::model::{Effect, Protocol, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
 use crate::identity::{UserName, Workload, WorkloadPattern};
@@ -48,6 +49,7 @@ pub(super) struct RawServer<'n> {
     pub(super) bans: Vec<RawBan<'n>>,
     pub(super) tools_digest: Digest,
     pub(super) audit_required: bool,
+    pub(super) protocol: Protocol,
 }
 
 pub(super) struct RawServerEnvironment<'n> {

@@ -4,9 +4,11 @@ use url::Url;
 
 use super::items::{item, tool};
 use super::later;
+use super::protocol::protocol;
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
-    RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts, version, word,
+    RawBan, RawGrant, RawServer, RawServerEnvironment, Text, entries, named, not_empty, texts,
+    version, word,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
@@ -37,8 +39,11 @@ pub(in crate::policy) fn server<'n>(
             "grants",
             "bans",
             "audit",
+            "refusal",
+            "tasks",
+            "methods",
         ],
-        later: &["lists", "refusal", "tasks", "methods"],
+        later: &["lists"],
     };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
@@ -96,17 +101,8 @@ pub(in crate::policy) fn server<'n>(
         None => false,
         Some(node) => reader.text(node).and_then(|text| word(reader, text, AUDIT)).is_some(),
     };
-    // What rules name of a block that could not be read is not a second problem.
-    let named = |has: bool, list: Vec<Text<'n>>| if has { Vec::new() } else { list };
-    let of_grants = grants.iter().map(|grant| (&grant.environments, &grant.verbs));
-    let of_bans = bans.iter().map(|ban| (&ban.environments, &ban.verbs));
-    for (environments, verbs) in of_grants.chain(of_bans) {
-        let environments = environments.clone().unwrap_or_default();
-        let items = verbs.names().copied().collect();
-        for name in [named(has_environments, environments), named(has_tools, items)].concat() {
-            reader.declare_broken(name.value);
-        }
-    }
+    let protocol = protocol(reader, fields);
+    excuse(reader, (has_environments, has_tools), &grants, &bans);
     Some(RawServer {
         name: name?,
         environments,
@@ -121,7 +117,26 @@ pub(in crate::policy) fn server<'n>(
         bans,
         tools_digest,
         audit_required,
+        protocol,
     })
+}
+
+/// What rules name of a block that could not be read is not a second problem.
+fn excuse(
+    reader: &mut Reader<'_>,
+    (has_environments, has_tools): (bool, bool),
+    grants: &[RawGrant<'_>],
+    bans: &[RawBan<'_>],
+) {
+    let of_grants = grants.iter().map(|grant| (&grant.environments, &grant.verbs));
+    let of_bans = bans.iter().map(|ban| (&ban.environments, &ban.verbs));
+    for (environments, verbs) in of_grants.chain(of_bans) {
+        let environments = environments.iter().flatten().filter(|_| !has_environments);
+        let items = verbs.names().filter(|_| !has_tools);
+        for name in environments.chain(items) {
+            reader.declare_broken(name.value);
+        }
+    }
 }
 
 /// Whether the server is given its callers' tokens, and the one audience that those have.

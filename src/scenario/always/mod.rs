@@ -73,5 +73,7 @@ fn target(server: &str, environment: &str, item: &Item) -> String {
         Item::Tool(name) => format!("call {server}@{environment}/{name}"),
         Item::Resource { pattern, uri: _ } => format!("read {server}@{environment}/{pattern}"),
         Item::Prompt(name) => format!("get {server}@{environment}/{name}"),
+        Item::Tasks => format!("look after tasks of {server}@{environment}"),
+        Item::Method(name) => format!("use {name} of {server}@{environment}"),
     }
 }

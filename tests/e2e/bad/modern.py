@@ -94,6 +94,61 @@ MODERN_ERA = [
         status=404,
         reason="method_unknown",
     ),
+    *[
+        _modern(
+            f"{method}, which is not there",
+            _V,
+            ("Mcp-Method", method),
+            body=rpc(method, {"_meta": META}),
+            code=NO_SUCH_METHOD,
+            status=404,
+            reason="method_unknown",
+        )
+        for method in ["ping", "logging/setLevel", "tasks/list", "vendor/ask"]
+    ],
+    _modern(
+        "a task of nobody's",
+        _V,
+        ("Mcp-Method", "tasks/get"),
+        ("Mcp-Name", "t"),
+        body=rpc("tasks/get", {"taskId": "t", "_meta": META}),
+        code=NO_SUCH_METHOD,
+        status=404,
+        reason="method_unknown",
+    ),
+    _modern(
+        "another task's name",
+        _V,
+        ("Mcp-Method", "tasks/get"),
+        ("Mcp-Name", "u"),
+        body=rpc("tasks/get", {"taskId": "t", "_meta": META}),
+    ),
+    _modern(
+        "a task without its name",
+        _V,
+        ("Mcp-Method", "tasks/cancel"),
+        body=rpc("tasks/cancel", {"taskId": "t", "_meta": META}),
+    ),
+    _modern(
+        "an extension's other name",
+        _V,
+        ("Mcp-Method", "vendor/ask"),
+        ("Mcp-Name", "u"),
+        body=rpc("vendor/ask", {"name": "t", "_meta": META}),
+    ),
+    _modern(
+        "a subscription to what nobody lists",
+        _V,
+        ("Mcp-Method", "subscriptions/listen"),
+        body=rpc(
+            "subscriptions/listen",
+            {"notifications": {"resourceSubscriptions": ["file:///etc/passwd"]}, "_meta": META},
+        ),
+        code=REFUSED,
+        status=200,
+        reason="not_listed",
+    ),
+    _modern("Mcp-Name that is not ASCII", _V, _M, ("Mcp-Name", "list_tables\xe9")),
     _modern(
         "initialize, which is no more",
         _V,

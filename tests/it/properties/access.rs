@@ -89,7 +89,7 @@ fn actions<'a>(arguments: &'a [Object<'a>]) -> Vec<(String, Action<'a>)> {
     let mut actions = Vec::new();
     for name in TOOLS {
         for arguments in arguments {
-            actions.push(((*name).to_owned(), Action::CallTool { name, arguments }));
+            actions.push(((*name).to_owned(), Action::CallTool { name, arguments, task: false }));
         }
     }
     for uri in URIS {
@@ -164,7 +164,8 @@ fn key(change: &Change) -> Key {
     let item = match &change.item {
         Item::Open => "open".to_owned(),
         Item::Look => "look".to_owned(),
-        Item::Tool(name) | Item::Prompt(name) => name.to_string(),
+        Item::Tool(name) | Item::Prompt(name) | Item::Method(name) => name.to_string(),
+        Item::Tasks => "tasks".to_owned(),
         Item::Resource { .. } => "resource".to_owned(),
     };
     let name = |words: &Option<Box<str>>| {
@@ -202,8 +203,10 @@ fn asked_again(sets: [&PolicySet; 2], change: &Change) -> Option<Direction> {
             action: match &change.item {
                 Item::Open => Action::Discover(Discovery::Initialize),
                 Item::Look => Action::Discover(Discovery::ListTools),
-                Item::Tool(name) => Action::CallTool { name, arguments: &arguments },
+                Item::Tool(name) => Action::CallTool { name, arguments: &arguments, task: false },
                 Item::Prompt(name) => Action::Prompt { op: PromptOp::Get, name },
+                Item::Tasks => Action::Task { id: None },
+                Item::Method(name) => Action::Extension(name),
                 Item::Resource { uri, .. } => Action::Resource { op: ResourceOp::Read, uri },
             },
             now: witness.at,

@@ -158,7 +158,9 @@ fn is_broken(set: &PolicySet, always: &Always) -> bool {
         ("ask", Action::Prompt { op: PromptOp::Get, name: "ask" }),
     ];
     let tools = ["read", "write", "drop", "secret", "asked"];
-    actions.extend(tools.map(|name| (name, Action::CallTool { name, arguments: &right })));
+    actions.extend(
+        tools.map(|name| (name, Action::CallTool { name, arguments: &right, task: false })),
+    );
     let uris = ["db://w/a/x", "db://w/b"];
     actions.extend(uris.map(|uri| (uri, Action::Resource { op: ResourceOp::Read, uri })));
     let times: Vec<Timestamp> = TIMES.iter().map(|time| time.parse().unwrap()).collect();

@@ -28,7 +28,11 @@ fn allowed(set: &PolicySet, by_scopes: bool) -> BTreeSet<(bool, usize)> {
     for name in TOOLS {
         // Nothing is asked of the arguments of others.
         let told_apart = if ["read", "write"].contains(&name) { &texts[..] } else { &texts[..1] };
-        actions.extend(told_apart.iter().map(|arguments| Action::CallTool { name, arguments }));
+        actions.extend(told_apart.iter().map(|arguments| Action::CallTool {
+            name,
+            arguments,
+            task: false,
+        }));
     }
     actions.extend(URIS.map(|uri| Action::Resource { op: ResourceOp::Read, uri }));
     actions.extend(PROMPTS.map(|name| Action::Prompt { op: PromptOp::Get, name }));

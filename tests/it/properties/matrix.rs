@@ -147,11 +147,11 @@ proptest! {
         let mut asked = Vec::new();
         for name in TOOLS {
             // The tool's own limit may be left out; those of grants may not.
-            let within_tool = Asked { action: Action::CallTool { name, arguments: within }, item: name, within_limits: true };
+            let within_tool = Asked { action: Action::CallTool { name, arguments: within, task: false }, item: name, within_limits: true };
             asked.push(within_tool);
             let limited = name == "write";
             if !limited {
-                asked.push(Asked { action: Action::CallTool { name, arguments: none }, item: name, within_limits: false });
+                asked.push(Asked { action: Action::CallTool { name, arguments: none, task: false }, item: name, within_limits: false });
             }
         }
         let other = |action, item| Asked { action, item, within_limits: true };
@@ -193,7 +193,7 @@ proptest! {
             for environment in ["prod", "dev"] {
                 let mut all = Vec::new();
                 for item in pairs::TOOLS {
-                    let action = Action::CallTool { name: item, arguments: &arguments };
+                    let action = Action::CallTool { name: item, arguments: &arguments, task: false };
                     all.push((action, (*item).to_owned()));
                 }
                 for uri in pairs::URIS {

@@ -35,7 +35,9 @@ fn arguments(text: &str) -> Object<'_> {
 
 /// Everything that can be asked of the random policies.
 fn actions<'a>(arguments: &'a [Object<'a>]) -> Vec<Action<'a>> {
-    let call = |name| arguments.iter().map(move |arguments| Action::CallTool { name, arguments });
+    let call = |name| {
+        arguments.iter().map(move |arguments| Action::CallTool { name, arguments, task: false })
+    };
     let mut actions: Vec<_> = TOOLS.iter().copied().flat_map(call).collect();
     actions.extend(URIS.map(|uri| Action::Resource { op: ResourceOp::Read, uri }));
     actions.extend(PROMPTS.map(|name| Action::Prompt { op: PromptOp::Get, name }));
@@ -127,7 +129,7 @@ proptest! {
                 );
             }
             for arguments in &arguments {
-                let call = Action::CallTool { name: "extra", arguments };
+                let call = Action::CallTool { name: "extra", arguments, task: false };
                 prop_assert_ne!(ask(&more, &asker, call).enforced, Verdict::Allow);
             }
         }
@@ -225,7 +227,11 @@ proptest! {
                     Action::Prompt { name, .. } => {
                         seen.prompt.contains(&server.prompt(name).unwrap().0)
                     }
-                    Action::Discover(_) | Action::Unknown => continue,
+                    Action::Discover(_)
+                    | Action::Listen(_)
+                    | Action::Task { .. }
+                    | Action::Extension(_)
+                    | Action::Unknown => continue,
                 };
                 // Only arguments, an approval or scopes stand in the way.
                 let with_all = with_all_scopes(&asker);
