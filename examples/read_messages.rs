@@ -23,13 +23,15 @@ fn read(body: &[u8]) -> Option<Value> {
     let message = mcp::parse(body).ok()?;
     let mut arguments = None;
     let target = match message.action().ok()? {
-        Action::CallTool { name, arguments: given } => {
+        Action::CallTool { name, arguments: given, task: _ } => {
             arguments = Some(given.to_canonical());
-            Some(name)
+            json!(name)
         }
-        Action::Resource { op: _, uri } => Some(uri),
-        Action::Prompt { op: _, name } => Some(name),
-        Action::Discover(_) => None,
+        Action::Resource { op: _, uri } => json!(uri),
+        Action::Prompt { op: _, name } => json!(name),
+        Action::Task { id } => json!(id),
+        Action::Listen(uris) => json!(uris.iter().collect::<Vec<_>>()),
+        Action::Discover(_) | Action::Extension(_) => Value::Null,
         Action::Unknown => return None,
     };
     Some(json!({ "method": message.method(), "target": target, "arguments": arguments }))

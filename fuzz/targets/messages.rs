@@ -25,14 +25,21 @@ fuzz_target!(|body: &[u8]| {
         param(name).or(reference).and_then(Value::as_str)
     };
     match action {
-        Action::CallTool { name, arguments } => {
+        Action::CallTool { name, arguments, task } => {
             assert_eq!(named("name"), Some(name));
+            assert_eq!(param("task").is_some(), task);
             let none = Value::Object(serde_json::Map::new());
             let ours: Value = serde_json::from_str(&arguments.to_canonical()).expect("JSON");
             assert_eq!(param("arguments").unwrap_or(&none), &ours);
         }
         Action::Prompt { op: _, name } => assert_eq!(named("name"), Some(name)),
         Action::Resource { op: _, uri } => assert_eq!(named("uri"), Some(uri)),
-        Action::Discover(_) | Action::Unknown => {}
+        Action::Task { id } => assert_eq!(param("taskId").and_then(Value::as_str), id),
+        Action::Listen(uris) => {
+            let theirs = param("notifications").and_then(|all| all.get("resourceSubscriptions"));
+            let theirs: Vec<_> = theirs.and_then(Value::as_array).into_iter().flatten().collect();
+            assert_eq!(theirs, uris.iter().collect::<Vec<_>>());
+        }
+        Action::Discover(_) | Action::Extension(_) | Action::Unknown => {}
     }
 });

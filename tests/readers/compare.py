@@ -34,10 +34,15 @@ SEEDS = [
     rpc("completion/complete", ref={"type": "ref/prompt", "name": "p"}, argument={"name": "x"}),
     rpc("completion/complete", ref={"type": "ref/resource", "uri": "kb://a/b"}),
     rpc("tools/list", cursor="c"),
+    rpc("tasks/get", taskId="t-1"),
+    rpc("subscriptions/listen", notifications={"resourceSubscriptions": ["kb://a", "kb://b"]}),
     rpc("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "n"}),
     '{"jsonrpc":"2.0","method":"notifications/initialized"}',
 ]
-KEYS = ["jsonrpc", "id", "method", "params", "name", "uri", "arguments", "ref", "type", "_meta"]
+KEYS = [
+    *("jsonrpc", "id", "method", "params", "name", "uri", "arguments", "ref", "type", "_meta"),
+    *("taskId", "notifications", "resourceSubscriptions"),
+]
 # Pieces that some reader takes for something else than another does.
 PIECES = [
     *('"%s":"evil",' % key for key in KEYS),

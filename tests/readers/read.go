@@ -20,8 +20,12 @@ type reference struct {
 type params struct {
 	Name      *string         `json:"name"`
 	URI       *string         `json:"uri"`
+	TaskID    *string         `json:"taskId"`
 	Ref       *reference      `json:"ref"`
 	Arguments json.RawMessage `json:"arguments"`
+	Wanted    *struct {
+		URIs []string `json:"resourceSubscriptions"`
+	} `json:"notifications"`
 }
 
 type message struct {
@@ -30,9 +34,9 @@ type message struct {
 }
 
 type said struct {
-	Method    string  `json:"method"`
-	Target    *string `json:"target"`
-	Arguments any     `json:"arguments"`
+	Method    string `json:"method"`
+	Target    any    `json:"target"`
+	Arguments any    `json:"arguments"`
 }
 
 func read(m *message) *said {
@@ -54,6 +58,14 @@ func read(m *message) *said {
 		s.Target = p.Name
 	case "resources/read", "resources/subscribe", "resources/unsubscribe":
 		s.Target = p.URI
+	case "tasks/get", "tasks/cancel":
+		s.Target = p.TaskID
+	case "subscriptions/listen":
+		uris := []string{}
+		if p.Wanted != nil && p.Wanted.URIs != nil {
+			uris = p.Wanted.URIs
+		}
+		s.Target = uris
 	case "completion/complete":
 		if p.Ref != nil {
 			s.Target = p.Ref.Name

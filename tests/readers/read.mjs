@@ -7,6 +7,8 @@ const NAMED = {
   "resources/read": "uri",
   "resources/subscribe": "uri",
   "resources/unsubscribe": "uri",
+  "tasks/get": "taskId",
+  "tasks/cancel": "taskId",
 };
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -24,6 +26,8 @@ function read(message) {
     target = params[NAMED[method]];
   } else if (method === "completion/complete" && isObject(params.ref)) {
     target = params.ref.name ?? params.ref.uri;
+  } else if (method === "subscriptions/listen" && isObject(params.notifications ?? {})) {
+    target = params.notifications?.resourceSubscriptions ?? [];
   }
   const args = method === "tools/call" ? (params.arguments ?? {}) : null;
   return { method, target: target ?? null, arguments: args };

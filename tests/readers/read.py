@@ -15,6 +15,8 @@ NAMED = {
     "resources/read": "uri",
     "resources/subscribe": "uri",
     "resources/unsubscribe": "uri",
+    "tasks/get": "taskId",
+    "tasks/cancel": "taskId",
 }
 
 
@@ -46,6 +48,9 @@ def read(message: Any) -> Any:
         reference = params.get("ref", {})
         if isinstance(reference, dict):
             target = reference.get("name", reference.get("uri"))
+    elif method == "subscriptions/listen":
+        wanted = params.get("notifications", {})
+        target = wanted.get("resourceSubscriptions", []) if isinstance(wanted, dict) else None
     arguments = params.get("arguments", {}) if method == "tools/call" else None
     return {"method": method, "target": target, "arguments": text(arguments)}
 

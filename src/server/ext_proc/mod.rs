@@ -35,6 +35,9 @@ pub(super) fn plan(query: &Query<'_>, era: Era) -> Plan {
             | Action::Resource { .. }
             | Action::Prompt { .. }
             | Action::Discover(_)
+            | Action::Listen(_)
+            | Action::Task { .. }
+            | Action::Extension(_)
             | Action::Unknown,
             Era::Older | Era::Modern,
         ) => Plan::Pass,
