@@ -51,16 +51,10 @@ impl Bundles {
     /// If one bundle is none: a part of the bundles would be other bundles. A bundle without a
     /// usable key is a bundle: it revokes.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundlesError> {
-        let document = read(bytes)?;
-        let domains = document
-            .as_object()
-            .and_then(|object| object.get("trust_domains"))
-            .and_then(Value::as_object)
-            .ok_or(BundlesError::NotBundles)?;
         let mut bundles = Self::default();
-        for (name, bundle) in domains.iter() {
-            bundles.put(name, bundle, |marked| marked == Some(Some(JWT_SVID)))?;
-        }
+        each_domain(bytes, |name, bundle| {
+            bundles.put(name, bundle, |marked| marked == Some(Some(JWT_SVID)))
+        })?;
         Ok(bundles)
     }
 
@@ -81,12 +75,8 @@ impl Bundles {
         bundle: &Value<'_>,
         is_ours: impl Fn(Option<Option<&str>>) -> bool,
     ) -> Result<(), BundlesError> {
-        if TrustDomain::new(name).ok().is_none_or(|domain| domain.as_str() != name) {
-            return Err(BundlesError::TrustDomain(name.chars().take(256).collect()));
-        }
         let wrong = |error| BundlesError::Bundle(name.to_owned(), error);
-        let keys = bundle.as_object().and_then(|bundle| bundle.get("keys"));
-        let keys = keys.and_then(Value::as_array).ok_or(wrong(KeySetError::NotAKeySet))?;
+        let keys = keys_of(name, bundle)?;
         let ours = keys.iter().filter(|key| {
             let marked = key.as_object().and_then(|key| key.get("use"));
             is_ours(marked.map(Value::as_str))
@@ -105,6 +95,38 @@ impl Bundles {
     /// Every trust domain with its keys, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &KeySet)> {
         self.0.iter().map(|(name, keys)| (&**name, keys))
+    }
+}
+
+/// Every trust domain of a document, with its bundle.
+pub(super) fn each_domain(
+    bytes: &[u8],
+    mut take: impl FnMut(&str, &Value<'_>) -> Result<(), BundlesError>,
+) -> Result<(), BundlesError> {
+    let document = read(bytes)?;
+    let domains = document
+        .as_object()
+        .and_then(|object| object.get("trust_domains"))
+        .and_then(Value::as_object)
+        .ok_or(BundlesError::NotBundles)?;
+    domains.iter().try_for_each(|(name, bundle)| take(name, bundle))
+}
+
+/// What stands in a trust domain's bundle.
+pub(super) fn keys_of<'b>(
+    name: &str,
+    bundle: &'b Value<'_>,
+) -> Result<&'b [Value<'b>], BundlesError> {
+    is_trust_domain(name)?;
+    let keys = bundle.as_object().and_then(|bundle| bundle.get("keys"));
+    let not_a_key_set = || BundlesError::Bundle(name.to_owned(), KeySetError::NotAKeySet);
+    keys.and_then(Value::as_array).ok_or_else(not_a_key_set)
+}
+
+pub(super) fn is_trust_domain(name: &str) -> Result<(), BundlesError> {
+    match TrustDomain::new(name) {
+        Ok(domain) if domain.as_str() == name => Ok(()),
+        Ok(_) | Err(_) => Err(BundlesError::TrustDomain(name.chars().take(256).collect())),
     }
 }
 

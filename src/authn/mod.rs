@@ -4,6 +4,7 @@
 //! through what must not pass (missing or oddly typed audiences, duplicate claims, payloads that
 //! are not objects, critical headers that nobody understood): see [`token`].
 
+pub mod authorities;
 pub mod bundle;
 pub mod jwks;
 pub mod jwt_svid;

@@ -11,6 +11,7 @@ use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::authorities::Authorities;
 use crate::identity::Workload;
 
 /// Why a certificate proves no workload. For the log.
@@ -37,6 +38,12 @@ pub enum SvidError {
     /// Not valid at this moment.
     #[error("the certificate is not valid now")]
     Validity,
+    /// The trust domain has no bundle.
+    #[error("the certificate's trust domain has no bundle")]
+    NoBundle,
+    /// Nobody who may has signed it.
+    #[error("no authority of the trust domain has signed the certificate")]
+    Untrusted,
     /// A signing certificate, or one that may not sign (X509-SVID §4).
     #[error("the certificate is not a leaf for authentication")]
     KeyUsage,
@@ -75,6 +82,21 @@ pub fn workload(
         return Err(SvidError::TrustDomain);
     }
     Ok(Some(workload))
+}
+
+/// Verifies once more that the peer's certificate was signed by an authority of the trust domain
+/// that it names.
+///
+/// # Errors
+///
+/// If there is no certificate, or none of them has.
+pub fn signed_by(
+    peer: Peer<'_>,
+    workload: &Workload,
+    authorities: &Authorities,
+    now: Timestamp,
+) -> Result<(), SvidError> {
+    authorities.verify(&der(peer.certificate)?, workload.trust_domain(), now)
 }
 
 /// SHA-256 of the peer's certificate, if it has one: what tokens are bound to (RFC 8705 §3.1).

@@ -71,16 +71,32 @@ pub enum GrpcListener {
 /// Mutual TLS between Envoy and Toolgate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcTls {
-    /// Toolgate's certificate chain, PEM.
-    pub certificate: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
-    /// Its SPIFFE ID: Envoy asks nobody else.
+    /// Toolgate's SPIFFE ID: Envoy asks nobody else.
     pub identity: Workload,
-    /// The certificates that Envoy's must lead to, PEM.
-    pub ca: PathBuf,
     /// The SPIFFE IDs that may ask.
     pub accept: Vec<Workload>,
+    /// Where Toolgate's certificate comes from, and whom it believes.
+    pub source: TlsSource,
+}
+
+/// Where Toolgate's own certificate comes from, and what Envoy's must lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsSource {
+    /// Files.
+    Files(TlsFiles),
+    /// The SPIRE agent of `workloads.spire`.
+    Spire,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Toolgate's certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The certificates that Envoy's must lead to.
+    pub ca: PathBuf,
 }
 
 /// An `https` URL without path, query or fragment.
@@ -129,6 +145,8 @@ pub struct WorkloadsConfig {
     pub jwt_svid: Option<JwtSvidConfig>,
     /// Where the trust domains' bundles come from; there whenever something is verified with them.
     pub bundles: Option<BundlesSource>,
+    /// Whether callers' certificates are verified here once more.
+    pub verify_certificates: bool,
 }
 
 /// Where the trust domains' bundles come from.

@@ -243,6 +243,10 @@ fn jwt_svids_are_accepted_only_as_they_are_configured() {
     let good = "jwt_svid: { audiences: [us] }\n  spire: unix:/run/agent.sock";
     let config = read(&GOOD.replacen(DOMAINS, &with(good), 1)).unwrap();
     assert_eq!(config.workloads.bundles, Some(BundlesSource::Spire("/run/agent.sock".into())));
+    assert!(!config.workloads.verify_certificates);
+    let good = "verify_certificates: true\n  bundles: b.json";
+    let config = read(&GOOD.replacen(DOMAINS, &with(good), 1)).unwrap();
+    assert!(config.workloads.verify_certificates);
     let changes: Vec<String> = [
         "bundles: b.json",
         "jwt_svid: { audiences: [us] }",
@@ -251,6 +255,8 @@ fn jwt_svids_are_accepted_only_as_they_are_configured() {
         "jwt_svid: { audiences: [us, ''] }\n  bundles: b.json",
         "jwt_svid: { audiences: [us], bundles: b.json }",
         "spire: unix:/run/agent.sock",
+        "verify_certificates: true",
+        "verify_certificates: false\n  bundles: b.json",
         "jwt_svid: { audiences: [us] }\n  spire: /run/agent.sock",
         "jwt_svid: { audiences: [us] }\n  spire: 'unix:'",
         "jwt_svid: { audiences: [us] }\n  spire: unix:/run/agent.sock\n  bundles: b.json",
@@ -265,6 +271,39 @@ fn jwt_svids_are_accepted_only_as_they_are_configured() {
     .into();
     let changes: Vec<_> = changes.iter().map(|to| (DOMAINS, to.as_str())).collect();
     insta::assert_snapshot!(told(&changes));
+}
+
+#[test]
+fn our_own_certificate_comes_from_one_place() {
+    const GRPC: &str = "grpc: unix:run/t.sock";
+    const DOMAINS: &str = "trust_domains: [prod.example.com]";
+    let tls = |more: &str| {
+        format!(
+            "grpc: 0.0.0.0:9191\n  tls: {{ {more}identity: 'spiffe://td/toolgate', accept: ['spiffe://td/envoy'] }}"
+        )
+    };
+    let agent = format!("{DOMAINS}\n  spire: unix:agent.sock");
+    let read =
+        |tls: &str, domains: &str| read(&GOOD.replacen(GRPC, tls, 1).replacen(DOMAINS, domains, 1));
+    let config = read(&tls("from: spire, "), &agent).unwrap();
+    let GrpcListener::Tcp { tls: Some(tls_of), .. } = config.grpc else { panic!("no TLS") };
+    assert_eq!(tls_of.source, TlsSource::Spire);
+    let mut told = String::new();
+    for (more, domains) in [
+        ("from: spire, ", DOMAINS),
+        ("from: agent, ", &agent),
+        ("from: spire, ca: ca.pem, ", &agent),
+        ("", &agent),
+        ("", DOMAINS),
+    ] {
+        let problems = read(&tls(more), domains).unwrap_err();
+        let list = problems.list.iter();
+        let said: Vec<_> = list
+            .map(|one| format!("{}: {}", one.message, one.help.as_deref().unwrap_or("")))
+            .collect();
+        let _ = writeln!(told, "{more}| {domains}\n    {}", said.join("\n    "));
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

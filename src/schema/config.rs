@@ -60,7 +60,10 @@ fn workloads() -> Value {
         [
             ("trust_domains", list("The trust domains of callers.", matching("^[a-z0-9._-]+$"))),
             ("jwt_svid", jwt_svid),
-            ("bundles", path("The trust domains' SPIFFE bundles, for `jwt_svid`")),
+            (
+                "bundles",
+                path("The trust domains' SPIFFE bundles, for `jwt_svid` and `verify_certificates`"),
+            ),
             (
                 "spire",
                 described(
@@ -68,15 +71,28 @@ fn workloads() -> Value {
                     matching("^unix:."),
                 ),
             ),
+            (
+                "verify_certificates",
+                described(
+                    "Whether callers' certificates are verified once more, after Envoy.",
+                    json!({ "type": "boolean" }),
+                ),
+            ),
         ],
     );
-    let (in_file, by_agent) =
-        (json!({ "required": ["bundles"] }), json!({ "required": ["spire"] }));
+    let is_there = json!({ "anyOf": [{ "required": ["bundles"] }, { "required": ["spire"] }] });
+    let verifies = json!({
+        "required": ["verify_certificates"],
+        "properties": { "verify_certificates": { "const": true } },
+    });
+    let used = json!({ "anyOf": [{ "required": ["jwt_svid"] }, verifies] });
     both(
         workloads,
         json!({
-            "dependentRequired": { "bundles": ["jwt_svid"], "spire": ["jwt_svid"] },
-            "dependentSchemas": { "jwt_svid": { "oneOf": [in_file, by_agent] } },
+            "not": { "required": ["bundles", "spire"] },
+            "dependentSchemas": { "jwt_svid": is_there, "bundles": used },
+            "if": verifies,
+            "then": is_there,
         }),
     )
 }
@@ -84,8 +100,15 @@ fn workloads() -> Value {
 fn listen() -> Value {
     let tls = object(
         "Mutual TLS with Envoy, for a TCP listener.",
-        &["certificate", "key", "identity", "ca", "accept"],
+        &["identity", "accept"],
         [
+            (
+                "from",
+                described(
+                    "Instead of the files: the SPIRE agent of `workloads.spire`.",
+                    words("A source.", ["spire"]),
+                ),
+            ),
             ("certificate", path("A PEM file")),
             ("key", path("A PEM file")),
             (
@@ -96,6 +119,11 @@ fn listen() -> Value {
             ("accept", some("Envoy's SPIFFE IDs.", workload())),
         ],
     );
+    let files = ["certificate", "key", "ca"];
+    let in_files = json!({ "required": files, "not": { "required": ["from"] } });
+    let none = files.map(|file| json!({ "required": [file] }));
+    let by_agent = json!({ "required": ["from"], "not": { "anyOf": none } });
+    let tls = both(tls, json!({ "oneOf": [in_files, by_agent] }));
     object(
         "Where Envoy asks, and where health is asked for.",
         &["grpc", "http"],

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use super::status::{Part, State};
+use crate::authn::authorities::Authorities;
 use crate::authn::bundle::{Bundles, MAX_BUNDLES_BYTES};
 use crate::disk;
 use crate::telemetry::BundlesState;
@@ -32,6 +33,15 @@ pub(super) trait ByDomain {
 
     /// How many keys can be used, by trust domain.
     fn usable(&self) -> Vec<(&str, usize)>;
+}
+
+impl ByDomain for Authorities {
+    const KIND: &'static str = "x509";
+    const PART: &'static str = "authorities";
+
+    fn usable(&self) -> Vec<(&str, usize)> {
+        self.iter().collect()
+    }
 }
 
 impl ByDomain for Bundles {
@@ -202,14 +212,19 @@ async fn read(path: PathBuf) -> Result<Vec<u8>, String> {
 }
 
 /// What a file says of JWT-SVIDs.
-pub(super) fn parse(document: &[u8]) -> Result<Bundles, String> {
+pub(super) fn jwt(document: &[u8]) -> Result<Bundles, String> {
     Bundles::parse(document).map_err(|error| error.to_string())
+}
+
+/// What it says of certificates.
+pub(super) fn x509(document: &[u8]) -> Result<Authorities, String> {
+    Authorities::parse(document).map_err(|error| error.to_string())
 }
 
 /// Whether bundles can be read from the file.
 pub(super) fn check_file(path: &Path) -> Result<(), String> {
     let document = disk::read_file(path, MAX_BUNDLES_BYTES).map_err(|error| error.to_string())?;
-    parse(&document).map(drop)
+    jwt(&document).and(x509(&document)).map(drop)
 }
 
 #[cfg(test)]
@@ -223,7 +238,7 @@ mod tests {
         let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
         assert!(bundles.at(start).is_none());
         assert_eq!(bundles.part(start).state, State::Down);
-        bundles.accept(parse(NONE).unwrap(), start);
+        bundles.accept(jwt(NONE).unwrap(), start);
         assert_eq!(bundles.part(start).state, State::Ok);
         // A broken file changes nothing, for a while.
         bundles.fail("broken");
@@ -239,7 +254,7 @@ mod tests {
     #[test]
     fn bundles_that_are_taken_back_do_not_count() {
         let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
-        bundles.accept(parse(NONE).unwrap(), start);
+        bundles.accept(jwt(NONE).unwrap(), start);
         assert!(bundles.withdraw("taken back"), "the first time is news");
         assert!(!bundles.withdraw("taken back"));
         bundles.confirm(start);

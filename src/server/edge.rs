@@ -196,8 +196,12 @@ impl Edge {
         say: &refusal::Say<'_>,
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
-        let workloads =
-            WorkloadVerifier { config: &self.config, bundles: self.trust.jwt(Instant::now()), now };
+        let workloads = WorkloadVerifier {
+            config: &self.config,
+            bundles: self.trust.jwt(Instant::now()),
+            authorities: self.trust.x509(Instant::now()),
+            now,
+        };
         let certificate = workloads.certificate(incoming.peer);
         let proved = |workload: Option<&Workload>| workload.map(Workload::to_string);
         facts.workload(proved(certificate.as_ref().ok().and_then(Option::as_ref)));

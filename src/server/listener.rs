@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
@@ -14,14 +15,15 @@ use tokio::sync::watch;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::server::NamedService;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ServeError;
 use super::ext_proc::Processor;
 use super::service::Service;
-use crate::config::{FilePath, GrpcListener, GrpcTls};
+use super::tls::{self, OwnCertificate};
+use crate::config::{FilePath, GrpcListener};
 use crate::envoy::MAX_BODY_BYTES;
 
 const SOCKET_MODE: u32 = 0o660;
@@ -39,10 +41,7 @@ pub(super) enum Bound {
 /// Whether what a listener needs can be read.
 pub(super) fn check(listener: &GrpcListener) -> Result<(), ServeError> {
     match listener {
-        GrpcListener::Tcp { tls: Some(tls), .. } => {
-            Server::builder().tls_config(tls_config(tls)?)?;
-            Ok(())
-        }
+        GrpcListener::Tcp { tls: Some(tls), .. } => tls::check(tls),
         GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Ok(()),
     }
 }
@@ -82,17 +81,11 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// says.
 pub(super) async fn serve(
     bound: Bound,
-    listener: &GrpcListener,
+    own: Option<Arc<OwnCertificate>>,
     (service, processor): (Service, Processor),
     mut ready: watch::Receiver<bool>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let mut server = match listener {
-        GrpcListener::Tcp { tls: Some(tls), .. } => {
-            Server::builder().tls_config(tls_config(tls)?)?
-        }
-        GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => Server::builder(),
-    };
     let (reporter, health) = tonic_health::server::health_reporter();
     // Before anybody can ask: a new reporter says that the whole is serving.
     report_once(&reporter, &mut ready).await;
@@ -100,17 +93,21 @@ pub(super) async fn serve(
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let processor =
         ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    let router = server.add_service(service).add_service(processor).add_service(health);
-    let stopped = stopped(stopping);
-    match bound {
-        Bound::Unix(listener, path) => {
+    let router = Server::builder().add_service(service).add_service(processor).add_service(health);
+    let stopped = stopped(stopping.clone());
+    match (bound, own) {
+        (Bound::Tcp(listener), Some(own)) => {
+            tls::serve(listener, own, router, stopping).await;
+            Ok(())
+        }
+        (Bound::Unix(listener, path), _) => {
             let incoming = UnixListenerStream::new(listener).then(taken);
             let outcome = router.serve_with_incoming_shutdown(incoming, stopped).await;
             // Ours to remove: we opened it.
             fs::remove_file(path).ok();
             Ok(outcome?)
         }
-        Bound::Tcp(listener) => {
+        (Bound::Tcp(listener), None) => {
             let incoming = TcpListenerStream::new(listener).then(taken);
             Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?)
         }
@@ -118,7 +115,7 @@ pub(super) async fn serve(
 }
 
 /// A connection as it was taken in, or, after a while, the reason why not.
-async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
+pub(super) async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
     if let Err(error) = &connection {
         tracing::error!(%error, "a connection of Envoy's could not be taken in");
         tokio::time::sleep(AFTER_FAILURE).await;
@@ -186,16 +183,4 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
         return Err(io::Error::other("another process serves there"));
     }
     fs::remove_file(path)
-}
-
-fn tls_config(tls: &GrpcTls) -> Result<ServerTlsConfig, ServeError> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|error| ServeError::Tls {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })
-    };
-    let identity = Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?);
-    let ca = Certificate::from_pem(read(&tls.ca)?);
-    Ok(ServerTlsConfig::new().identity(identity).client_ca_root(ca))
 }

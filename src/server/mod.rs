@@ -31,6 +31,7 @@ mod service;
 mod spire;
 mod status;
 mod supervisor;
+mod tls;
 mod tokens;
 mod trust;
 mod workload;
@@ -161,7 +162,7 @@ pub async fn run(
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
-    edge.trust.follow(&edge.config.workloads);
+    edge.trust.follow(&edge.config)?;
     follow_policies(&edge, files, signals.reread)?;
     revoked::follow(&edge, revoked).map_err(|error| ServeError::Listen {
         address: "the deny-list".to_owned(),
@@ -181,7 +182,8 @@ pub async fn run(
     let peers = Peers::new(&grpc);
     let processor = ext_proc::Processor::new(peers.clone());
     let services = (service::Service::new(Arc::clone(&edge), peers), processor);
-    let served = listener::serve(bound, &grpc, services, is_ready, stopping.clone());
+    let own = edge.trust.own();
+    let served = listener::serve(bound, own, services, is_ready, stopping.clone());
     let outcome = tokio::select! {
         outcome = served => outcome,
         () = too_long(stopping) => {
@@ -238,7 +240,7 @@ fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge,
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
-        trust: Trust::new(&config.workloads),
+        trust: Trust::new(&config),
         tokens: Tokens::new(config.tokens.cache_bytes),
         status: Status::new(&policy, config.tokens.revoked.is_some().then(|| revoked.len()), now()),
         revocations: ArcSwap::from_pointee(revoked),

@@ -376,7 +376,7 @@ impl Status {
             },
             keys: edge.keys.observed(),
             bundles: edge.trust.observed(Instant::now()),
-            svid_expires: None,
+            own_certificate_expires: edge.trust.own().and_then(|own| own.expires()),
             revoked: self.revoked_status().as_ref().map(|status| Revoked {
                 tokens: status.tokens,
                 users: status.users,

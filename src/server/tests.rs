@@ -29,7 +29,7 @@ fn edge() -> Edge {
     let sinks = DecisionsConfig { stdout: false, ..DecisionsConfig::default() };
     Edge {
         keys: Arc::new(Keys::new(&config.issuers)),
-        trust: Trust::new(&config.workloads),
+        trust: Trust::new(&config),
         tokens: Tokens::new(config.tokens.cache_bytes),
         revocations: ArcSwap::default(),
         status: Status::new(&policy, None, Timestamp::UNIX_EPOCH),

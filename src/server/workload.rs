@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::request::Headers;
+use crate::authn::authorities::Authorities;
 use crate::authn::bundle::Bundles;
 use crate::authn::jwt_svid::{self, Accepted, JwtSvidError};
 use crate::authn::svid::{self, Peer, SvidError};
@@ -33,13 +34,29 @@ pub(super) struct WorkloadVerifier<'v> {
     pub(super) config: &'v Config,
     /// None while they are not known.
     pub(super) bundles: Option<Arc<Bundles>>,
+    /// The same.
+    pub(super) authorities: Option<Arc<Authorities>>,
     pub(super) now: Timestamp,
 }
 
 impl WorkloadVerifier<'_> {
     /// The workload that the connection's certificate proves, if there is one.
     pub(super) fn certificate(&self, peer: Peer<'_>) -> Result<Option<Workload>, WorkloadError> {
-        Ok(svid::workload(peer, &self.config.workloads.trust_domains, self.now)?)
+        let proved = svid::workload(peer, &self.config.workloads.trust_domains, self.now)?;
+        if let Some(workload) = &proved {
+            self.chain(peer, workload)?;
+        }
+        Ok(proved)
+    }
+
+    /// Whether an authority of the workload's trust domain has signed its certificate, if that is
+    /// asked here.
+    fn chain(&self, peer: Peer<'_>, workload: &Workload) -> Result<(), WorkloadError> {
+        if !self.config.workloads.verify_certificates {
+            return Ok(());
+        }
+        let authorities = self.authorities.as_ref().ok_or(WorkloadError::Unavailable)?;
+        Ok(svid::signed_by(peer, workload, authorities, self.now)?)
     }
 
     /// The workload that a JWT-SVID proves.

@@ -90,8 +90,8 @@ metrics! {
         "Seconds since bundles were last seen to be good; beyond 3600 they verify nothing";
     BundlesUpdates = "toolgate_bundles_updates", Counter,
         "Times that bundles changed (good), or that they could not be had (bad)";
-    SvidExpires = "toolgate_svid_expires_timestamp_seconds", Gauge,
-        "When Toolgate's own certificate from the SPIRE agent ends; absent while there is none";
+    OwnCertificateExpires = "toolgate_certificate_expires_timestamp_seconds", Gauge,
+        "When Toolgate's own certificate to Envoy ends; absent while there is none";
     Revoked = "toolgate_revoked", Gauge,
         "Tokens and users that are denied; absent without a deny-list";
     RevokedInStep = "toolgate_revoked_in_step", Gauge,
@@ -306,8 +306,8 @@ impl Snapshot {
                 observed.bundles.iter().filter_map(age).collect()
             }
             Metric::BundlesUpdates => self.bundles_updates(),
-            Metric::SvidExpires => {
-                observed.svid_expires.map(number).into_iter().flat_map(one).collect()
+            Metric::OwnCertificateExpires => {
+                observed.own_certificate_expires.map(number).into_iter().flat_map(one).collect()
             }
             Metric::Revoked => {
                 let of = |revoked: Revoked| [("token", revoked.tokens), ("user", revoked.users)];
@@ -482,7 +482,7 @@ mod tests {
                 updates: 4,
                 failures: 1,
             }],
-            svid_expires: Some(1_800_000_000),
+            own_certificate_expires: Some(1_800_000_000),
             revoked: Some(Revoked { tokens: 3, users: 1, in_step: false }),
             tokens: TokenCache { hits: 40, misses: 2, tokens: 2, bytes: 4096 },
             sinks: vec![SinkState {

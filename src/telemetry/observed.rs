@@ -27,8 +27,8 @@ pub struct Observed {
     pub keys: Vec<KeysState>,
     /// The trust domains' bundles, of each kind that something is verified with.
     pub bundles: Vec<BundlesState>,
-    /// When our own certificate ends, in seconds since the epoch, if it comes from an agent.
-    pub svid_expires: Option<i64>,
+    /// When our own certificate to Envoy ends, in seconds since the epoch, if there is one.
+    pub own_certificate_expires: Option<i64>,
     /// The deny-list, if there is one.
     pub revoked: Option<Revoked>,
     /// The cache of verified tokens.

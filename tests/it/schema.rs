@@ -48,7 +48,13 @@ fn variants(kind: Kind) -> Vec<String> {
         let bundles = "  bundles: certs/jwt-bundles.json\n";
         assert!(texts[0].contains(bundles));
         let spire = "  spire: unix:agent.sock\n";
-        texts.push(texts[0].replace(files, spire).replace(bundles, spire));
+        let certificate = "    certificate: certs/toolgate.pem
+    key: certs/toolgate.key
+";
+        assert!(texts[0].contains(certificate));
+        let agent = texts[0].replace(files, spire).replace(bundles, spire);
+        let agent = agent.replace(certificate, "    from: spire\n");
+        texts.push(agent.replace("    ca: certs/ca.pem\n", ""));
     }
     texts
 }

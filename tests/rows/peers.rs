@@ -1,10 +1,12 @@
-//! Callers' certificates, as Envoy passes them on. Who signed them is Envoy's to look at.
+//! Callers' certificates, as Envoy passes them on, and the authorities that signed them.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::row::Peer;
@@ -19,16 +21,23 @@ pub(crate) struct Certificate {
     pub(crate) principal: String,
     /// `x5t#S256`
     pub(crate) thumbprint: String,
+    pub(crate) der: Vec<u8>,
 }
 
 /// A certificate for each of them, and `none`.
 pub(crate) fn make(peers: &BTreeMap<String, Peer>) -> BTreeMap<String, Certificate> {
-    let made = peers.iter().map(|(name, peer)| (name.clone(), certificate(peer)));
+    let keys: BTreeMap<_, _> =
+        peers.keys().map(|name| (name.as_str(), KeyPair::generate().unwrap())).collect();
+    let made = peers.iter().map(|(name, peer)| {
+        let signer = peer.signed_by.as_ref().unwrap_or(name).as_str();
+        let issuer = Issuer::new(params(&peers[signer]), &keys[signer]);
+        (name.clone(), certificate(peer, &keys[name.as_str()], &issuer))
+    });
     made.chain([("none".to_owned(), Certificate::default())]).collect()
 }
 
-fn certificate(peer: &Peer) -> Certificate {
-    let Peer { uris, dns, common_name, principal, minutes, usages, authority, shown } = peer;
+fn params(peer: &Peer) -> CertificateParams {
+    let Peer { uris, dns, common_name, minutes, usages, authority, .. } = peer;
     let uris: Vec<_> = uris.iter().map(|uri| token::repeated(uri)).collect();
     let mut params = CertificateParams::default();
     if let Some(name) = common_name {
@@ -47,7 +56,13 @@ fn certificate(peer: &Peer) -> Certificate {
     let names = uris.iter().map(|uri| SanType::URI(uri.as_str().try_into().unwrap()));
     let dns_names = dns.iter().map(|name| SanType::DnsName(name.as_str().try_into().unwrap()));
     params.subject_alt_names = names.chain(dns_names).collect();
-    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    params
+}
+
+fn certificate(peer: &Peer, key: &KeyPair, issuer: &Issuer<'_, &KeyPair>) -> Certificate {
+    let Peer { uris, dns, principal, shown, .. } = peer;
+    let uris: Vec<_> = uris.iter().map(|uri| token::repeated(uri)).collect();
+    let made = params(peer).signed_by(key, issuer).unwrap();
     let pem = shown.as_deref().unwrap_or("PEM").replace("PEM", &made.pem());
     // As Envoy has it: the first URI SAN, or else the first DNS SAN.
     let first = uris.first().or(dns.first()).cloned().unwrap_or_default();
@@ -56,6 +71,7 @@ fn certificate(peer: &Peer) -> Certificate {
             .to_string(),
         principal: principal.clone().unwrap_or(first),
         thumbprint: B64.encode(Sha256::digest(made.der())),
+        der: made.der().to_vec(),
     }
 }
 

@@ -27,7 +27,19 @@ pub(crate) struct Setup {
     pub(crate) key_sets: BTreeMap<String, Vec<Published>>,
     /// Trust bundles: key sets by trust domain.
     pub(crate) bundles: BTreeMap<String, BTreeMap<String, Vec<Published>>>,
+    /// X.509 authorities by trust domain.
+    pub(crate) authorities: BTreeMap<String, BTreeMap<String, Vec<Authority>>>,
     pub(crate) sidecars: BTreeMap<String, Sidecar>,
+}
+
+/// A certificate in a bundle.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Authority {
+    /// The peers whose certificates the entry has.
+    pub(crate) of: Vec<String>,
+    /// How it is marked, where that is not `x509-svid`.
+    pub(crate) r#use: Option<String>,
 }
 
 /// A caller's certificate.
@@ -46,6 +58,8 @@ pub(crate) struct Peer {
     pub(crate) usages: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) authority: bool,
+    /// The peer that signed it, where that is not itself.
+    pub(crate) signed_by: Option<String>,
     /// What Envoy passes on, where that is not the certificate: PEM stands for it.
     pub(crate) shown: Option<String>,
 }

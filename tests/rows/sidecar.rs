@@ -7,11 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as B64;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use serde_json::Value;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::keys;
+use crate::peers::Certificate;
 use crate::row::{self, Setup};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,7 +31,11 @@ pub(crate) struct Sidecar {
 }
 
 impl Sidecars {
-    pub(crate) fn new(setup: &Setup, keys: &keys::Keys) -> Self {
+    pub(crate) fn new(
+        setup: &Setup,
+        keys: &keys::Keys,
+        peers: &BTreeMap<String, Certificate>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, set) in &setup.key_sets {
             let document = keys::published(keys, set, "sig").to_string();
@@ -40,6 +47,18 @@ impl Sidecars {
                 domains.iter().map(|(domain, set)| (domain.clone(), bundle(set))).collect();
             let document = serde_json::json!({ "trust_domains": domains }).to_string();
             fs::write(directory.path().join(format!("bundles-{name}.json")), document).unwrap();
+        }
+        for (name, domains) in &setup.authorities {
+            let entry = |authority: &row::Authority| {
+                let marked = authority.r#use.as_deref().unwrap_or("x509-svid");
+                let certificates = authority.of.iter().map(|peer| B64.encode(&peers[peer].der));
+                serde_json::json!({ "use": marked, "kty": "EC", "x5c": certificates.collect::<Vec<_>>() })
+            };
+            let bundle = |list: &Vec<row::Authority>| serde_json::json!({ "keys": list.iter().map(entry).collect::<Vec<_>>() });
+            let domains: serde_json::Map<_, _> =
+                domains.iter().map(|(domain, list)| (domain.clone(), bundle(list))).collect();
+            let document = serde_json::json!({ "trust_domains": domains }).to_string();
+            fs::write(directory.path().join(format!("authorities-{name}.json")), document).unwrap();
         }
         let running = setup.sidecars.keys().map(|name| (name.clone(), OnceLock::new()));
         Self { directory, running: running.collect() }

@@ -64,7 +64,7 @@ impl World {
         let policies = policy::load(files).unwrap_or_else(|problems| panic!("{problems}"));
         let route = policies.server("presto").unwrap().environments[0].route.to_string();
         let peers = peers::make(&setup.peers);
-        let sidecars = Sidecars::new(&setup, &keys);
+        let sidecars = Sidecars::new(&setup, &keys, &peers);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         Self { setup, keys, peers, route, listener: Listener::new(), sidecars, runtime }
     }

@@ -112,7 +112,7 @@ class Mesh(Wire):
         self.run, self.seconds = run, seconds
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)
-        ours, theirs, *_ = choose_ports(fixed=False).values()
+        ours, theirs, self.grpc, *_ = choose_ports(fixed=False).values()
         # The partner's key is in our hands, so that it can sign what it must not.
         self.partner_key = Authority(run / "partner-ca", PARTNER)
         upstream = f"""UpstreamAuthority "disk" {{ plugin_data {{

@@ -5,17 +5,17 @@ mod envoy;
 mod issuers;
 mod keys;
 mod rules;
+mod tls;
 mod tokens;
 mod workloads;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use url::Url;
 
-use super::{Config, DecisionsConfig, FilePath, GrpcListener, GrpcTls, PublicUrl, TokensConfig};
+use super::{Config, DecisionsConfig, FilePath, GrpcListener, PublicUrl, TokensConfig};
 use crate::diagnostics::{Code, Diagnostic, Place};
-use crate::identity::Workload;
 use crate::yaml::{Keys, Node, Reader};
 
 pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
@@ -55,9 +55,10 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         None => Some(TokensConfig::default()),
         Some(node) => tokens::tokens(reader, node, directory),
     };
+    let for_tls = root.at(&["listen", "tls", "from"]).is_some();
     let workloads = reader
         .required(fields, "workloads", "list the trust domains of callers")
-        .and_then(|node| workloads::workloads(reader, node, directory));
+        .and_then(|node| workloads::workloads(reader, node, directory, for_tls));
     let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
     let decisions = match fields.get("decisions") {
         None => Some(DecisionsConfig::default()),
@@ -122,7 +123,7 @@ fn listen(
         .and_then(|node| reader.parsed(node, "an address and port", str::parse::<SocketAddr>));
     let tls = match fields.get("tls") {
         None => None,
-        Some(node) => Some(tls(reader, node, directory)?),
+        Some(node) => Some(tls::tls(reader, node, directory)?),
     };
     let grpc = grpc?;
     let listener = if let Some(path) = grpc.strip_prefix("unix:") {
@@ -142,38 +143,6 @@ fn listen(
         GrpcListener::Tcp { address, tls }
     };
     Some((listener, http?.value))
-}
-
-fn tls(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<GrpcTls> {
-    const KEYS: Keys =
-        Keys { known: &["certificate", "key", "identity", "ca", "accept"], later: &[] };
-    let fields = reader.fields(node, KEYS)?;
-    let mut path = |key: &str| -> Option<PathBuf> {
-        let node = reader.required(fields, key, "name a PEM file")?;
-        Some(directory.join(reader.text(node)?.value))
-    };
-    let (certificate, key, ca) = (path("certificate"), path("key"), path("ca"));
-    let identity = reader
-        .required(fields, "identity", "give the SPIFFE ID in the certificate; Envoy checks it")
-        .and_then(|node| reader.parsed(node, "a workload's SPIFFE ID", Workload::new));
-    let accept = reader.required(fields, "accept", "list Envoy's SPIFFE ID")?;
-    let list: Vec<_> = reader
-        .texts(accept)
-        .into_iter()
-        .filter_map(|text| reader.parse_text(text, "a workload's SPIFFE ID", Workload::new))
-        .map(|id| id.value)
-        .collect();
-    if list.is_empty() {
-        let place = reader.place(accept.span);
-        refuse(reader, place, "nobody may ask", "list Envoy's SPIFFE ID");
-    }
-    Some(GrpcTls {
-        certificate: certificate?,
-        key: key?,
-        identity: identity?.value,
-        ca: ca?,
-        accept: list,
-    })
 }
 
 fn public_url(text: &str) -> Result<PublicUrl, &'static str> {

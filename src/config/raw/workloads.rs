@@ -15,17 +15,28 @@ const MAX_HEADER_BYTES: usize = 20;
 /// What headers mean already that begin so.
 const TAKEN: &[&str] = &["x-toolgate-", "x-forwarded-", "x-envoy-", "x-auth-request-", "x-remote-"];
 
+/// `for_tls` says whether our own certificate comes from the agent that is named here.
 pub(super) fn workloads(
     reader: &mut Reader<'_>,
     node: &Node,
     directory: &Path,
+    for_tls: bool,
 ) -> Option<WorkloadsConfig> {
-    const KEYS: Keys =
-        Keys { known: &["trust_domains", "jwt_svid", "bundles", "spire"], later: &["from"] };
+    const KEYS: Keys = Keys {
+        known: &["trust_domains", "jwt_svid", "bundles", "spire", "verify_certificates"],
+        later: &["from"],
+    };
     let fields = reader.fields(node, KEYS)?;
     let domains = reader.required(fields, "trust_domains", "list the trust domains of callers");
     let jwt_svid = fields.get("jwt_svid").map(|node| jwt_svid(reader, node));
-    let bundles = bundles(reader, fields, directory, jwt_svid.is_some());
+    let verify = fields.get("verify_certificates").and_then(|node| reader.boolean(node));
+    let verify_certificates = verify.is_some_and(|verify| verify.value);
+    if for_tls && fields.get("spire").is_none() {
+        let message = "`listen.tls` says `from: spire`, and no agent is named";
+        refuse(reader, fields.place, message, "add `spire: unix:PATH`");
+    }
+    let needed = jwt_svid.is_some() || verify_certificates || for_tls;
+    let bundles = bundles(reader, fields, directory, needed);
     Some(WorkloadsConfig {
         trust_domains: trust_domains(reader, domains?),
         jwt_svid: match jwt_svid {
@@ -33,6 +44,7 @@ pub(super) fn workloads(
             Some(jwt_svid) => Some(jwt_svid?),
         },
         bundles,
+        verify_certificates,
     })
 }
 
@@ -70,7 +82,7 @@ fn bundles(
 
 fn unneeded(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str, needed: bool) {
     if let (false, Some(place)) = (needed, fields.key_place(key)) {
-        let help = format!("add `jwt_svid`, or remove `{key}`");
+        let help = format!("add `jwt_svid` or `verify_certificates: true`, or remove `{key}`");
         refuse(reader, place, "nothing is verified with these bundles", &help);
     }
 }

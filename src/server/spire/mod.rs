@@ -7,6 +7,7 @@
 mod jwt;
 #[cfg(test)]
 mod tests;
+mod x509;
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt};
 
 pub(super) use self::jwt::JwtBundles;
+pub(super) use self::x509::X509;
 
 /// An agent is at the other end of a Unix socket.
 const ANSWER: Duration = Duration::from_secs(10);
