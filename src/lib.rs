@@ -13,7 +13,7 @@
 //! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`json`], [`mcp`], [`yaml`] |
 //! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`policy::limits`], [`identity`], [`json`], [`mcp`] |
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
-//! | [`config`] | the sidecar's configuration | [`authn`], [`yaml`] |
+//! | [`config`] | the sidecar's configuration | [`authn`], [`mcp`], [`yaml`] |
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |
 //! | [`doctor`] | why a token is refused, in words, and who it would be | [`authn`], [`config`], [`identity`], [`policy`] |
 //! | [`record`] | what is kept of every decision; generated from `proto/` | nothing |

@@ -17,6 +17,7 @@ use self::keys::KeysSource;
 use crate::authn::token::{Issuer, MAX_TOKEN_BYTES};
 use crate::diagnostics::{Diagnostics, Source, Sources};
 use crate::identity::Workload;
+use crate::mcp::Violation;
 use crate::yaml::{self, Reader};
 
 /// A validated configuration.
@@ -38,6 +39,8 @@ pub struct Config {
     pub workloads: WorkloadsConfig,
     /// Browsers' `Origin` values that may call.
     pub origins: Vec<Box<str>>,
+    /// Violations of the protocol that are put up with.
+    pub compatibility: Vec<Violation>,
     /// Where the decision record goes.
     pub decisions: DecisionsConfig,
     /// What `toolgate envoy` renders beside the routes.

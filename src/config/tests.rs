@@ -196,6 +196,8 @@ fn what_would_be_unsafe_does_not_load() {
         ("workloads:", "origins: ['https://x/']\nworkloads:"),
         ("workloads:", "origins: ['null']\nworkloads:"),
         ("workloads:", "origins: ['*']\nworkloads:"),
+        ("workloads:", "compatibility: [everything]\nworkloads:"),
+        ("workloads:", "compatibility: null-params\nworkloads:"),
         (
             "workloads:",
             "envoy: { listen: { mtls: 0.0.0.0:1, plain: 0.0.0.0:2 }, certificate: { cert: a, key: b }, bundles: c }\nworkloads:",

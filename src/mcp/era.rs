@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Action, Malformed, Message, PromptOp, ResourceOp};
+use super::{Action, Malformed, Message, Method, PromptOp, ResourceOp, Violation};
 use crate::json::Value;
 
 /// The revision that mirrors requests into headers.
@@ -68,7 +68,7 @@ impl<'h> Mirror<'h> {
     }
 }
 
-impl MirrorHeaders<'_> {
+impl<'h> MirrorHeaders<'h> {
     /// The era of a request, if headers and body agree on it.
     ///
     /// # Errors
@@ -125,6 +125,43 @@ impl MirrorHeaders<'_> {
                 Ok(Era::Modern)
             }
             _ => mismatch("`Mcp-Name` and the body's name do not agree"),
+        }
+    }
+
+    /// The headers with those filled in that a client leaves out of `server/discover`, if that is
+    /// put up with; what is there and says something else stays.
+    #[must_use]
+    pub fn filled_in<'m>(
+        &self,
+        message: &'m Message<'_>,
+        put_up_with: &[Violation],
+    ) -> (MirrorHeaders<'m>, Option<Violation>)
+    where
+        'h: 'm,
+    {
+        let Self { version, method, name } = *self;
+        let violation = Violation::DiscoverWithoutMirrors;
+        let discover = Method::ServerDiscover.as_str();
+        let said = body_version(message).ok().flatten().filter(|said| *said == MODERN_VERSION);
+        let missing = matches!(version, Mirror::Absent) || matches!(method, Mirror::Absent);
+        match said {
+            Some(said)
+                if missing
+                    && message.method() == Some(discover)
+                    && put_up_with.contains(&violation) =>
+            {
+                let or = |mirror, value| match mirror {
+                    Mirror::Absent => Mirror::Once(value),
+                    Mirror::Once(_) | Mirror::Unreadable => mirror,
+                };
+                let headers = MirrorHeaders {
+                    version: or(version, said),
+                    method: or(method, discover),
+                    name,
+                };
+                (headers, Some(violation))
+            }
+            _ => (*self, None),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One JSON-RPC 2.0 message: a request, a notification or a response, and never a mixture.
 
 use super::method::{is_extension, is_notification};
-use super::{Action, Discovery, Era, Malformed, Method, PromptOp, ResourceOp, Uris};
+use super::{Action, Discovery, Era, Malformed, Method, PromptOp, ResourceOp, Uris, Violation};
 use crate::json::{self, Limits, Object, Text, Value, folds_to};
 
 /// The keys that Toolgate or an MCP server acts on. Spelled with other case they would be a
@@ -74,6 +74,18 @@ static NO_ARGUMENTS: Object<'static> = Object::EMPTY;
 ///
 /// [`Malformed::NotJson`] or [`Malformed::NotAMessage`].
 pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
+    parse_leniently(body, &[]).map(|(message, _)| message)
+}
+
+/// Reads a body, and says which of the violations that are put up with it has.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_leniently<'a>(
+    body: &'a [u8],
+    put_up_with: &[Violation],
+) -> Result<(Message<'a>, Option<Violation>), Malformed> {
     let value = json::parse(body, LIMITS)?;
     let Value::Object(object) = value else {
         return Err(Malformed::NotAMessage("the body is one JSON object, not a batch"));
@@ -92,7 +104,9 @@ pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
     let (result, error) = (take("result"), take("error"));
     let Some(method) = method else {
         return match (id, params, result.is_some() != error.is_some()) {
-            (Some(Value::String(_) | Value::Number(_)), None, true) => Ok(Message::Response),
+            (Some(Value::String(_) | Value::Number(_)), None, true) => {
+                Ok((Message::Response, None))
+            }
             _ => Err(Malformed::NotAMessage("neither a request, a notification nor a response")),
         };
     };
@@ -102,9 +116,16 @@ pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
     let Value::String(method) = method else {
         return Err(Malformed::NotAMessage("`method` is not a string"));
     };
+    let violation = match &params {
+        Some(Value::Null) => Some(Violation::NullParams),
+        Some(Value::Array(items)) if items.is_empty() => Some(Violation::ArrayParams),
+        _ => None,
+    };
+    let violation = violation.filter(|violation| put_up_with.contains(violation));
     let params = match params {
         None => Object::EMPTY,
         Some(Value::Object(params)) => params,
+        Some(_) if violation.is_some() => Object::EMPTY,
         Some(_) => return Err(Malformed::NotAMessage("`params` is not an object")),
     };
     no_variants(&params)?;
@@ -114,10 +135,10 @@ pub fn parse(body: &[u8]) -> Result<Message<'_>, Malformed> {
     }
     let notification = is_notification(method.as_str());
     match id {
-        None if notification => Ok(Message::Notification { method, params }),
+        None if notification => Ok((Message::Notification { method, params }, violation)),
         None => Err(Malformed::NotAMessage("a request without an id")),
         Some(_) if notification => Err(Malformed::NotAMessage("a notification with an id")),
-        Some(id) => Ok(Message::Request { id: Id::new(&id)?, method, params }),
+        Some(id) => Ok((Message::Request { id: Id::new(&id)?, method, params }, violation)),
     }
 }
 

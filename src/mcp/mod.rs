@@ -7,6 +7,7 @@ mod era;
 mod message;
 mod method;
 mod uris;
+mod violation;
 
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,10 @@ mod tests;
 use thiserror::Error;
 
 pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS};
-pub use self::message::{Id, LIMITS, Message, parse};
+pub use self::message::{Id, LIMITS, Message, parse, parse_leniently};
 pub use self::method::{Method, NoSuchMethod, is_extension};
 pub use self::uris::Uris;
+pub use self::violation::{NoSuchViolation, Violation};
 
 use crate::json::{JsonError, Object};
 

@@ -374,3 +374,73 @@ fn what_is_no_header_or_no_revision_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_known_violation_is_put_up_with_only_if_that_is_switched_on() {
+    use Violation::{ArrayParams, NullParams};
+    let list = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{params}}}"#)
+    };
+    let read = |body: &str, put_up_with: &[Violation]| {
+        parse_leniently(body.as_bytes(), put_up_with).map(|(_, violation)| violation).ok()
+    };
+    for (params, put_up_with, expected) in [
+        ("{}", &[NullParams, ArrayParams][..], Some(None)),
+        ("null", &[NullParams], Some(Some(NullParams))),
+        ("[]", &[ArrayParams], Some(Some(ArrayParams))),
+        ("null", &[ArrayParams], None),
+        ("[]", &[NullParams], None),
+        ("null", &[], None),
+        ("[1]", &[ArrayParams], None),
+        ("[{}]", &[ArrayParams], None),
+        ("\"\"", &[NullParams, ArrayParams], None),
+        ("0", &[NullParams, ArrayParams], None),
+        ("false", &[NullParams, ArrayParams], None),
+    ] {
+        assert_eq!(read(&list(params), put_up_with), expected, "{params} {put_up_with:?}");
+    }
+    // What is not there names nothing.
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}"#;
+    let (message, _) = parse_leniently(call.as_bytes(), &[NullParams]).unwrap();
+    assert!(message.action().is_err());
+    for violation in Violation::ALL {
+        assert_eq!(violation.as_str().parse(), Ok(*violation));
+    }
+}
+
+#[test]
+fn only_discovery_may_come_without_its_mirrors() {
+    use Mirror::{Absent, Once, Unreadable};
+    let on = &[Violation::DiscoverWithoutMirrors][..];
+    let discover =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{{{META}}}}}"#);
+    let era = |put_up_with, version, method, name, body: &str| {
+        let message = parse(body.as_bytes()).unwrap();
+        let headers = MirrorHeaders { version, method, name };
+        let (filled, violation) = headers.filled_in(&message, put_up_with);
+        let era = filled.era(&message, &message.action().unwrap());
+        (era.ok(), violation.is_some())
+    };
+    let (v, m) = (Once("2026-07-28"), Once("server/discover"));
+    for (put_up_with, version, method, name, expected) in [
+        (on, Absent, Absent, Absent, (Some(Era::Modern), true)),
+        (on, v, Absent, Absent, (Some(Era::Modern), true)),
+        (on, Absent, m, Absent, (Some(Era::Modern), true)),
+        (on, v, m, Absent, (Some(Era::Modern), false)),
+        (&[], Absent, Absent, Absent, (None, false)),
+        (&[], v, Absent, Absent, (None, false)),
+        // What is there and says something else is refused all the same.
+        (on, Once("2025-06-18"), Absent, Absent, (None, true)),
+        (on, Absent, Once("tools/call"), Absent, (None, true)),
+        (on, Absent, Unreadable, Absent, (None, true)),
+        (on, Absent, Absent, Once("x"), (None, true)),
+    ] {
+        assert_eq!(era(put_up_with, version, method, name, &discover), expected);
+    }
+    for method in ["tools/list", "tools/call", "initialize"] {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"name":"x",{META}}}}}"#
+        );
+        assert_eq!(era(on, Absent, Absent, Absent, &body), (None, false), "{method}");
+    }
+}

@@ -28,7 +28,7 @@ pub struct Decision {
     /// The grant or ban that decided, if one did.
     #[prost(message, optional, tag = "8")]
     pub rule: ::core::option::Option<Rule>,
-    /// For the operator: what was wrong with the request.
+    /// For the operator: what was wrong with the request, or is put up with (`compatibility`).
     #[prost(string, tag = "9")]
     pub detail: ::prost::alloc::string::String,
     /// The MCP server, as Envoy's route names it.

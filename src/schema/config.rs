@@ -38,6 +38,16 @@ pub(super) fn config() -> Value {
             ("tokens", tokens()),
             ("workloads", workloads()),
             ("origins", list("Browsers' `Origin` values that may call.", text("An origin."))),
+            (
+                "compatibility",
+                list(
+                    "Violations of the protocol that are put up with.",
+                    words(
+                        "A violation.",
+                        ["null-params", "array-params", "discover-without-mirrors"],
+                    ),
+                ),
+            ),
             ("decisions", decisions()),
             ("envoy", envoy()),
         ],

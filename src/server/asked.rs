@@ -4,7 +4,7 @@ use super::edge::Refused;
 use super::refusal::Say;
 use super::request::{Headers, Incoming};
 use crate::config::Config;
-use crate::mcp::{self, Action, Discovery, Era, Malformed, Message, MirrorHeaders};
+use crate::mcp::{self, Action, Discovery, Era, Malformed, Message, MirrorHeaders, Violation};
 
 /// The header by which a surface with channels says which one. Believed from nobody else.
 const CHANNEL: &str = "x-toolgate-channel";
@@ -47,7 +47,8 @@ pub(super) fn check_request_line(
 pub(super) fn message<'r>(
     incoming: &Incoming<'r>,
     say: &Say<'_>,
-) -> Result<Option<Message<'r>>, Refused> {
+    put_up_with: &[Violation],
+) -> Result<Option<(Message<'r>, Option<Violation>)>, Refused> {
     let headers = &incoming.headers;
     let coding = headers.all("content-encoding").any(|coding| coding != b"identity");
     let partial = headers.all("x-envoy-auth-partial-body").any(|partial| partial != b"false");
@@ -65,8 +66,8 @@ pub(super) fn message<'r>(
         Ok(Some(value)) if is_json(value) => {}
         _ => return Err(say.bad_request("the content type is not application/json")),
     }
-    let message = mcp::parse(incoming.body).map_err(|problem| say.malformed(problem, None))?;
-    Ok(Some(message))
+    let read = mcp::parse_leniently(incoming.body, put_up_with);
+    read.map(Some).map_err(|problem| say.malformed(problem, None))
 }
 
 /// `application/json`, with `charset=utf-8` at most.
@@ -90,7 +91,7 @@ pub(super) fn action<'m>(
     incoming: &Incoming<'_>,
     message: Option<&'m Message<'_>>,
     say: &Say<'_>,
-) -> Result<(Action<'m>, Era), Refused> {
+) -> Result<(Action<'m>, Era, Option<Violation>), Refused> {
     let mut mirrors = MirrorHeaders::default();
     let text = |value| std::str::from_utf8(value).ok();
     for (name, mirror) in [
@@ -111,15 +112,16 @@ pub(super) fn action<'m>(
     let Some(message) = message else {
         let era = mirrors.bodiless_era().map_err(refuse)?;
         return match (era, incoming.method) {
-            (Era::Older, "GET") => Ok((Action::Discover(Discovery::OpenStream), era)),
-            (Era::Older, "DELETE") => Ok((Action::Discover(Discovery::EndSession), era)),
+            (Era::Older, "GET") => Ok((Action::Discover(Discovery::OpenStream), era, None)),
+            (Era::Older, "DELETE") => Ok((Action::Discover(Discovery::EndSession), era, None)),
             _ => Err(say.method_not_allowed("POST")),
         };
     };
     let action = message.action().map_err(refuse)?;
+    let (mirrors, violation) = mirrors.filled_in(message, &say.config.compatibility);
     let era = mirrors.era(message, &action).map_err(refuse)?;
     let action = if message.is_in(era) { action } else { Action::Unknown };
-    Ok((action, era))
+    Ok((action, era, violation))
 }
 
 /// Nothing that could stand for no channel, or for several.

@@ -109,9 +109,10 @@ impl Edge {
         if live.agrees_on(*route, Instant::now) == Agreement::Foreign {
             return Err(say.unavailable("Envoy's route is not the policy's"));
         }
-        let message = asked::message(incoming, &say)?;
-        let message = message.as_ref();
-        let (action, era) = asked::action(incoming, message, &say)?;
+        let read = asked::message(incoming, &say, &self.config.compatibility)?;
+        let message = read.as_ref().map(|(message, _)| message);
+        let (action, era, unmirrored) = asked::action(incoming, message, &say)?;
+        facts.put_up_with(read.as_ref().and_then(|(_, violation)| *violation).or(unmirrored));
         facts.method(message, &action, policy.server(route.server));
         let channel = asked::channel(headers, &say)?;
 

@@ -17,7 +17,7 @@ use super::response::Metadata;
 use crate::engine::{self, Decision as Decided, Query, Reason, Verdict};
 use crate::identity::{Actor, Groups, User};
 use crate::json::Object;
-use crate::mcp::{Action, Message, Uris};
+use crate::mcp::{Action, Message, Uris, Violation};
 use crate::policy::PolicySet;
 use crate::policy::model::{Server, Tool};
 use crate::record::{self, Arguments, Decision, Rule, text};
@@ -70,6 +70,7 @@ pub(super) struct Facts {
     minutes_saved: Option<u32>,
     audit_required: bool,
     unknown_key: Option<UnknownKey>,
+    put_up_with: Option<Violation>,
 }
 
 /// A request that has been decided, and what is to be kept of it.
@@ -83,6 +84,8 @@ pub(super) struct Outcome {
     pub(super) minutes_saved: Option<u32>,
     /// The request was refused for this alone: a later look may find the key.
     pub(super) unknown_key: Option<UnknownKey>,
+    /// The violation of the protocol that was put up with.
+    pub(super) put_up_with: Option<Violation>,
 }
 
 impl Facts {
@@ -109,6 +112,15 @@ impl Facts {
             minutes_saved: None,
             audit_required: policy.server(route.server).is_some_and(|server| server.audit_required),
             unknown_key: None,
+            put_up_with: None,
+        }
+    }
+
+    /// The request breaks the protocol in a way that is put up with.
+    pub(super) fn put_up_with(&mut self, violation: Option<Violation>) {
+        self.put_up_with = violation;
+        if let Some(violation) = violation {
+            self.record.detail = format!("compatibility: {}", violation.as_str());
         }
     }
 
@@ -261,7 +273,7 @@ impl Facts {
 
     /// All that is to be kept, now that there is an answer.
     pub(super) fn into_outcome(self, answer: Answer) -> Outcome {
-        let Self { mut record, minutes_saved, audit_required, unknown_key } = self;
+        let Self { mut record, minutes_saved, audit_required, unknown_key, put_up_with } = self;
         record.enforced = match (&answer, record.reason.is_empty()) {
             (Answer::Allow(..), _) => record::Verdict::Allow,
             (Answer::Refuse(_), false) => record::Verdict::Refuse,
@@ -273,7 +285,15 @@ impl Facts {
             record.verdict = record.enforced;
         }
         let metadata = metadata(&record);
-        Outcome { answer, metadata, record, audit_required, minutes_saved, unknown_key }
+        Outcome {
+            answer,
+            metadata,
+            record,
+            audit_required,
+            minutes_saved,
+            unknown_key,
+            put_up_with,
+        }
     }
 }
 

@@ -67,8 +67,18 @@ impl Service {
 
     /// Records the decision, and answers; or refuses, where a record may not be lost and would be.
     async fn answer(&self, outcome: Outcome, mut counted: Count<'_>) -> CheckResponse {
-        let Outcome { answer, metadata, mut record, audit_required, minutes_saved, unknown_key: _ } =
-            outcome;
+        let Outcome {
+            answer,
+            metadata,
+            mut record,
+            audit_required,
+            minutes_saved,
+            unknown_key: _,
+            put_up_with,
+        } = outcome;
+        if let Some(violation) = put_up_with {
+            self.edge.metrics.put_up_with(violation.as_str());
+        }
         record::took(&mut record, counted.began.elapsed());
         let id = record.id.clone();
         // Envoy may give up while the record waits for room: then it has answered 503 itself.

@@ -58,6 +58,8 @@ metrics! {
         "Minutes that these calls saved people, by the estimate in the server's policy";
     Duration = "toolgate_decision_duration_seconds", Histogram,
         "Time from a request's arrival at Toolgate to its decision";
+    PutUpWith = "toolgate_compatibility", Counter,
+        "Requests that break the protocol in a way that is put up with, by switch";
     PolicyInfo = "toolgate_policy_info", Gauge,
         "1, with the digest of the policy set in force";
     PolicyLoaded = "toolgate_policy_loaded_timestamp_seconds", Gauge,
@@ -129,6 +131,8 @@ const BUCKETS: [f64; 12] =
 pub struct Metrics {
     decisions: RwLock<Servers>,
     duration: Histogram,
+    /// By switch.
+    put_up_with: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// One decision, as it is counted. Names are those of the policies in force, or `other`.
@@ -165,11 +169,21 @@ struct Counts {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { decisions: RwLock::default(), duration: Histogram::new(BUCKETS) }
+        Self {
+            decisions: RwLock::default(),
+            duration: Histogram::new(BUCKETS),
+            put_up_with: Mutex::default(),
+        }
     }
 }
 
 impl Metrics {
+    /// Counts a request that breaks the protocol in a way that is put up with.
+    pub fn put_up_with(&self, switch: &'static str) {
+        let mut counts = self.put_up_with.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(switch).or_default() += 1;
+    }
+
     /// Counts a decision.
     pub fn decided(&self, decided: Decided<'_>) {
         let Decided { server, environment, tool, outcome, reason, minutes_saved, duration } =
@@ -220,6 +234,7 @@ impl Metrics {
         registry.register_collector(Box::new(Snapshot {
             servers,
             duration: self.duration.clone(),
+            put_up_with: self.put_up_with.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             observed,
         }));
         let mut text = String::new();
@@ -234,6 +249,7 @@ impl Metrics {
 struct Snapshot {
     servers: Servers,
     duration: Histogram,
+    put_up_with: BTreeMap<&'static str, u64>,
     observed: Observed,
 }
 
@@ -277,6 +293,12 @@ impl Snapshot {
             Metric::Invocations => self.calls(|counts| counts.invocations),
             Metric::MinutesSaved => self.calls(|counts| counts.minutes_saved),
             Metric::Duration => Vec::new(),
+            Metric::PutUpWith => {
+                let sample = |(switch, count): (&&'static str, &u64)| {
+                    (vec![("switch", *switch)], number(*count))
+                };
+                self.put_up_with.iter().map(sample).collect()
+            }
             Metric::PolicyInfo => vec![(vec![("digest", &*observed.policy)], 1.0)],
             Metric::PolicyLoaded => one(number(observed.loaded)),
             Metric::PolicyLooked => one(number(observed.looked)),

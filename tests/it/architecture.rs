@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["diagnostics", "identity", "json", "mcp", "yaml"]),
     ("engine", &["identity", "json", "mcp", "policy"]),
     ("authn", &["identity", "json"]),
-    ("config", &["authn", "diagnostics", "identity", "yaml"]),
+    ("config", &["authn", "diagnostics", "identity", "mcp", "yaml"]),
     ("doctor", &["authn", "config", "diagnostics", "identity", "policy"]),
     ("envoy", &["config", "identity", "policy"]),
     ("disk", &["diagnostics", "policy", "yaml"]),

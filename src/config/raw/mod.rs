@@ -16,6 +16,7 @@ use url::Url;
 
 use super::{Config, DecisionsConfig, FilePath, GrpcListener, PublicUrl, TokensConfig};
 use crate::diagnostics::{Code, Diagnostic, Place};
+use crate::mcp::Violation;
 use crate::yaml::{Keys, Node, Reader};
 
 pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
@@ -29,6 +30,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
             "tokens",
             "workloads",
             "origins",
+            "compatibility",
             "decisions",
             "envoy",
         ],
@@ -60,6 +62,8 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         .required(fields, "workloads", "list the trust domains of callers")
         .and_then(|node| workloads::workloads(reader, node, directory, for_tls));
     let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
+    let compatibility =
+        fields.get("compatibility").map(|node| compatibility(reader, node)).unwrap_or_default();
     let decisions = match fields.get("decisions") {
         None => Some(DecisionsConfig::default()),
         Some(node) => decisions::decisions(reader, node, directory),
@@ -75,6 +79,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         tokens: tokens?,
         workloads: workloads?,
         origins,
+        compatibility,
         decisions: decisions?,
         envoy: match envoy {
             None => None,
@@ -164,6 +169,20 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
         return Err("scheme and host are written in lower case, without the default port");
     }
     Ok(PublicUrl { text: canonical.into(), host: host.into(), port: url.port() })
+}
+
+fn compatibility(reader: &mut Reader<'_>, node: &Node) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for text in reader.texts(node) {
+        if let Ok(violation) = text.value.parse() {
+            found.push(violation);
+            continue;
+        }
+        let names: Vec<_> = Violation::ALL.iter().map(|known| known.as_str()).collect();
+        let message = format!("`{}` is nothing that can be put up with", text.value);
+        refuse(reader, text.place, message, &format!("known are {}", names.join(", ")));
+    }
+    found
 }
 
 fn origins(reader: &mut Reader<'_>, node: &Node) -> Vec<Box<str>> {
