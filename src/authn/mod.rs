@@ -12,11 +12,25 @@ pub mod presets;
 pub mod revocation;
 pub mod svid;
 pub mod token;
+pub mod xfcc;
 
 #[cfg(test)]
 mod tests;
 
 use thiserror::Error;
+
+/// How a workload was proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By the certificate of its connection.
+    Certificate,
+    /// By a JWT-SVID.
+    JwtSvid,
+    /// By Envoy's word alone.
+    Principal,
+    /// By `X-Forwarded-Client-Cert`.
+    Xfcc,
+}
 
 /// The crypto back-end refused to be the process's only one.
 #[derive(Clone, Copy, Debug, Error)]

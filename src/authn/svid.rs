@@ -11,6 +11,7 @@ use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::Proof;
 use super::authorities::Authorities;
 use crate::identity::Workload;
 
@@ -20,6 +21,9 @@ pub enum SvidError {
     /// Envoy names a principal but passes on no certificate.
     #[error("no certificate for the principal")]
     NoCertificate,
+    /// Envoy's principal is no workload's SPIFFE ID.
+    #[error("the principal is not a workload's SPIFFE ID")]
+    PrincipalId,
     /// Not exactly one PEM certificate.
     #[error("not exactly one certificate")]
     NotACertificate,
@@ -78,9 +82,7 @@ pub fn workload(
     if peer.principal != workload.to_string() {
         return Err(SvidError::Principal);
     }
-    if !trust_domains.iter().any(|domain| **domain == *workload.trust_domain()) {
-        return Err(SvidError::TrustDomain);
-    }
+    accepted(&workload, trust_domains)?;
     Ok(Some(workload))
 }
 
@@ -99,13 +101,41 @@ pub fn signed_by(
     authorities.verify(&der(peer.certificate)?, workload.trust_domain(), now)
 }
 
+/// The workload that Envoy names, where it passes on no certificate; `None` if it names nobody. A
+/// certificate that does come is not ignored: then it is what proves.
+///
+/// # Errors
+///
+/// The first rule that does not hold.
+pub fn principal(
+    peer: Peer<'_>,
+    trust_domains: &[Box<str>],
+    now: Timestamp,
+) -> Result<Option<(Workload, Proof)>, SvidError> {
+    if !peer.certificate.is_empty() {
+        let proved = workload(peer, trust_domains, now)?;
+        return Ok(proved.map(|workload| (workload, Proof::Certificate)));
+    }
+    if peer.principal.is_empty() {
+        return Ok(None);
+    }
+    let workload = Workload::new(peer.principal).map_err(|_| SvidError::PrincipalId)?;
+    accepted(&workload, trust_domains)?;
+    Ok(Some((workload, Proof::Principal)))
+}
+
+fn accepted(workload: &Workload, trust_domains: &[Box<str>]) -> Result<(), SvidError> {
+    let known = trust_domains.iter().any(|domain| **domain == *workload.trust_domain());
+    if known { Ok(()) } else { Err(SvidError::TrustDomain) }
+}
+
 /// SHA-256 of the peer's certificate, if it has one: what tokens are bound to (RFC 8705 §3.1).
 #[must_use]
 pub fn fingerprint(peer: Peer<'_>) -> Option<[u8; 32]> {
     Some(Sha256::digest(der(peer.certificate).ok()?).into())
 }
 
-fn der(certificate: &str) -> Result<Vec<u8>, SvidError> {
+pub(super) fn der(certificate: &str) -> Result<Vec<u8>, SvidError> {
     let pem: Vec<u8> = percent_decode_str(certificate).collect();
     // The PEM reader skips text before the certificate; there is nothing to skip here.
     if !pem.starts_with(b"-----BEGIN CERTIFICATE-----") {

@@ -15,6 +15,7 @@ use url::Url;
 
 use self::keys::KeysSource;
 use crate::authn::token::{Issuer, MAX_TOKEN_BYTES};
+use crate::authn::xfcc;
 use crate::diagnostics::{Diagnostics, Source, Sources};
 use crate::identity::Workload;
 use crate::mcp::Violation;
@@ -144,6 +145,8 @@ pub struct IssuerConfig {
 pub struct WorkloadsConfig {
     /// Trust domains whose workloads are accepted.
     pub trust_domains: Vec<Box<str>>,
+    /// What proves a workload, besides JWT-SVIDs.
+    pub from: WorkloadsFrom,
     /// What JWT-SVIDs must look like; none are accepted without.
     pub jwt_svid: Option<JwtSvidConfig>,
     /// Where the trust domains' bundles come from; there whenever something is verified with them.
@@ -159,6 +162,18 @@ pub enum BundlesSource {
     File(PathBuf),
     /// The SPIFFE Workload API, at this Unix socket.
     Spire(PathBuf),
+}
+
+/// What proves a workload, besides JWT-SVIDs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WorkloadsFrom {
+    /// The certificate that Envoy saw.
+    #[default]
+    Certificate,
+    /// Envoy's principal, where no certificate comes.
+    Principal,
+    /// `X-Forwarded-Client-Cert`, as these Envoys write it.
+    Xfcc(xfcc::Trust),
 }
 
 /// How JWT-SVIDs are accepted.

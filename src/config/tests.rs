@@ -309,6 +309,56 @@ fn our_own_certificate_comes_from_one_place() {
 }
 
 #[test]
+fn what_proves_a_workload_is_stated() {
+    const DOMAINS: &str = "trust_domains: [prod.example.com]";
+    const ENVOY: &str = "spiffe://prod.example.com/ns/mcp/sa/envoy";
+    let with = |more: &str| format!("{DOMAINS}\n  {}", more.replace("ENVOY", ENVOY));
+    let from = |more: &str| read(&GOOD.replacen(DOMAINS, &with(more), 1)).unwrap().workloads.from;
+    let xfcc =
+        |mode| WorkloadsFrom::Xfcc(xfcc::Trust { mode, by: vec![Workload::new(ENVOY).unwrap()] });
+    let principal = "from: principal\n  trust_principal_without_certificate: true";
+    for (more, expected) in [
+        ("from: certificate", WorkloadsFrom::Certificate),
+        (principal, WorkloadsFrom::Principal),
+        ("from: xfcc\n  xfcc: { mode: sanitize_set, by: [ENVOY] }", xfcc(xfcc::Mode::SanitizeSet)),
+        (
+            "from: xfcc\n  xfcc: { mode: append_last, trusted_hops: 2, by: [ENVOY] }",
+            xfcc(xfcc::Mode::AppendLast { trusted_hops: 2 }),
+        ),
+    ] {
+        assert_eq!(from(more), expected, "{more}");
+    }
+    assert_eq!(read(GOOD).unwrap().workloads.from, WorkloadsFrom::Certificate);
+    let mut changes: Vec<String> = [
+        "from: header",
+        "from: principal",
+        "from: principal\n  trust_principal_without_certificate: false",
+        "from: principal\n  trust_principal_without_certificate: yes please",
+        "trust_principal_without_certificate: true",
+        "from: xfcc\n  trust_principal_without_certificate: true",
+        "from: xfcc",
+        "xfcc: { mode: sanitize_set, by: [ENVOY] }",
+        "from: xfcc\n  xfcc: {}",
+        "from: xfcc\n  xfcc: { mode: forward_only, by: [ENVOY] }",
+        "from: xfcc\n  xfcc: { mode: sanitize_set, by: [] }",
+        "from: xfcc\n  xfcc: { mode: sanitize_set, by: ['spiffe://prod.example.com/*'] }",
+        "from: xfcc\n  xfcc: { mode: sanitize_set, trusted_hops: 1, by: [ENVOY] }",
+        "from: xfcc\n  xfcc: { mode: append_last, by: [ENVOY] }",
+        "from: xfcc\n  xfcc: { mode: append_last, trusted_hops: 0, by: [ENVOY] }",
+        "from: xfcc\n  xfcc: { mode: append_last, trusted_hops: 9, by: [ENVOY] }",
+        "bundles: b.json\n  verify_certificates: true\n  from: principal\n  trust_principal_without_certificate: true",
+    ]
+    .map(with)
+    .into();
+    let envoy = "envoy: { listen: { mtls: 0.0.0.0:1 }, spire: 'unix:a.sock' }";
+    changes.push(with(&format!("{principal}\n{envoy}")));
+    let trust = "from: xfcc\n  xfcc: { mode: sanitize_set, by: [ENVOY] }";
+    changes.push(with(&format!("{trust}\n{envoy}")));
+    let changes: Vec<_> = changes.iter().map(|to| (DOMAINS, to.as_str())).collect();
+    insta::assert_snapshot!(told(&changes));
+}
+
+#[test]
 fn several_issuers_are_kept_apart() {
     let second = |prefix: &str, url: &str| {
         let one = GOOD.replacen(

@@ -19,7 +19,7 @@ mod tests;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub use self::v1::{Arguments, Decision, Rule, User, Verdict};
+pub use self::v1::{Arguments, Decision, Rule, User, Verdict, WorkloadProof};
 
 /// Texts that came with a request have no more bytes than this in a record.
 pub const MAX_TEXT: usize = 256;
@@ -67,6 +67,7 @@ pub fn object(decision: &Decision) -> Map<String, Value> {
         prompt,
         user,
         workload,
+        workload_proof,
         surface,
         channel,
     } = decision;
@@ -91,6 +92,7 @@ pub fn object(decision: &Decision) -> Map<String, Value> {
     put("prompt", json!(prompt));
     put("user", user.as_ref().map_or(Value::Null, user_json));
     put("workload", json!(workload));
+    put("workload_proof", json!(proof(*workload_proof)));
     put("surface", json!(surface));
     put("channel", json!(channel));
     put("rule", rule.as_ref().map_or(Value::Null, rule_json));
@@ -139,6 +141,16 @@ fn word(verdict: i32) -> &'static str {
         Ok(Verdict::NeedsApproval) => "needs_approval",
         Ok(Verdict::Answer) => "answer",
         Ok(Verdict::Unspecified) | Err(_) => "",
+    }
+}
+
+fn proof(proof: i32) -> &'static str {
+    match WorkloadProof::try_from(proof) {
+        Ok(WorkloadProof::Certificate) => "certificate",
+        Ok(WorkloadProof::JwtSvid) => "jwt_svid",
+        Ok(WorkloadProof::Principal) => "principal",
+        Ok(WorkloadProof::Xfcc) => "xfcc",
+        Ok(WorkloadProof::Unspecified) | Err(_) => "",
     }
 }
 

@@ -38,6 +38,7 @@ fn full() -> Decision {
             actors: vec!["https://agents.example.com|planner".to_owned()],
         }),
         workload: "spiffe://prod.example.com/ns/ai-chat/sa/webapp".to_owned(),
+        workload_proof: WorkloadProof::Certificate.into(),
         surface: "ai-chat".to_owned(),
         channel: "help".to_owned(),
     }

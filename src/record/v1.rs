@@ -58,6 +58,9 @@ pub struct Decision {
     /// The SPIFFE ID of the calling workload, if it proved one.
     #[prost(string, tag = "16")]
     pub workload: ::prost::alloc::string::String,
+    /// What proved it; where several proofs agree, the one that came with the connection.
+    #[prost(enumeration = "WorkloadProof", tag = "21")]
+    pub workload_proof: i32,
     /// The surface or service that the workload is.
     #[prost(string, tag = "17")]
     pub surface: ::prost::alloc::string::String,
@@ -113,6 +116,46 @@ pub struct Arguments {
     /// The arguments that the server's policy asks for, as JSON, by their JSON pointers (RFC 6901).
     #[prost(btree_map = "string, string", tag = "2")]
     pub named: ::prost::alloc::collections::BTreeMap<::prost::alloc::string::String, ::prost::alloc::string::String>,
+}
+/// What proves a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkloadProof {
+    Unspecified = 0,
+    /// The certificate of the connection, as Toolgate read it.
+    Certificate = 1,
+    /// A JWT-SVID.
+    JwtSvid = 2,
+    /// What Envoy calls its peer; the certificate was not shown.
+    Principal = 3,
+    /// X-Forwarded-Client-Cert, as trusted Envoys wrote it.
+    Xfcc = 4,
+}
+impl WorkloadProof {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORKLOAD_PROOF_UNSPECIFIED",
+            Self::Certificate => "WORKLOAD_PROOF_CERTIFICATE",
+            Self::JwtSvid => "WORKLOAD_PROOF_JWT_SVID",
+            Self::Principal => "WORKLOAD_PROOF_PRINCIPAL",
+            Self::Xfcc => "WORKLOAD_PROOF_XFCC",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORKLOAD_PROOF_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORKLOAD_PROOF_CERTIFICATE" => Some(Self::Certificate),
+            "WORKLOAD_PROOF_JWT_SVID" => Some(Self::JwtSvid),
+            "WORKLOAD_PROOF_PRINCIPAL" => Some(Self::Principal),
+            "WORKLOAD_PROOF_XFCC" => Some(Self::Xfcc),
+            _ => None,
+        }
+    }
 }
 /// What a decision says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

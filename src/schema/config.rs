@@ -20,7 +20,12 @@ fn path(description: &str) -> Value {
 }
 
 pub(super) fn config() -> Value {
-    object(
+    let from = json!({ "properties": { "from": { "enum": ["principal", "xfcc"] } }, "required": ["from"] });
+    let other_envoy = json!({
+        "if": { "properties": { "workloads": from }, "required": ["workloads"] },
+        "then": { "not": { "required": ["envoy"] } },
+    });
+    let config = object(
         "How Toolgate runs beside Envoy.",
         &["toolgate", "listen", "policies", "public_url", "issuers", "workloads"],
         [
@@ -51,7 +56,8 @@ pub(super) fn config() -> Value {
             ("decisions", decisions()),
             ("envoy", envoy()),
         ],
-    )
+    );
+    both(config, other_envoy)
 }
 
 fn workloads() -> Value {
@@ -64,11 +70,18 @@ fn workloads() -> Value {
         &["audiences"],
         [("audiences", some("Values of `aud` that mean us.", matching("."))), ("header", header)],
     );
+    let from = "What proves a workload, besides JWT-SVIDs: the certificate that Envoy saw, Envoy's \
+                principal alone, or `X-Forwarded-Client-Cert`.";
+    let principal =
+        "Needed for `from: principal`: nothing shows that its certificate is valid now.";
     let workloads = object(
         "Whose workload identities are believed.",
         &["trust_domains"],
         [
             ("trust_domains", list("The trust domains of callers.", matching("^[a-z0-9._-]+$"))),
+            ("from", words(from, ["certificate", "principal", "xfcc"])),
+            ("trust_principal_without_certificate", described(principal, json!({ "const": true }))),
+            ("xfcc", xfcc()),
             ("jwt_svid", jwt_svid),
             (
                 "bundles",
@@ -96,15 +109,44 @@ fn workloads() -> Value {
         "properties": { "verify_certificates": { "const": true } },
     });
     let used = json!({ "anyOf": [{ "required": ["jwt_svid"] }, verifies] });
+    let needs = |from: &str, key: &str| {
+        json!({
+            "if": { "properties": { "from": { "const": from } }, "required": ["from"] },
+            "then": { "required": [key] },
+            "else": { "not": { "required": [key] } },
+        })
+    };
+    let principal = needs("principal", "trust_principal_without_certificate");
+    let by_certificate = json!({ "properties": { "from": { "const": "certificate" } } });
+    let verified = json!({ "if": verifies, "then": { "allOf": [is_there, by_certificate] } });
     both(
         workloads,
         json!({
             "not": { "required": ["bundles", "spire"] },
             "dependentSchemas": { "jwt_svid": is_there, "bundles": used },
-            "if": verifies,
-            "then": is_there,
+            "allOf": [principal, needs("xfcc", "xfcc"), verified],
         }),
     )
+}
+
+fn xfcc() -> Value {
+    let mode = "How Envoy treats the header: it replaces it, or adds its element at the end.";
+    let hops = "How many of your Envoys a request comes through; 1 is the one that asks.";
+    let xfcc = object(
+        "Whose `X-Forwarded-Client-Cert` is believed, for `from: xfcc`.",
+        &["mode", "by"],
+        [
+            ("mode", words(mode, ["sanitize_set", "append_last"])),
+            ("trusted_hops", integer(hops, 1, 8)),
+            ("by", some("The SPIFFE IDs of your Envoys.", workload())),
+        ],
+    );
+    let hops = json!({
+        "if": { "properties": { "mode": { "const": "append_last" } } },
+        "then": { "required": ["trusted_hops"] },
+        "else": { "not": { "required": ["trusted_hops"] } },
+    });
+    both(xfcc, hops)
 }
 
 fn listen() -> Value {

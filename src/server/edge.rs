@@ -21,11 +21,10 @@ use super::trust::Trust;
 use super::workload::{self, WorkloadError, WorkloadVerifier};
 use super::{asked, refusal};
 use crate::authn::revocation::Revocations;
-use crate::authn::svid;
 use crate::authn::token::Circumstances;
 use crate::config::{Config, METADATA_PREFIX};
 use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
-use crate::identity::{Caller, User, Workload};
+use crate::identity::{Caller, User};
 use crate::policy::PolicySet;
 use crate::policy::model::{PlaceKind, Server};
 use crate::telemetry::{DecisionLog, Metrics};
@@ -203,9 +202,8 @@ impl Edge {
             authorities: self.trust.x509(Instant::now()),
             now,
         };
-        let certificate = workloads.certificate(incoming.peer);
-        let proved = |workload: Option<&Workload>| workload.map(Workload::to_string);
-        facts.workload(proved(certificate.as_ref().ok().and_then(Option::as_ref)));
+        let peer = workloads.peer(incoming.peer, &incoming.headers);
+        facts.workload(peer.as_ref().ok().and_then(Option::as_ref));
         let verifier = Verifier {
             config: &self.config,
             keys: &self.keys,
@@ -215,7 +213,7 @@ impl Edge {
         let here = Circumstances {
             now,
             resource: policy.server(incoming.route.server).and_then(Server::own_resource),
-            certificate: &|| svid::fingerprint(incoming.peer),
+            certificate: &|| workloads.fingerprint(incoming.peer),
         };
         let mut bearer = None;
         let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
@@ -245,10 +243,12 @@ impl Edge {
             facts.user(user, incoming.route.server, policy);
         }
         let header = workloads.header(&incoming.headers);
-        let workload = workload::agreed([certificate, Ok(bearer), header]);
-        facts.workload(proved(workload.as_ref().ok().and_then(Option::as_ref)));
+        let workload = workload::agreed([peer, Ok(bearer), header]);
+        facts.workload(workload.as_ref().ok().and_then(Option::as_ref));
         match (workload, user) {
-            (Ok(workload), user) => Ok(Caller { user, workload }),
+            (Ok(proved), user) => {
+                Ok(Caller { user, workload: proved.map(|proved| proved.workload) })
+            }
             (Err(error @ WorkloadError::Unavailable), _) => {
                 Err(say.unavailable(&error.to_string()))
             }

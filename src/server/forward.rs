@@ -2,6 +2,7 @@
 
 use super::answer::Forward;
 use super::request::Headers;
+use crate::authn::xfcc;
 use crate::identity::{GroupSet, Groups, User, Workload, encoded, forwarded_name};
 use crate::mcp::Era;
 use crate::policy::PolicySet;
@@ -29,10 +30,6 @@ const RESERVED: &[&str] = &[
     "x-remote-user",
     "x-remote-groups",
 ];
-
-/// What an Envoy says of its peer's certificate (XFCC). The one beside us takes it away unless it
-/// is configured otherwise, so it is removed only where it came.
-const CLIENT_CERTIFICATE: &str = "x-forwarded-client-cert";
 
 /// Prefixes of reserved headers.
 const RESERVED_PREFIXES: &[&str] = &["x-toolgate-", "x-auth-request-"];
@@ -120,7 +117,9 @@ pub(super) fn forward(
 fn is_reserved(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
     RESERVED.contains(&name.as_str())
-        || name == CLIENT_CERTIFICATE
+        // The Envoy beside us takes it away unless it is configured otherwise, so it is removed
+        // only where it came.
+        || name == xfcc::HEADER
         || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

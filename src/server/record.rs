@@ -14,6 +14,8 @@ use super::answer::Answer;
 use super::keys::UnknownKey;
 use super::request::Route;
 use super::response::Metadata;
+use super::workload::Proved;
+use crate::authn::Proof;
 use crate::engine::{self, Decision as Decided, Query, Reason, Verdict};
 use crate::identity::{Actor, Groups, User};
 use crate::json::Object;
@@ -155,8 +157,17 @@ impl Facts {
         self.unknown_key = key;
     }
 
-    pub(super) fn workload(&mut self, workload: Option<String>) {
-        self.record.workload = workload.map(|workload| text(&workload)).unwrap_or_default();
+    pub(super) fn workload(&mut self, proved: Option<&Proved>) {
+        let workload = proved.map(|proved| text(&proved.workload.to_string()));
+        self.record.workload = workload.unwrap_or_default();
+        self.record.workload_proof = match proved.map(|proved| proved.proof) {
+            None => record::WorkloadProof::Unspecified,
+            Some(Proof::Certificate) => record::WorkloadProof::Certificate,
+            Some(Proof::JwtSvid) => record::WorkloadProof::JwtSvid,
+            Some(Proof::Principal) => record::WorkloadProof::Principal,
+            Some(Proof::Xfcc) => record::WorkloadProof::Xfcc,
+        }
+        .into();
     }
 
     /// Of the person's groups, those that matter on the server.
@@ -374,6 +385,7 @@ fn metadata(record: &Decision) -> Metadata {
         prompt,
         user,
         workload,
+        workload_proof: _,
         surface,
         channel,
     } = record;

@@ -1,4 +1,4 @@
-//! The workload of a request: what its certificate and its JWT-SVIDs prove, which has to be one.
+//! The workload of a request: what its connection and its JWT-SVIDs prove, which has to be one.
 
 use std::sync::Arc;
 
@@ -6,12 +6,21 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::request::Headers;
+use crate::authn::Proof;
 use crate::authn::authorities::Authorities;
 use crate::authn::bundle::Bundles;
 use crate::authn::jwt_svid::{self, Accepted, JwtSvidError};
 use crate::authn::svid::{self, Peer, SvidError};
-use crate::config::Config;
+use crate::authn::xfcc::{self, Mode, Trust, XfccError};
+use crate::config::{Config, WorkloadsFrom};
 use crate::identity::Workload;
+
+/// A workload, and what proved it.
+#[derive(Clone, Debug)]
+pub(super) struct Proved {
+    pub(super) workload: Workload,
+    pub(super) proof: Proof,
+}
 
 /// Why a request proves no workload although it says that it has one. For the log.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -19,10 +28,12 @@ pub(super) enum WorkloadError {
     #[error(transparent)]
     Certificate(#[from] SvidError),
     #[error(transparent)]
+    Xfcc(#[from] XfccError),
+    #[error(transparent)]
     JwtSvid(#[from] JwtSvidError),
     #[error("two headers with a JWT-SVID")]
     Twice,
-    #[error("certificate and JWT-SVID name different workloads")]
+    #[error("two proofs name different workloads")]
     Disagree,
     /// Nothing is known about it: neither good nor bad.
     #[error("the trust domains' bundles are not known")]
@@ -40,13 +51,42 @@ pub(super) struct WorkloadVerifier<'v> {
 }
 
 impl WorkloadVerifier<'_> {
-    /// The workload that the connection's certificate proves, if there is one.
-    pub(super) fn certificate(&self, peer: Peer<'_>) -> Result<Option<Workload>, WorkloadError> {
-        let proved = svid::workload(peer, &self.config.workloads.trust_domains, self.now)?;
-        if let Some(workload) = &proved {
-            self.chain(peer, workload)?;
+    /// The workload whose request Envoy says it is, if it says so: by the certificate of the
+    /// connection, unless something else is configured.
+    pub(super) fn peer(
+        &self,
+        peer: Peer<'_>,
+        headers: &Headers<'_>,
+    ) -> Result<Option<Proved>, WorkloadError> {
+        let domains = &self.config.workloads.trust_domains;
+        let proved = match &self.config.workloads.from {
+            WorkloadsFrom::Certificate => {
+                let workload = svid::workload(peer, domains, self.now)?;
+                if let Some(workload) = &workload {
+                    self.chain(peer, workload)?;
+                }
+                workload.map(|workload| (workload, Proof::Certificate))
+            }
+            WorkloadsFrom::Principal => svid::principal(peer, domains, self.now)?,
+            WorkloadsFrom::Xfcc(trust) => {
+                let header = headers.once(xfcc::HEADER).map_err(|_| XfccError::Twice)?;
+                let workload = xfcc::workload(header, peer, trust, domains, self.now)?;
+                workload.map(|workload| (workload, Proof::Xfcc))
+            }
+        };
+        Ok(proved.map(|(workload, proof)| Proved { workload, proof }))
+    }
+
+    /// SHA-256 of the caller's certificate, if Envoy shows it. Behind another Envoy of ours the
+    /// connection's certificate is that Envoy's.
+    pub(super) fn fingerprint(&self, peer: Peer<'_>) -> Option<[u8; 32]> {
+        match &self.config.workloads.from {
+            WorkloadsFrom::Certificate | WorkloadsFrom::Principal => svid::fingerprint(peer),
+            WorkloadsFrom::Xfcc(Trust { mode, by: _ }) => match mode {
+                Mode::SanitizeSet | Mode::AppendLast { trusted_hops: 1 } => svid::fingerprint(peer),
+                Mode::AppendLast { .. } => None,
+            },
         }
-        Ok(proved)
     }
 
     /// Whether an authority of the workload's trust domain has signed its certificate, if that is
@@ -60,7 +100,7 @@ impl WorkloadVerifier<'_> {
     }
 
     /// The workload that a JWT-SVID proves.
-    pub(super) fn jwt_svid(&self, token: &str) -> Result<Workload, WorkloadError> {
+    pub(super) fn jwt_svid(&self, token: &str) -> Result<Proved, WorkloadError> {
         let workloads = &self.config.workloads;
         let audiences = workloads.jwt_svid.as_ref().map(|jwt_svid| &*jwt_svid.audiences);
         let accepted = Accepted {
@@ -69,11 +109,12 @@ impl WorkloadVerifier<'_> {
             max_bytes: self.config.tokens.max_bytes,
         };
         let bundles = self.bundles.as_ref().ok_or(WorkloadError::Unavailable)?;
-        Ok(jwt_svid::verify(token, &accepted, bundles, self.now)?)
+        let workload = jwt_svid::verify(token, &accepted, bundles, self.now)?;
+        Ok(Proved { workload, proof: Proof::JwtSvid })
     }
 
     /// The workload that the configured header proves, if it is there.
-    pub(super) fn header(&self, headers: &Headers<'_>) -> Result<Option<Workload>, WorkloadError> {
+    pub(super) fn header(&self, headers: &Headers<'_>) -> Result<Option<Proved>, WorkloadError> {
         let Some(name) = self.config.workload_header() else {
             return Ok(None);
         };
@@ -83,14 +124,16 @@ impl WorkloadVerifier<'_> {
     }
 }
 
-/// The one workload that every proof names, if there is a proof.
+/// The one workload that every proof names, if there is a proof; the first proof stands for all.
 pub(super) fn agreed(
-    proofs: [Result<Option<Workload>, WorkloadError>; 3],
-) -> Result<Option<Workload>, WorkloadError> {
-    let mut agreed: Option<Workload> = None;
+    proofs: [Result<Option<Proved>, WorkloadError>; 3],
+) -> Result<Option<Proved>, WorkloadError> {
+    let mut agreed: Option<Proved> = None;
     for proof in proofs {
         let proved = proof?;
-        if agreed.is_some() && proved.is_some() && agreed != proved {
+        if let (Some(agreed), Some(proved)) = (&agreed, &proved)
+            && agreed.workload != proved.workload
+        {
             return Err(WorkloadError::Disagree);
         }
         agreed = agreed.or(proved);

@@ -55,6 +55,17 @@ fn variants(kind: Kind) -> Vec<String> {
         let agent = texts[0].replace(files, spire).replace(bundles, spire);
         let agent = agent.replace(certificate, "    from: spire\n");
         texts.push(agent.replace("    ca: certs/ca.pem\n", ""));
+        // Where another Envoy asks.
+        let (rest, _) = texts[0].split_once("envoy:\n").unwrap();
+        let from = |more: &str| rest.replace("workloads:\n", &format!("workloads:\n  {more}\n"));
+        let variants = [
+            from("from: principal\n  trust_principal_without_certificate: true"),
+            from(
+                "from: xfcc\n  xfcc: { mode: append_last, trusted_hops: 1, by: ['spiffe://a/b'] }",
+            ),
+            from("from: xfcc\n  xfcc: { mode: sanitize_set, by: ['spiffe://a/b'] }"),
+        ];
+        texts.extend(variants);
     }
     texts
 }

@@ -14,13 +14,13 @@ const ALICE: [(&str, Option<&str>); 2] =
 
 pub(crate) fn check(case: &Case, answer: &Answer, sidecar: &Sidecar, world: &World) {
     match (&case.allowed, &case.refused) {
-        (Some(_), None) => allowed(case, answer, world),
+        (Some(_), None) => allowed(case, answer, sidecar, world),
         (None, Some(reason)) => refused(case, reason, answer, sidecar),
         _ => panic!("a row says `allowed` or `refused`"),
     }
 }
 
-fn allowed(case: &Case, answer: &Answer, world: &World) {
+fn allowed(case: &Case, answer: &Answer, sidecar: &Sidecar, world: &World) {
     assert!(answer.allowed, "refused: {} {}", answer.status, answer.body);
     let told = case.allowed.as_ref().unwrap();
     let usual = ALICE.iter().filter(|(name, _)| !told.contains_key(*name)).copied();
@@ -35,7 +35,10 @@ fn allowed(case: &Case, answer: &Answer, world: &World) {
         assert!(value.is_none() || !is_removed, "{name} is set and removed");
     }
     assert!(answer.removed.iter().any(|name| name == "authorization"), "the token comes through");
-    assert!(answer.header("x-toolgate-decision-id").is_some());
+    let id = answer.header("x-toolgate-decision-id").unwrap();
+    if let Some(proof) = &case.proof {
+        assert_eq!(sidecar.recorded(id)["workload_proof"], **proof);
+    }
 }
 
 fn refused(case: &Case, reason: &str, answer: &Answer, sidecar: &Sidecar) {

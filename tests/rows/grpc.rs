@@ -74,7 +74,7 @@ pub(crate) fn request(case: &Case, token: &str, peer: &Certificate, world: &Worl
         raw_body: body,
         ..HttpRequest::default()
     };
-    let Certificate { pem, principal, thumbprint: _, der: _ } = peer.clone();
+    let Certificate { pem, principal, thumbprint: _, hash: _, der: _ } = peer.clone();
     let extensions = [
         ("toolgate.server", "presto@prod"),
         ("toolgate.path", "/presto/mcp"),

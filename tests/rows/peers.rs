@@ -22,6 +22,8 @@ pub(crate) struct Certificate {
     /// `x5t#S256`
     pub(crate) thumbprint: String,
     pub(crate) der: Vec<u8>,
+    /// The same hash as Envoy writes it.
+    pub(crate) hash: String,
 }
 
 /// A certificate for each of them, and `none`.
@@ -72,6 +74,7 @@ fn certificate(peer: &Peer, key: &KeyPair, issuer: &Issuer<'_, &KeyPair>) -> Cer
         principal: principal.clone().unwrap_or(first),
         thumbprint: B64.encode(Sha256::digest(made.der())),
         der: made.der().to_vec(),
+        hash: hex(&Sha256::digest(made.der())),
     }
 }
 
@@ -83,4 +86,9 @@ fn usage(name: &str) -> KeyUsagePurpose {
         "cRLSign" => KeyUsagePurpose::CrlSign,
         _ => panic!("no key usage `{name}`"),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from_digit(digit.into(), 16).unwrap()).collect()
 }

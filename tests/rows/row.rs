@@ -152,6 +152,8 @@ pub(crate) struct Case {
     // The answer.
     /// What the server is told: headers that are set, and those (null) that are not there.
     pub(crate) allowed: Option<BTreeMap<String, Option<String>>>,
+    /// What the record says that proved the workload.
+    pub(crate) proof: Option<String>,
     /// Why the same token is refused to another workload, be it kept or not.
     pub(crate) from_elsewhere: Option<String>,
     /// The reason.

@@ -9,6 +9,7 @@ use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use crate::keys::Key;
+use crate::peers::Certificate;
 use crate::row::Case;
 use crate::signature;
 use crate::trials::World;
@@ -133,12 +134,12 @@ fn written(text: &str, good: &str, world: &World) -> Vec<u8> {
     bytes(&unfolded(text, world).replace("GOOD", good))
 }
 
-/// `NOW+5` is a time, `<x*3>` is `xxx`, `SHA256(NAME)` a certificate's thumbprint, and LISTENER an
-/// address that nobody should ask.
+/// `NOW+5` is a time, `<x*3>` is `xxx`, `SHA256(NAME)` a certificate's thumbprint, `HEX(NAME)` the
+/// same in hex, and LISTENER an address that nobody should ask.
 pub(crate) fn unfolded(text: &str, world: &World) -> String {
     static NOW: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"NOW([+-][0-9]+)?").unwrap());
     static THUMBPRINT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"SHA256\(([a-z]+)\)").unwrap());
+        LazyLock::new(|| Regex::new(r"(SHA256|HEX)\(([a-z]+)\)").unwrap());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now = i64::try_from(now).unwrap();
     let text = NOW.replace_all(text, |found: &Captures<'_>| {
@@ -147,7 +148,10 @@ pub(crate) fn unfolded(text: &str, world: &World) -> String {
     });
     let text = repeated(&text).replace("LISTENER", &world.listener.url);
     THUMBPRINT
-        .replace_all(&text, |found: &Captures<'_>| world.peers[&found[1]].thumbprint.clone())
+        .replace_all(&text, |found: &Captures<'_>| {
+            let Certificate { thumbprint, hash, .. } = &world.peers[&found[2]];
+            if &found[1] == "HEX" { hash.clone() } else { thumbprint.clone() }
+        })
         .into_owned()
 }
 

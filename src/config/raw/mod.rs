@@ -69,6 +69,10 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         Some(node) => decisions::decisions(reader, node, directory),
     };
     let envoy = fields.get("envoy").map(|node| envoy::envoy(reader, node, directory));
+    let from = workloads.as_ref().map(|workloads| &workloads.from);
+    if let (Some(place), Some(from)) = (fields.key_place("envoy"), from) {
+        workloads::needs_no_other_envoy(reader, place, from);
+    }
     let (grpc, http) = listen?;
     Some(Config {
         grpc,

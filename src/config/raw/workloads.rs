@@ -1,11 +1,13 @@
 //! Whose workload identities are believed, and how they may be proved.
 
+mod from;
+
 use std::path::Path;
 
 use spiffe::TrustDomain;
 
 use super::{envoy, refuse};
-use crate::config::{BundlesSource, JwtSvidConfig, WorkloadsConfig};
+use crate::config::{BundlesSource, JwtSvidConfig, WorkloadsConfig, WorkloadsFrom};
 use crate::yaml::{Fields, Keys, Node, Reader};
 
 /// No header that a caller names itself by has a longer name: Envoy bounds the size of the
@@ -15,6 +17,8 @@ const MAX_HEADER_BYTES: usize = 20;
 /// What headers mean already that begin so.
 const TAKEN: &[&str] = &["x-toolgate-", "x-forwarded-", "x-envoy-", "x-auth-request-", "x-remote-"];
 
+pub(super) use self::from::needs_no_other_envoy;
+
 /// `for_tls` says whether our own certificate comes from the agent that is named here.
 pub(super) fn workloads(
     reader: &mut Reader<'_>,
@@ -23,14 +27,32 @@ pub(super) fn workloads(
     for_tls: bool,
 ) -> Option<WorkloadsConfig> {
     const KEYS: Keys = Keys {
-        known: &["trust_domains", "jwt_svid", "bundles", "spire", "verify_certificates"],
-        later: &["from"],
+        known: &[
+            "trust_domains",
+            "from",
+            "trust_principal_without_certificate",
+            "xfcc",
+            "jwt_svid",
+            "bundles",
+            "spire",
+            "verify_certificates",
+        ],
+        later: &[],
     };
     let fields = reader.fields(node, KEYS)?;
     let domains = reader.required(fields, "trust_domains", "list the trust domains of callers");
+    let from = from::from(reader, fields);
     let jwt_svid = fields.get("jwt_svid").map(|node| jwt_svid(reader, node));
     let verify = fields.get("verify_certificates").and_then(|node| reader.boolean(node));
     let verify_certificates = verify.is_some_and(|verify| verify.value);
+    let by_certificate = from.as_ref().is_none_or(|from| *from == WorkloadsFrom::Certificate);
+    if verify_certificates
+        && !by_certificate
+        && let Some(place) = fields.key_place("verify_certificates")
+    {
+        let help = "remove `verify_certificates`, or write `from: certificate`";
+        refuse(reader, place, "it is not the certificate that proves the workload", help);
+    }
     if for_tls && fields.get("spire").is_none() {
         let message = "`listen.tls` says `from: spire`, and no agent is named";
         refuse(reader, fields.place, message, "add `spire: unix:PATH`");
@@ -39,6 +61,7 @@ pub(super) fn workloads(
     let bundles = bundles(reader, fields, directory, needed);
     Some(WorkloadsConfig {
         trust_domains: trust_domains(reader, domains?),
+        from: from?,
         jwt_svid: match jwt_svid {
             None => None,
             Some(jwt_svid) => Some(jwt_svid?),
