@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, fail, hint, print};
 use super::load;
+use crate::config::{Told, spire_socket};
 use crate::disk;
 use crate::envoy::{
-    BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, SECRETS_FILE, render, render_static,
+    BOOTSTRAP_FILE, CLUSTERS_FILE, Options, ROUTES_FILE, SECRETS_FILE, contexts, render,
+    render_static,
 };
 
 /// Write Envoy's configuration
@@ -27,6 +29,12 @@ pub(super) struct Args {
     /// Print one file with everything in it instead, as `envoy --mode validate` checks it
     #[arg(long = "static", conflicts_with = "out")]
     static_: bool,
+    /// Print what each route tells Toolgate instead, by its path: for an Envoy that a mesh configures
+    #[arg(long, conflicts_with_all = ["out", "static_", "plain", "admin", "spire"])]
+    context: bool,
+    /// Envoy's identity and bundles come from the SPIRE agent at this socket, as with `envoy.spire`
+    #[arg(long, value_name = "unix:PATH", value_parser = socket)]
+    spire: Option<String>,
     /// Also the plain loopback listener, whose callers have no workload identity
     #[arg(long)]
     plain: bool,
@@ -36,12 +44,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let (config, policies) = match load::both(&args.config) {
+    let told = Told { spire: args.spire.as_deref() };
+    let (config, policies) = match load::both(&args.config, told) {
         Ok(both) => both,
         Err(exit) => return exit,
     };
+    if args.context {
+        print(format_args!("{:#}\n", contexts(&policies)));
+        return Exit::Success;
+    }
     let Some(envoy) = &config.envoy else {
-        return fail(format_args!("{}: `envoy` is missing", args.config.display()));
+        let exit = fail(format_args!("{}: `envoy` is missing", args.config.display()));
+        hint("for an Envoy that somebody else configures there is `toolgate envoy --context`");
+        return exit;
     };
     let options = Options { plain: args.plain, admin: args.admin };
     if args.plain && envoy.plain.is_none() {
@@ -83,6 +98,10 @@ pub(super) fn run(args: &Args) -> Exit {
         }
     }
     Exit::Success
+}
+
+fn socket(written: &str) -> Result<String, &'static str> {
+    spire_socket(written).map(str::to_owned).ok_or("write `unix:PATH`")
 }
 
 /// The output directory as Envoy sees it from the configuration's directory.

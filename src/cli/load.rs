@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::authn::revocation::Revocations;
 #[cfg(feature = "serve")]
 use crate::config::revoked;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Told};
 use crate::disk::{self, PolicyDirectory};
 use crate::policy::{self, Cores, PolicyFiles, PolicySet};
 use crate::yaml::MAX_FILE_BYTES;
@@ -23,7 +23,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// the deny-list.
 #[cfg(feature = "serve")]
 pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet, Revocations), Exit> {
-    let config = configuration_or_policies(path)?;
+    let config = configuration_or_policies(path, Told::default())?;
     // Everything that is wrong is said in one run.
     let (revoked, policies) = (revoked(&config), policies_under(&config));
     let (files, policies) = policies?;
@@ -44,8 +44,8 @@ pub(super) fn revoked(config: &Config) -> Result<Revocations, Exit> {
 }
 
 /// The configuration; if it is broken, what is wrong with the policies is said beside.
-fn configuration_or_policies(path: &Path) -> Result<Config, Exit> {
-    configuration(path).inspect_err(|_| {
+fn configuration_or_policies(path: &Path, told: Told<'_>) -> Result<Config, Exit> {
+    configuration_told(path, told).inspect_err(|_| {
         if let Some(directory) = policies_of(path) {
             policies(&directory).ok();
         }
@@ -103,9 +103,9 @@ fn settled(directory: &Path) -> PolicyFiles {
     directory.files()
 }
 
-/// The configuration, and the policies that it names.
-pub(super) fn both(path: &Path) -> Result<(Config, PolicySet), Exit> {
-    let config = configuration_or_policies(path)?;
+/// The configuration, with what is said beside it, and the policies that it names.
+pub(super) fn both(path: &Path, told: Told<'_>) -> Result<(Config, PolicySet), Exit> {
+    let config = configuration_or_policies(path, told)?;
     let (_, policies) = policies_under(&config)?;
     Ok((config, policies))
 }
@@ -130,10 +130,14 @@ fn policies_of(path: &Path) -> Option<PathBuf> {
 }
 
 pub(super) fn configuration(path: &Path) -> Result<Config, Exit> {
+    configuration_told(path, Told::default())
+}
+
+fn configuration_told(path: &Path, told: Told<'_>) -> Result<Config, Exit> {
     let text = disk::read_file(path, MAX_FILE_BYTES)
         .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
     match text {
-        Ok(text) => config::parse(path, &text).map_err(|problems| fail_with(&problems)),
+        Ok(text) => config::parse_told(path, &text, told).map_err(|problems| fail_with(&problems)),
         Err(error) => {
             let exit = fail(format_args!("{}: {error}", path.display()));
             hint("give the sidecar's configuration with `--config FILE`");

@@ -282,19 +282,36 @@ impl Default for DecisionsConfig {
     }
 }
 
+/// What a command's arguments say in the file's place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'t> {
+    /// The socket of `envoy.spire`.
+    pub spire: Option<&'t str>,
+}
+
 /// Reads a configuration file's text.
 ///
 /// # Errors
 ///
 /// Every problem of the file.
 pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
+    parse_told(path, text, Told::default())
+}
+
+/// The same, with what is said beside the file.
+///
+/// # Errors
+///
+/// Every problem of the file, and what contradicts what is said beside it.
+pub fn parse_told(path: &Path, text: &str, told: Told<'_>) -> Result<Config, Diagnostics> {
     let mut sources = Sources::default();
     let mut problems = Vec::new();
     let source = sources.add(Source { path: path.to_owned(), text: text.to_owned() });
     let tree = yaml::parse(source, text, &mut problems);
     let directory = path.parent().unwrap_or(Path::new(""));
-    let config = tree
-        .and_then(|tree| raw::config(&mut Reader::new(source, &mut problems), &tree, directory));
+    let config = tree.and_then(|tree| {
+        raw::config(&mut Reader::new(source, &mut problems), &tree, directory, told)
+    });
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(Diagnostics { sources, list: problems }.sorted()),
@@ -313,6 +330,13 @@ pub fn policies(path: &Path, text: &str) -> Option<PathBuf> {
     let (_, node) = entries.into_iter().find(|(key, _)| key.value == "policies")?;
     let directory = reader.text(node)?.value;
     Some(path.parent().unwrap_or(Path::new("")).join(directory))
+}
+
+/// The socket of a SPIRE agent, which is written `unix:PATH`: an agent knows callers by their
+/// process, and only there.
+#[must_use]
+pub fn spire_socket(written: &str) -> Option<&str> {
+    written.strip_prefix("unix:").filter(|path| !path.is_empty())
 }
 
 // === impl Config ===

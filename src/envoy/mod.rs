@@ -138,6 +138,13 @@ pub fn render_static(
     bootstrap(config, envoy, options, files, &source, upstreams)
 }
 
+/// What each route tells Toolgate (`context_extensions`), by its path: for an Envoy that somebody
+/// else configures.
+#[must_use]
+pub fn contexts(policy: &PolicySet) -> Value {
+    route::contexts(policy)
+}
+
 /// The name of the file with the bootstrap.
 pub const BOOTSTRAP_FILE: &str = "envoy.json";
 /// The name of the file that says where Envoy's certificate is.

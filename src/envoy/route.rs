@@ -1,6 +1,6 @@
 //! Routes: exact paths, each told to Toolgate by name.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ANSWERS_FILTER, on_loopback, typed};
 use crate::config::{Config, EnvoyConfig, METADATA_PREFIX};
@@ -36,6 +36,25 @@ pub(super) fn routes(config: &Config, envoy: &EnvoyConfig, policy: &PolicySet) -
         // A route without its cluster must not fall through to another one.
         "validate_clusters": false,
     })
+}
+
+/// What each route tells Toolgate, by its path: for routes that somebody else writes.
+pub(super) fn contexts(policy: &PolicySet) -> Value {
+    let mut contexts = Map::new();
+    for server in policy.servers() {
+        for environment in &server.environments {
+            let name = name(policy, server, environment);
+            for path in [environment.path.to_string(), metadata_path(environment)] {
+                let context = context(&name, &path, &environment.route);
+                contexts.insert(path, context);
+            }
+        }
+    }
+    Value::Object(contexts)
+}
+
+fn metadata_path(environment: &ServerEnvironment) -> String {
+    format!("{METADATA_PREFIX}{}", environment.path)
 }
 
 /// `presto@prod`: what the route, the cluster and Toolgate call a server in an environment.
@@ -77,7 +96,7 @@ fn server_routes(name: &str, environment: &ServerEnvironment) -> [Value; 2] {
 
 /// Metadata that Toolgate answers itself. Should it ever not, this refuses.
 fn metadata_route(name: &str, environment: &ServerEnvironment) -> Value {
-    let path = format!("{METADATA_PREFIX}{}", environment.path);
+    let path = metadata_path(environment);
     json!({
         "name": format!("{name}/metadata"),
         "match": { "path": path },
@@ -92,15 +111,7 @@ fn metadata_route(name: &str, environment: &ServerEnvironment) -> Value {
 fn authorization(name: &str, path: &str, route: &str) -> Value {
     typed(
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-        json!({
-            "check_settings": {
-                "context_extensions": {
-                    "toolgate.server": name,
-                    "toolgate.path": path,
-                    "toolgate.route": route,
-                },
-            },
-        }),
+        json!({ "check_settings": { "context_extensions": context(name, path, route) } }),
     )
 }
 
@@ -108,4 +119,8 @@ fn authorization(name: &str, path: &str, route: &str) -> Value {
 /// from the first route that matches, and a filter that is off by then stays off.
 fn unseen() -> Value {
     typed("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", json!({ "disabled": true }))
+}
+
+fn context(name: &str, path: &str, route: &str) -> Value {
+    json!({ "toolgate.server": name, "toolgate.path": path, "toolgate.route": route })
 }

@@ -330,6 +330,80 @@ fn envoys_configuration_is_written_where_it_can_be_or_not_at_all() {
     assert!(loopback.starts_with("exit: 0\n{"), "{loopback}");
 }
 
+/// A copy of the samples, with the configuration's `envoy` section replaced.
+fn with_envoy(envoy: Option<&str>) -> tempfile::TempDir {
+    let (directory, _) = copy_of_policies();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("envoy/toolgate.yaml")).unwrap();
+    let (rest, _) = text.split_once("\nenvoy:\n").unwrap();
+    let section = envoy.map(|envoy| {
+        format!("envoy:\n  listen: {{ mtls: 127.0.0.1:8443, plain: 127.0.0.1:8080 }}\n{envoy}")
+    });
+    std::fs::create_dir(directory.path().join("envoy")).unwrap();
+    let text = format!("{rest}\n{}", section.unwrap_or_default());
+    std::fs::write(directory.path().join("envoy/toolgate.yaml"), text).unwrap();
+    directory
+}
+
+#[test]
+fn the_spire_agent_may_be_named_on_the_command_line_unless_the_file_says_otherwise() {
+    let of = |envoy: &str, arguments: &str| {
+        run(with_envoy(Some(envoy)).path(), &format!("envoy --static {arguments}"))
+    };
+    let written = of("  spire: unix:/run/a.sock\n", "");
+    assert!(written.starts_with("exit: 0\n") && written.contains("/run/a.sock"), "{written}");
+    assert_eq!(of("", "--spire unix:/run/a.sock"), written);
+    assert_eq!(of("  spire: unix:/run/a.sock\n", "--spire unix:/run/a.sock"), written);
+    let files = "  certificate: { cert: a, key: b }\n  bundles: c\n";
+    for (envoy, arguments, expected) in [
+        ("", "", &["`certificate` is missing"][..]),
+        (
+            files,
+            "--spire unix:/run/a.sock",
+            &["`certificate` stands beside `--spire`", "`bundles` stands beside `--spire`"],
+        ),
+        (
+            "  spire: unix:/run/b.sock\n",
+            "--spire unix:/run/a.sock",
+            &["`--spire` names another agent, `unix:/run/a.sock`"],
+        ),
+        ("", "--spire /run/a.sock", &["write `unix:PATH`"]),
+        ("", "--spire unix:", &["write `unix:PATH`"]),
+    ] {
+        let output = of(envoy, arguments);
+        assert!(!output.starts_with("exit: 0"), "{envoy} {arguments}: {output}");
+        for expected in expected {
+            assert!(output.contains(expected), "{envoy} {arguments}: {output}");
+        }
+    }
+}
+
+#[test]
+fn what_routes_tell_toolgate_is_told_to_other_envoys_too() {
+    let printed = toolgate("envoy --context");
+    let told: serde_json::Value =
+        serde_json::from_str(printed.strip_prefix("exit: 0\n").unwrap()).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let routes = std::fs::read_to_string(root.join("envoy/routes.json")).unwrap();
+    let routes: serde_json::Value = serde_json::from_str(&routes).unwrap();
+    let routes = routes.pointer("/resources/0/virtual_hosts/0/routes").unwrap();
+    let rendered: serde_json::Map<_, _> = routes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| {
+            let path = route["match"]["path"].as_str().unwrap().to_owned();
+            let filter = &route["typed_per_filter_config"]["envoy.filters.http.ext_authz"];
+            (path, filter["check_settings"]["context_extensions"].clone())
+        })
+        .collect();
+    assert_eq!(told, serde_json::Value::Object(rendered));
+    // An Envoy that somebody else configures has no section here.
+    assert_eq!(run(with_envoy(None).path(), "envoy --context"), printed);
+    let none = run(with_envoy(None).path(), "envoy --static");
+    assert!(none.contains("`envoy` is missing"), "{none}");
+}
+
 #[test]
 fn a_server_has_no_audience_that_every_token_has() {
     let (directory, policies) = copy_of_policies();

@@ -4,20 +4,35 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{file_path, refuse};
-use crate::config::{EnvoyConfig, EnvoyIdentity};
+use crate::config::{EnvoyConfig, EnvoyIdentity, Told, spire_socket};
 use crate::yaml::{Fields, Keys, Node, Reader};
 
-pub(super) fn envoy(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<EnvoyConfig> {
+pub(super) fn envoy(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    directory: &Path,
+    told: Told<'_>,
+) -> Option<EnvoyConfig> {
     const KEYS: Keys =
         Keys { known: &["listen", "certificate", "bundles", "spire", "files"], later: &[] };
     let fields = reader.fields(node, KEYS)?;
     let listen = reader
         .required(fields, "listen", "say where clients call")
         .and_then(|node| listen(reader, node));
-    let identity = if fields.get("spire").is_some() {
-        spire(reader, fields)
-    } else {
-        in_files(reader, fields)
+    let Told { spire: socket } = told;
+    let identity = match (socket, fields.get("spire")) {
+        (Some(socket), written) => {
+            nothing_beside(reader, fields, "--spire");
+            if let Some(written) = written {
+                same(reader, written, socket);
+            }
+            Some(EnvoyIdentity::Spire { socket: socket.to_owned() })
+        }
+        (None, Some(node)) => {
+            nothing_beside(reader, fields, "spire");
+            spire(reader, node)
+        }
+        (None, None) => in_files(reader, fields),
     };
     let files = match fields.get("files") {
         None => None,
@@ -52,29 +67,40 @@ fn listen(reader: &mut Reader<'_>, node: &Node) -> Option<(SocketAddr, Option<So
 }
 
 /// Two sources would leave open which one counts.
-fn spire(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<EnvoyIdentity> {
+fn nothing_beside(reader: &mut Reader<'_>, fields: Fields<'_>, spire: &str) {
     for key in ["certificate", "bundles"] {
         if let Some(place) = fields.key_place(key) {
-            let help = format!("remove `{key}`, or `spire`: one of them says who is believed");
-            refuse(reader, place, format!("`{key}` stands beside `spire`"), &help);
+            let help = format!("remove `{key}`, or `{spire}`: one of them says who is believed");
+            refuse(reader, place, format!("`{key}` stands beside `{spire}`"), &help);
         }
     }
-    let socket = socket(reader, fields.get("spire")?)?;
+}
+
+fn same(reader: &mut Reader<'_>, node: &Node, told: &str) {
+    let Some(written) = reader.text(node) else {
+        return;
+    };
+    if spire_socket(&written) != Some(told) {
+        let message = format!("`--spire` names another agent, `unix:{told}`");
+        refuse(reader, written.place, message, "remove `spire`, or leave `--spire` out");
+    }
+}
+
+fn spire(reader: &mut Reader<'_>, node: &Node) -> Option<EnvoyIdentity> {
+    let socket = socket(reader, node)?;
     Some(EnvoyIdentity::Spire { socket: socket.to_owned() })
 }
 
 /// The path of a SPIRE agent's socket.
 pub(super) fn socket<'n>(reader: &mut Reader<'_>, node: &'n Node) -> Option<&'n str> {
     let text = reader.text(node)?;
-    match text.value.strip_prefix("unix:") {
-        Some(socket) if !socket.is_empty() => Some(socket),
-        _ => {
-            let message = format!("`{}` is no Unix socket", text.value);
-            let help = "write `unix:PATH`: an agent knows callers by their process, and only there";
-            refuse(reader, text.place, message, help);
-            None
-        }
+    let socket = spire_socket(text.value);
+    if socket.is_none() {
+        let message = format!("`{}` is no Unix socket", text.value);
+        let help = "write `unix:PATH`: an agent knows callers by their process, and only there";
+        refuse(reader, text.place, message, help);
     }
+    socket
 }
 
 fn in_files(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<EnvoyIdentity> {

@@ -14,12 +14,17 @@ use std::path::Path;
 
 use url::Url;
 
-use super::{Config, DecisionsConfig, FilePath, GrpcListener, PublicUrl, TokensConfig};
+use super::{Config, DecisionsConfig, FilePath, GrpcListener, PublicUrl, TokensConfig, Told};
 use crate::diagnostics::{Code, Diagnostic, Place};
 use crate::mcp::Violation;
 use crate::yaml::{Keys, Node, Reader};
 
-pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> Option<Config> {
+pub(super) fn config(
+    reader: &mut Reader<'_>,
+    root: &Node,
+    directory: &Path,
+    told: Told<'_>,
+) -> Option<Config> {
     const KEYS: Keys = Keys {
         known: &[
             "toolgate",
@@ -68,7 +73,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Node, directory: &Path) -> 
         None => Some(DecisionsConfig::default()),
         Some(node) => decisions::decisions(reader, node, directory),
     };
-    let envoy = fields.get("envoy").map(|node| envoy::envoy(reader, node, directory));
+    let envoy = fields.get("envoy").map(|node| envoy::envoy(reader, node, directory, told));
     let from = workloads.as_ref().map(|workloads| &workloads.from);
     if let (Some(place), Some(from)) = (fields.key_place("envoy"), from) {
         workloads::needs_no_other_envoy(reader, place, from);
