@@ -20,6 +20,9 @@ mod listener;
 /// Callers' certificates.
 #[cfg(test)]
 mod peers;
+/// What a mesh's Envoy asked.
+#[cfg(test)]
+mod recorded;
 /// The data files.
 #[cfg(test)]
 mod row;

@@ -13,8 +13,8 @@ use crate::keys::{self, Keys};
 use crate::listener::Listener;
 use crate::peers::{self, Certificate};
 use crate::row::{self, Case, Row, Setup};
-use crate::sidecar::Sidecars;
-use crate::{check, forged, standards, token};
+use crate::sidecar::{Sidecar, Sidecars};
+use crate::{check, forged, recorded, standards, token};
 
 /// The rows of the list: all of them.
 const LISTED: [std::ops::RangeInclusive<u32>; 1] = [1..=124];
@@ -44,6 +44,7 @@ pub(crate) fn run() -> ExitCode {
         })
         .collect();
     trials.extend(standards::trials());
+    trials.extend(recorded::trials(&world));
     trials.push(forged::trial(&world.setup, &world.keys));
     trials.push(forged::revoked(&world.setup, &world.keys));
     trials.push(forged::jwt_svid_trial(&world.keys));
@@ -67,6 +68,14 @@ impl World {
         let sidecars = Sidecars::new(&setup, &keys, &peers);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         Self { setup, keys, peers, route, listener: Listener::new(), sidecars, runtime }
+    }
+
+    pub(crate) fn sidecar(&self, name: &str) -> &Sidecar {
+        self.sidecars.of(name, &self.setup, &self.runtime)
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 }
 
@@ -100,10 +109,10 @@ fn test(row: &Row, world: &World) -> Result<(), Failed> {
 
 fn ask(case: &Case, token: &str, peer: &str, world: &World) {
     let peer = world.peers.get(peer).unwrap_or_else(|| panic!("no peer `{peer}`"));
-    let sidecar = world.sidecars.of(&case.sidecar, &world.setup, &world.runtime);
+    let sidecar = world.sidecar(&case.sidecar);
     let mut client = sidecar.client.clone();
     let request = grpc::request(case, token, peer, world);
-    let response = world.runtime.block_on(client.check(request)).unwrap();
+    let response = world.block_on(client.check(request)).unwrap();
     check::check(case, &grpc::answer(response.into_inner()), sidecar, world);
     assert_eq!(world.listener.asked(), 0, "an address in a token was asked");
 }
