@@ -80,19 +80,21 @@ readers: venv build ## Do Python, JavaScript and Go read messages as Toolgate do
 			--toolgate target/debug/examples/read_messages --go $(TOOLGATE_CACHE)/read-go; \
 	fi
 
-# The conformance suite of the protocol's authors, on Node.js 22, which is installed for it. Without
-# npm there is nothing to test: CI minds.
-CONFORMANCE = $(TOOLGATE_CACHE)/venv/bin/python tests/conformance/compare.py
+# The suite of the protocol's authors, their Inspector and the client libraries, on Node.js 22, which
+# is installed for it. Without npm there is nothing to test: CI minds.
+PYTEST_CONFORMANCE = $(TOOLGATE_CACHE)/venv/bin/python -m pytest -c tests/conformance/pytest.ini
 
 .PHONY: conformance
-conformance: venv build ## The MCP conformance suite, without and with Toolgate (SHORT=1: one round)
+conformance: venv build ## The MCP conformance suite, without and with Toolgate, and five client libraries (SHORT=1: one round)
+	@examples/demo/bootstrap mcp1
 	@status=0; tests/conformance/bootstrap "$(abspath $(TOOLGATE_CACHE))/conformance" || status=$$?; \
 	if [[ $$status == 3 && -z $${CI:-} ]]; then \
-		printf '\nSKIPPED: nothing was compared by the conformance suite\n\n' >&2; \
+		printf '\nSKIPPED: nothing was tested against the conformance suite\n\n' >&2; \
 	elif [[ $$status != 0 ]]; then \
 		exit $$status; \
 	else \
-		SHORT=$(SHORT) $(CONFORMANCE); \
+		$(PYTEST_CONFORMANCE) tests/conformance; \
+		SHORT=$(SHORT) $(TOOLGATE_CACHE)/venv/bin/python tests/conformance/compare.py; \
 	fi
 
 .PHONY: alive

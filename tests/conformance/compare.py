@@ -85,6 +85,9 @@ def round_of(gateway: Gateway, revision: str) -> list[Pair]:
     decided = len(gateway.stack.decisions())
     without = suite.run(gateway.direct("fixture"), revision, results / f"{revision}-without")
     assert len(gateway.stack.decisions()) == decided, "nothing of this goes through Toolgate"
+    # The fixture passes everything: what it fails could not show what Toolgate does to it.
+    failed = [check.shown for check, one in without.items() if one.status in ("FAILURE", "WARNING")]
+    assert not failed, f"the fixture itself fails: {failed}"
     through = suite.run(gateway.through("fixture"), revision, results / f"{revision}-through")
     allowed = [one for one in gateway.stack.decisions()[decided:] if one["verdict"] == "allow"]
     found = pairs(without, through)
