@@ -62,8 +62,8 @@ async fn main() -> Result<()> {
 }
 
 async fn connect(options: Options) -> Result<Client> {
-    let config = StreamableHttpClientTransportConfig::with_uri(options.url)
-        .auth_header(options.token);
+    let config =
+        StreamableHttpClientTransportConfig::with_uri(options.url).auth_header(options.token);
     let http = reqwest::Client::builder().no_proxy().build()?;
     let transport = StreamableHttpClientTransport::with_client(http, config);
     let lifecycle = match options.era {

@@ -73,19 +73,31 @@ impl<'h> MirrorHeaders<'h> {
     ///
     /// # Errors
     ///
-    /// [`Malformed::HeaderMismatch`], [`Malformed::UnsupportedVersion`], or
+    /// [`Malformed::HeaderMismatch`], [`Malformed::NoMeta`], [`Malformed::UnsupportedVersion`], or
     /// [`Malformed::NotAMessage`] for a version that is not one.
     pub fn era(&self, message: &Message<'_>, action: &Action<'_>) -> Result<Era, Malformed> {
+        let mismatch = |what| Err(Malformed::HeaderMismatch(what));
         let in_body = body_version(message)?;
+        // Before either is looked at alone: of two that differ, neither is what was asked for.
+        if let (Mirror::Once(header), Some(body)) = (self.version, in_body)
+            && header != body
+            && !(is_older(header) && is_older(body))
+        {
+            return mismatch("`MCP-Protocol-Version` and `_meta` do not agree");
+        }
         let header_era = self.version_era()?;
         let body_era = in_body.map(version_era).transpose()?;
         if header_era != Some(Era::Modern) && body_era != Some(Era::Modern) {
             return Ok(Era::Older);
         }
-        let mismatch = |what| Err(Malformed::HeaderMismatch(what));
         match (self.version, in_body) {
-            (Mirror::Once(header), Some(body)) if header == body => {}
-            _ => return mismatch("`MCP-Protocol-Version` and `_meta` do not agree"),
+            (Mirror::Once(_), Some(_)) => {}
+            (Mirror::Once(_), None) => {
+                return Err(Malformed::NoMeta("`_meta` does not name the protocol version"));
+            }
+            (Mirror::Absent | Mirror::Unreadable, _) => {
+                return mismatch("`MCP-Protocol-Version` and `_meta` do not agree");
+            }
         }
         match (self.method, message.method()) {
             (Mirror::Once(header), Some(method)) if header == method => {}
@@ -206,11 +218,24 @@ fn body_version<'m>(message: &'m Message<'_>) -> Result<Option<&'m str>, Malform
         .ok_or(Malformed::NotAMessage("the protocol version in `_meta` is not a string"))
 }
 
+/// The revisions that somebody can turn to who asked for one that is not spoken. Whoever says so in
+/// `_meta` speaks none of the older ones that way: those are agreed on by `initialize`.
+#[must_use]
+pub fn spoken(message: Option<&Message<'_>>) -> Vec<&'static str> {
+    let in_body = message.and_then(|message| body_version(message).ok().flatten());
+    let older = if in_body.is_some() { &[] } else { OLDER_VERSIONS };
+    older.iter().copied().chain([MODERN_VERSION]).collect()
+}
+
+fn is_older(version: &str) -> bool {
+    OLDER_VERSIONS.contains(&version)
+}
+
 fn version_era(version: &str) -> Result<Era, Malformed> {
     if version == MODERN_VERSION {
         return Ok(Era::Modern);
     }
-    if OLDER_VERSIONS.contains(&version) {
+    if is_older(version) {
         return Ok(Era::Older);
     }
     Err(Malformed::UnsupportedVersion)

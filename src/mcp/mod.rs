@@ -14,7 +14,7 @@ mod tests;
 
 use thiserror::Error;
 
-pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS};
+pub use self::era::{Era, MODERN_VERSION, Mirror, MirrorHeaders, OLDER_VERSIONS, spoken};
 pub use self::message::{Id, LIMITS, Message, parse, parse_leniently};
 pub use self::method::{Method, NoSuchMethod, is_extension};
 pub use self::uris::Uris;
@@ -126,6 +126,9 @@ pub enum Malformed {
     /// Headers and body disagree, or a header of revision 2026-07-28 is missing.
     #[error("{0}")]
     HeaderMismatch(&'static str),
+    /// A modern request whose `_meta` does not say that it is one.
+    #[error("{0}")]
+    NoMeta(&'static str),
     /// A protocol revision that nobody speaks yet.
     #[error("unsupported protocol version")]
     UnsupportedVersion,

@@ -255,6 +255,7 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
     let utf8 = modern_call("é");
     let old = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
     let list = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{{META}}}}}"#);
+    let future = call.replace("2026-07-28", "2099-01-01");
     let v = Once("2026-07-28");
     let m = Once("tools/call");
     let ok: &[(Mirror<'_>, Mirror<'_>, Mirror<'_>, &str, Era)] = &[
@@ -278,7 +279,8 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
     let bad: &[(Mirror<'_>, Mirror<'_>, Mirror<'_>, &str)] = &[
         (Absent, m, Once("echo"), &call),
         (Once("2025-06-18"), m, Once("echo"), &call),
-        (v, m, Once("echo"), old),
+        (Once("2099-01-01"), m, Once("echo"), &call),
+        (v, m, Once("echo"), &future),
         (Unreadable, m, Once("echo"), &call),
         (v, Absent, Once("echo"), &call),
         (v, Once("tools/list"), Once("echo"), &call),
@@ -299,6 +301,25 @@ fn a_modern_request_says_the_same_in_headers_and_body() {
             "{version:?} {method:?} {name:?} {body}: {result:?}"
         );
     }
+}
+
+#[test]
+fn a_body_says_itself_that_it_is_modern() {
+    use Mirror::{Absent, Once};
+    let v = Once("2026-07-28");
+    for params in ["", r#","params":{}"#, r#","params":{"_meta":{}}"#] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"server/discover"{params}}}"#);
+        let result = era(v, Once("server/discover"), Absent, &body);
+        assert!(matches!(result, Err(Malformed::NoMeta(_))), "{body}: {result:?}");
+    }
+}
+
+#[test]
+fn who_asks_in_the_body_is_pointed_to_revisions_that_read_it_there() {
+    let named = parse(modern_call("echo").replace("2026-07-28", "2099-01-01").as_bytes())
+        .map(|message| spoken(Some(&message)));
+    assert_eq!(named, Ok(vec!["2026-07-28"]));
+    assert_eq!(spoken(None).len(), 5);
 }
 
 #[test]

@@ -102,12 +102,15 @@ pub(super) fn action<'m>(
         incoming.headers.all(name).for_each(|value| mirror.add(text(value)));
     }
     let refuse = |problem| match problem {
-        Malformed::UnsupportedVersion => {
-            say.unsupported_version(mirrors.requested(message), message.and_then(Message::id))
-        }
-        Malformed::NotJson(_) | Malformed::NotAMessage(_) | Malformed::HeaderMismatch(_) => {
-            say.malformed(problem, message.and_then(Message::id))
-        }
+        Malformed::UnsupportedVersion => say.unsupported_version(
+            mirrors.requested(message),
+            &mcp::spoken(message),
+            message.and_then(Message::id),
+        ),
+        Malformed::NotJson(_)
+        | Malformed::NotAMessage(_)
+        | Malformed::HeaderMismatch(_)
+        | Malformed::NoMeta(_) => say.malformed(problem, message.and_then(Message::id)),
     };
     let Some(message) = message else {
         let era = mirrors.bodiless_era().map_err(refuse)?;
@@ -117,10 +120,14 @@ pub(super) fn action<'m>(
             _ => Err(say.method_not_allowed("POST")),
         };
     };
-    let action = message.action().map_err(refuse)?;
     let (mirrors, violation) = mirrors.filled_in(message, &say.config.compatibility);
+    // Of a method that an era does not have, nobody says what its parameters are.
+    let era = mirrors.era(message, &Action::Unknown).map_err(refuse)?;
+    if !message.is_in(era) {
+        return Ok((Action::Unknown, era, violation));
+    }
+    let action = message.action().map_err(refuse)?;
     let era = mirrors.era(message, &action).map_err(refuse)?;
-    let action = if message.is_in(era) { action } else { Action::Unknown };
     Ok((action, era, violation))
 }
 

@@ -11,7 +11,7 @@ use super::edge::Refused;
 use super::request::Route;
 use crate::config::Config;
 use crate::engine::{self, Decision, Query, Reason, Scope};
-use crate::mcp::{Action, Era, Id, MODERN_VERSION, Malformed, Message, OLDER_VERSIONS};
+use crate::mcp::{Action, Era, Id, Malformed, Message, spoken};
 use crate::policy::PolicySet;
 use crate::policy::model::{Refusal, Server};
 use crate::policy::uri::UriPattern;
@@ -72,10 +72,12 @@ impl Say<'_> {
         Self::because(Reason::Unavailable, detail, reply.header("retry-after", "5".to_owned()))
     }
 
-    /// 400: a protocol revision that is not spoken. `requested` is echoed if it is short and plain.
+    /// 400: a protocol revision that is not spoken, and those that are. `requested` is echoed if it
+    /// is short and plain.
     pub(super) fn unsupported_version(
         &self,
         requested: Option<&str>,
+        spoken: &[&str],
         id: Option<Id<'_>>,
     ) -> Refused {
         let problem = Malformed::UnsupportedVersion;
@@ -83,8 +85,7 @@ impl Say<'_> {
             version.len() <= MAX_VERSION && version.bytes().all(|b| b.is_ascii_graphic())
         };
         let mut data = self.data(Reason::Malformed, Listed::Nothing);
-        let supported: Vec<_> = OLDER_VERSIONS.iter().chain([&MODERN_VERSION]).collect();
-        put(&mut data, "supported", json!(supported));
+        put(&mut data, "supported", json!(spoken));
         if let Some(requested) = requested.filter(plain) {
             put(&mut data, "requested", json!(requested));
         }
@@ -100,7 +101,10 @@ impl Say<'_> {
             Malformed::NotJson(_) => code::PARSE_ERROR,
             Malformed::NotAMessage(_) => code::INVALID_REQUEST,
             Malformed::HeaderMismatch(_) => code::HEADER_MISMATCH,
-            Malformed::UnsupportedVersion => return self.unsupported_version(None, id),
+            Malformed::NoMeta(_) => code::INVALID_PARAMS,
+            Malformed::UnsupportedVersion => {
+                return self.unsupported_version(None, &spoken(None), id);
+            }
         };
         let data = self.data(Reason::Malformed, Listed::Nothing);
         let message = problem.to_string();

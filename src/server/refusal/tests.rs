@@ -180,7 +180,7 @@ fn an_unknown_revision_is_told_which_are_known() {
         (Some("two words"), Value::Null),
         (None, Value::Null),
     ] {
-        let reply = say.unsupported_version(requested, None).reply;
+        let reply = say.unsupported_version(requested, &mcp::spoken(None), None).reply;
         let said: Value = serde_json::from_str(&reply.body).unwrap();
         let error = &said["error"];
         assert_eq!((reply.status, &error["code"]), (400, &json!(-32022)));

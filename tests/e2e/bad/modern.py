@@ -3,6 +3,7 @@
 from bad.row import (
     CALL,
     HEADER_MISMATCH,
+    INVALID_PARAMS,
     META,
     MODERN,
     MODERN_CALL,
@@ -37,7 +38,19 @@ _UNKNOWN_META = {**META, "io.modelcontextprotocol/protocolVersion": "2099-01-01"
 MODERN_ERA = [
     _modern("no version header", _M, _N),
     _modern("an older version header", ("MCP-Protocol-Version", "2025-06-18"), _M, _N),
-    _modern("a modern version header on an older body", _V, _M, _N, body=CALL),
+    _modern(
+        "a modern version header on an older body", _V, _M, _N, body=CALL, code=INVALID_PARAMS
+    ),
+    _modern(
+        "a version of the future in the body alone",
+        _V,
+        _M,
+        _N,
+        body=tool("list_tables", _meta=_UNKNOWN_META),
+    ),
+    _modern(
+        "a version of the future in the header alone", ("MCP-Protocol-Version", "2099-01-01"), _M, _N
+    ),
     _modern("two version headers", _V, _V, _M, _N),
     _modern("two different version headers", _V, ("MCP-Protocol-Version", "2025-06-18"), _M, _N),
     _modern("no Mcp-Method", _V, _N),
@@ -104,7 +117,7 @@ MODERN_ERA = [
             status=404,
             reason="method_unknown",
         )
-        for method in ["ping", "logging/setLevel", "tasks/list", "vendor/ask"]
+        for method in ["ping", "logging/setLevel", "resources/subscribe", "tasks/list", "vendor/ask"]
     ],
     _modern(
         "a task of nobody's",

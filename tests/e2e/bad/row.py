@@ -16,7 +16,7 @@ METADATA = "/.well-known/oauth-protected-resource"
 
 # JSON-RPC 2.0, MCP 2026-07-28, and Toolgate's own.
 NOT_JSON, NOT_A_MESSAGE, NO_SUCH_METHOD = -32700, -32600, -32601
-HEADER_MISMATCH, UNSUPPORTED_VERSION, REFUSED = -32020, -32022, 403
+INVALID_PARAMS, HEADER_MISMATCH, UNSUPPORTED_VERSION, REFUSED = -32602, -32020, -32022, 403
 
 
 def rpc(method: Any, params: Any = None, **members: Any) -> bytes:
