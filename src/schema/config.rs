@@ -118,13 +118,13 @@ fn workloads() -> Value {
     };
     let principal = needs("principal", "trust_principal_without_certificate");
     let by_certificate = json!({ "properties": { "from": { "const": "certificate" } } });
-    let verified = json!({ "if": verifies, "then": { "allOf": [is_there, by_certificate] } });
+    let again = json!({ "if": verifies, "then": { "allOf": [is_there, by_certificate] } });
     both(
         workloads,
         json!({
             "not": { "required": ["bundles", "spire"] },
             "dependentSchemas": { "jwt_svid": is_there, "bundles": used },
-            "allOf": [principal, needs("xfcc", "xfcc"), verified],
+            "allOf": [principal, needs("xfcc", "xfcc"), again],
         }),
     )
 }
