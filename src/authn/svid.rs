@@ -170,6 +170,13 @@ pub fn leaf(der: &[u8], now: Timestamp) -> Result<Workload, SvidError> {
     Ok(workload)
 }
 
+/// When a certificate (DER) ends, in seconds since the epoch.
+#[must_use]
+pub fn not_after(der: &[u8]) -> Option<i64> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 fn uri_san<'c>(leaf: &'c X509Certificate<'_>) -> Result<&'c str, SvidError> {
     let names = leaf.subject_alternative_name().map_err(|_| SvidError::UriSans)?;
     let names = names.ok_or(SvidError::UriSans)?;

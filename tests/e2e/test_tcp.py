@@ -19,11 +19,12 @@ from workspace import REPOSITORY
 
 ENVOY = "spiffe://prod.example.com/ns/mcp/sa/envoy"
 CERTS = "../run/certs"
+OWN = f"""certificate: {CERTS}/toolgate.pem
+    key: {CERTS}/toolgate.key
+    identity: spiffe://prod.example.com/ns/mcp/sa/toolgate"""
 TLS = f"""
   tls:
-    certificate: {CERTS}/toolgate.pem
-    key: {CERTS}/toolgate.key
-    identity: spiffe://prod.example.com/ns/mcp/sa/toolgate
+    {OWN}
     ca: {CERTS}/ca.pem
     accept: ["{ENVOY}"]"""
 
@@ -95,9 +96,19 @@ def test_an_envoy_that_is_not_accepted_lets_nothing_through(wire: Wire) -> None:
 
 
 def test_another_workload_in_toolgates_place_is_not_asked(wire: Wire) -> None:
-    with changed(wire.stack, f"{CERTS}/toolgate.", f"{CERTS}/ai-chat."):
+    other = OWN.replace("mcp/sa/toolgate", "ai-chat/sa/webapp").replace("toolgate", "ai-chat")
+    with changed(wire.stack, OWN, other):
         nothing_passes(wire)
     assert wire.call().status == 200
+
+
+def test_a_certificate_of_another_workload_is_not_ours(wire: Wire) -> None:
+    config = wire.stack.config.with_name("other.yaml")
+    text = wire.stack.config.read_text()
+    config.write_text(text.replace(f"{CERTS}/toolgate.", f"{CERTS}/ai-chat."))
+    ended = wire.stack.attempt("toolgate", "serve", "--check", "--config", config.name)
+    assert ended.returncode == 2, ended.stderr
+    assert "ai-chat.pem: the certificate is that of spiffe://" in ended.stderr + ended.stdout
 
 
 def nothing_passes(wire: Wire) -> None:

@@ -4,6 +4,7 @@ import shutil
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -160,8 +161,8 @@ class Mesh(Wire):
         self.workloads[name] = workload
         return workload
 
-    def admit_toolgate(self) -> None:
-        names = ["-federatesWith", f"spiffe://{PARTNER}"]
+    def admit_toolgate(self, partners: Sequence[str] = (PARTNER,)) -> None:
+        names = [part for name in partners for part in ["-federatesWith", f"spiffe://{name}"]]
         program = built("toolgate").resolve()
         self.entries["toolgate"] = self.agent.register(TOOLGATE, program, self.seconds, names)
 

@@ -10,7 +10,7 @@ import pytest
 
 import raw
 from load import Connection, Load
-from mesh import DOMAIN, PARTNER, PARTNER_SERVICE, PARTNERS, TOOLGATE, WORKLOADS, Mesh
+from mesh import DOMAIN, PARTNER_SERVICE, PARTNERS, TOOLGATE, WORKLOADS, Mesh
 from stack import answers
 from story import LAPTOP
 from test_rotation import RATE, call
@@ -75,15 +75,16 @@ def test_what_a_jwt_svid_proves(mesh: Mesh, row: Row) -> None:
     assert decision.get("reason") == row.reason, decision
 
 
-def test_whose_issuer_the_agent_does_not_name_is_nobody(mesh: Mesh) -> None:
-    partner = ["-id", f"spiffe://{PARTNER}", "-mode", "dissociate"]
-    mesh.server.ask("bundle", "delete", *partner)
-    try:
-        token = mesh.partner.mint_jwt(PARTNER_SERVICE, TOOLGATE)
-        until(mesh, lambda: ask(mesh, token).status == 401, "still believes the partner")
-        assert ask(mesh, mint(mesh)).status == 200
-    finally:
-        mesh.server.believe(mesh.partner)
+def test_a_trust_domain_that_the_entry_does_not_name_is_nobodys(mesh: Mesh) -> None:
+    token = mesh.partner.mint_jwt(PARTNER_SERVICE, TOOLGATE)
+    assert ask(mesh, token).status == 200
+    mesh.agent.forget(mesh.entries["toolgate"])
+    mesh.admit_toolgate([])
+    until(mesh, lambda: ask(mesh, token).status == 401, "still believes the partner")
+    assert ask(mesh, mint(mesh)).status == 200
+    mesh.agent.forget(mesh.entries["toolgate"])
+    mesh.admit_toolgate()
+    until(mesh, lambda: ask(mesh, token).status == 200, "does not believe the partner")
 
 
 def test_toolgate_may_start_before_the_agent(mesh: Mesh) -> None:

@@ -53,12 +53,14 @@ pub(super) fn workloads(
         let help = "remove `verify_certificates`, or write `from: certificate`";
         refuse(reader, place, "it is not the certificate that proves the workload", help);
     }
-    if for_tls && fields.get("spire").is_none() {
+    let bundles = if for_tls && fields.get("spire").is_none() {
         let message = "`listen.tls` says `from: spire`, and no agent is named";
         refuse(reader, fields.place, message, "add `spire: unix:PATH`");
-    }
-    let needed = jwt_svid.is_some() || verify_certificates || for_tls;
-    let bundles = bundles(reader, fields, directory, needed);
+        None
+    } else {
+        let needed = jwt_svid.is_some() || verify_certificates || for_tls;
+        bundles(reader, fields, directory, needed)
+    };
     Some(WorkloadsConfig {
         trust_domains: trust_domains(reader, domains?),
         from: from?,

@@ -20,11 +20,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::StreamExt;
 use tonic::transport::server::Router;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 pub(super) use self::files::{check, follow};
 pub(super) use self::own::{Material, OwnCertificate, Roots};
 use super::listener;
+use crate::authn::svid;
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
@@ -95,17 +95,11 @@ async fn connect(
 fn age(stream: &TlsStream<TcpStream>, now: Timestamp) -> Duration {
     let (_, session) = stream.get_ref();
     let leaf = session.peer_certificates().and_then(<[_]>::first);
-    let expires = leaf.and_then(|leaf| not_after(leaf)).unwrap_or_default();
+    let expires = leaf.and_then(|leaf| svid::not_after(leaf)).unwrap_or_default();
     left(expires, now).mul_f32(0.75).min(MAX_AGE)
 }
 
 fn left(expires: i64, now: Timestamp) -> Duration {
     let left = expires.saturating_sub(now.as_second());
     Duration::from_secs(u64::try_from(left).unwrap_or_default())
-}
-
-/// When a certificate (DER) ends, in seconds since the epoch.
-fn not_after(der: &[u8]) -> Option<i64> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    Some(certificate.validity().not_after.timestamp())
 }

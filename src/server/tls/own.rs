@@ -10,7 +10,6 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::NoServerSessionStorage;
 
-use super::not_after;
 use super::peers::Peers;
 use crate::authn::svid;
 use crate::config::GrpcTls;
@@ -139,7 +138,7 @@ impl OwnCertificate {
         if workload != self.identity {
             return Err(format!("the certificate is that of {workload}, not {}", self.identity));
         }
-        let expires = not_after(leaf).ok_or("the certificate does not say when it ends")?;
+        let expires = svid::not_after(leaf).ok_or("the certificate does not say when it ends")?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let peers = Arc::new(Peers::new(&self.accept, &roots, &provider)?);
         let mut config = ServerConfig::builder_with_provider(provider)
