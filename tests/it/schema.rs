@@ -56,7 +56,8 @@ fn variants(kind: Kind) -> Vec<String> {
         let agent = agent.replace(certificate, "    from: spire\n");
         texts.push(agent.replace("    ca: certs/ca.pem\n", ""));
         // Where another Envoy asks.
-        let (rest, _) = texts[0].split_once("envoy:\n").unwrap();
+        let by_certificate = texts[0].replace("  verify_certificates: true\n", "");
+        let (rest, _) = by_certificate.split_once("envoy:\n").unwrap();
         let from = |more: &str| rest.replace("workloads:\n", &format!("workloads:\n  {more}\n"));
         let variants = [
             from("from: principal\n  trust_principal_without_certificate: true"),
