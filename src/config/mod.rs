@@ -42,6 +42,9 @@ pub struct Config {
     pub origins: Vec<Box<str>>,
     /// Violations of the protocol that are put up with.
     pub compatibility: Vec<Violation>,
+    /// The key that binds sessions to those who open them; without it, one that this process
+    /// makes up.
+    pub session_key: Option<PathBuf>,
     /// Where the decision record goes.
     pub decisions: DecisionsConfig,
     /// What `toolgate envoy` renders beside the routes.

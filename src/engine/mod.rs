@@ -265,6 +265,7 @@ fn opens_without_user(server: &Server, query: &Query<'_>, c: &Circumstances<'_>)
             | Discovery::ListResourceTemplates
             | Discovery::ListPrompts
             | Discovery::SetLogLevel
+            | Discovery::Respond
             | Discovery::OpenStream
             | Discovery::EndSession,
         )

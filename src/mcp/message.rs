@@ -252,7 +252,7 @@ impl Message<'_> {
     /// [`Malformed::NotAMessage`] for a known method whose parameters do not name its target.
     pub fn action(&self) -> Result<Action<'_>, Malformed> {
         let (method, params) = match self {
-            Self::Response => return Ok(Action::Unknown),
+            Self::Response => return Ok(Action::Discover(Discovery::Respond)),
             Self::Request { method, params, .. } | Self::Notification { method, params } => {
                 (method.as_str(), params)
             }

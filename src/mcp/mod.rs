@@ -108,6 +108,8 @@ pub enum Discovery {
     SetLogLevel,
     /// A notification of the closed list.
     Notification,
+    /// A response to a request of the server's.
+    Respond,
     /// GET: the server's event stream.
     OpenStream,
     /// DELETE: the end of a session.
@@ -159,6 +161,7 @@ impl Discovery {
             Self::ListPrompts => "prompts/list",
             Self::SetLogLevel => "logging/setLevel",
             Self::Notification => "notification",
+            Self::Respond => "response",
             Self::OpenStream => "GET",
             Self::EndSession => "DELETE",
         }

@@ -84,8 +84,8 @@ fn the_action_is_what_the_body_says() {
         (r#"{"jsonrpc":"2.0","id":"a","method":"tools/list"}"#, "Discover(ListTools)"),
         (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "Discover(Notification)"),
         (r#"{"jsonrpc":"2.0","method":"notifications/other"}"#, "Unknown"),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "Unknown"),
-        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, "Unknown"),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "Discover(Respond)"),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, "Discover(Respond)"),
         (r#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, "Discover(ListResources)"),
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"resources/templates/list"}"#,

@@ -44,6 +44,14 @@ pub(super) fn config() -> Value {
             ("workloads", workloads()),
             ("origins", list("Browsers' `Origin` values that may call.", text("An origin."))),
             (
+                "sessions",
+                object(
+                    "Sessions of revisions up to 2025-11-25.",
+                    &["key"],
+                    [("key", path("The key that binds them to their users; 32 bytes at least"))],
+                ),
+            ),
+            (
                 "compatibility",
                 list(
                     "Violations of the protocol that are put up with.",

@@ -42,6 +42,8 @@ pub(super) mod code {
     pub(in crate::server) const METHOD_NOT_FOUND: i64 = -32601;
     /// JSON-RPC 2.0: parameters that are not the method's.
     pub(in crate::server) const INVALID_PARAMS: i64 = -32602;
+    /// What SDKs of the older era answer for a session that is not there.
+    pub(in crate::server) const NO_SUCH_SESSION: i64 = -32001;
     /// MCP 2026-07-28: headers and body disagree.
     pub(in crate::server) const HEADER_MISMATCH: i64 = -32020;
     /// MCP 2026-07-28: a revision that is not spoken.

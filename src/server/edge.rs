@@ -14,7 +14,8 @@ use super::forward::{self, Identity};
 use super::keys::Keys;
 use super::live::{Agreement, Live};
 use super::record::{ArgumentsKey, Facts, OTHER, Outcome};
-use super::request::Incoming;
+use super::request::{Headers, Incoming};
+use super::sessions::{self, Owner, OwnerKey, SessionKey};
 use super::status::Status;
 use super::tokens::Tokens;
 use super::trust::Trust;
@@ -25,6 +26,7 @@ use crate::authn::token::Circumstances;
 use crate::config::{Config, METADATA_PREFIX};
 use crate::engine::{self, Decision, NoTrace, Query, Reason, Verdict};
 use crate::identity::{Caller, User};
+use crate::mcp::{Action, Discovery, Era, Message};
 use crate::policy::PolicySet;
 use crate::policy::model::{PlaceKind, Server};
 use crate::telemetry::{DecisionLog, Metrics};
@@ -42,6 +44,7 @@ pub(super) struct Edge {
     pub(super) log: DecisionLog,
     pub(super) metrics: Metrics,
     pub(super) arguments_key: ArgumentsKey,
+    pub(super) session_key: SessionKey,
 }
 
 /// A refusal that is not the engine's.
@@ -130,7 +133,17 @@ impl Edge {
         if decision.enforced != Verdict::Allow {
             return Ok(Answer::Refuse(say.decision(policy, &query, &decision, message, era)));
         }
-        let plan = ext_proc::plan(&query, era);
+        let owner = || {
+            let Query { server, environment, caller, .. } = query;
+            self.session_key.of(&Owner { server, environment, caller })
+        };
+        let session = session(headers, &query, era, owner, || {
+            say.no_such_session(message.and_then(Message::id))
+        })?;
+        if matches!(query.action, Action::Discover(Discovery::Respond)) && session.is_none() {
+            return Err(say.refused(Reason::MethodUnknown, "a response outside of a session"));
+        }
+        let plan = ext_proc::plan(&query, era, owner);
         // Nobody would look at the answer: an Envoy that runs with an older listener.
         if plan.route().is_some() && !incoming.answers_return {
             return Err(say.unavailable("Envoy's listener does not bring answers to Toolgate"));
@@ -146,6 +159,7 @@ impl Edge {
             forward_token: policy.server(route.server).is_some_and(Server::forwards_token),
             decision_id,
             answer: plan.route(),
+            session,
         };
         let forward = forward::forward(&identity, policy, headers, era);
         // Not a 401: another token of the same person would not fit either.
@@ -259,6 +273,27 @@ impl Edge {
             // Without a token, an invalid workload is nobody's service: sign in first.
             (Err(error), None) => Err(say.unauthorized(Reason::Unauthenticated, error.to_string())),
         }
+    }
+}
+
+/// The server's name of the session that a request is part of. A session that is not the caller's,
+/// or was not opened here, is none.
+fn session<'r>(
+    headers: &Headers<'r>,
+    query: &Query<'_>,
+    era: Era,
+    owner: impl FnOnce() -> OwnerKey,
+    none: impl Fn() -> Refused,
+) -> Result<Option<&'r str>, Refused> {
+    // A new one begins; or there are no sessions.
+    let opens = matches!(query.action, Action::Discover(Discovery::Initialize));
+    if opens || era == Era::Modern {
+        return Ok(None);
+    }
+    match headers.once(sessions::HEADER) {
+        Ok(None) => Ok(None),
+        Ok(Some(bound)) => owner().open(bound).map(Some).ok_or_else(none),
+        Err(_) => Err(none()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::answer::Forward;
 use super::request::Headers;
+use super::sessions::HEADER as SESSION;
 use crate::authn::xfcc;
 use crate::identity::{GroupSet, Groups, User, Workload, encoded, forwarded_name};
 use crate::mcp::Era;
@@ -38,9 +39,6 @@ const RESERVED_PREFIXES: &[&str] = &["x-toolgate-", "x-auth-request-"];
 const MIRRORS: &[&str] = &["mcp-method", "mcp-name"];
 const MIRROR_PREFIX: &str = "mcp-param-";
 
-/// The session of an older request.
-const SESSION: &str = "mcp-session-id";
-
 /// Who a request is forwarded for.
 pub(super) struct Identity<'i> {
     pub(super) user: Option<&'i User>,
@@ -58,6 +56,8 @@ pub(super) struct Identity<'i> {
     pub(super) decision_id: &'i str,
     /// The route that the answer takes, if it is to come to Toolgate.
     pub(super) answer: Option<&'static str>,
+    /// The session that the request is part of, as the server calls it.
+    pub(super) session: Option<&'i str>,
 }
 
 /// What the headers that are set may take together: servers have limits of their own, and many of
@@ -90,6 +90,7 @@ pub(super) fn forward(
     if set.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
         return None;
     }
+    set.extend(identity.session.map(|session| (SESSION, session.to_owned())));
 
     let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
     let mut remove: Vec<String> =
@@ -102,8 +103,8 @@ pub(super) fn forward(
         // A mirror by another spelling is compared with nothing, in whichever era.
         let unchecked = era == Era::Older || name.contains('_');
         let proof = identity.workload_header.is_some_and(|proof| name.replace('_', "-") == proof);
-        // Revision 2026-07-28 has no sessions: a server must not find one there.
-        let session = era == Era::Modern && name.replace('_', "-") == SESSION;
+        // Only the session that was looked at goes on.
+        let session = name.replace('_', "-") == SESSION;
         let mirror = unchecked && is_mirror(name);
         let believed = proof || session || mirror || is_reserved(name);
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {

@@ -28,6 +28,7 @@ mod request;
 mod response;
 mod revoked;
 mod service;
+mod sessions;
 mod spire;
 mod status;
 mod supervisor;
@@ -58,6 +59,7 @@ use self::live::Live;
 use self::peer::Peers;
 use self::record::ArgumentsKey;
 use self::reload::{Follower, Reload};
+use self::sessions::SessionKey;
 use self::status::Status;
 use self::tokens::Tokens;
 use self::trust::Trust;
@@ -207,6 +209,8 @@ pub fn check(config: &Config) -> Vec<String> {
     problems.extend(listener::check(&config.grpc).err().map(|error| error.to_string()));
     let key = arguments_key(config.decisions.arguments_key.as_deref());
     problems.extend(key.err().map(|error| error.to_string()));
+    let key = session_key(config.session_key.as_deref());
+    problems.extend(key.err().map(|error| error.to_string()));
     for issuer in &config.issuers {
         match &issuer.keys {
             KeysSource::File(path) if path.exists() => {
@@ -247,25 +251,35 @@ fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge,
         log: DecisionLog::open(&config.decisions)?,
         metrics: Metrics::default(),
         arguments_key: arguments_key(config.decisions.arguments_key.as_deref())?,
+        session_key: session_key(config.session_key.as_deref())?,
         live: ArcSwap::from_pointee(Live::new(policy)),
         config,
     })
 }
 
-/// The configured key, or one for the life of this process.
 fn arguments_key(path: Option<&Path>) -> Result<ArgumentsKey, ServeError> {
-    let Some(path) = path else {
+    key(path, record::KEY_BYTES, ArgumentsKey::new)
+}
+
+fn session_key(path: Option<&Path>) -> Result<SessionKey, ServeError> {
+    key(path, sessions::KEY_BYTES, SessionKey::new)
+}
+
+/// The configured key, or one for the life of this process.
+fn key<K>(
+    path: Option<&Path>,
+    least: usize,
+    new: impl Fn(&[u8]) -> Option<K>,
+) -> Result<K, ServeError> {
+    let shown = path.map_or("a key".to_owned(), |path| path.display().to_string());
+    let fail = |reason: String| ServeError::Key { path: shown.clone(), reason };
+    let bytes = if let Some(path) = path {
+        disk::read_file(path, MAX_KEY_BYTES).map_err(|error| fail(error.to_string()))?
+    } else {
         let ids = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
-        let key: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
-        return ArgumentsKey::new(&key).ok_or_else(|| ServeError::Key {
-            path: "arguments_key".to_owned(),
-            reason: "no key could be made".to_owned(),
-        });
+        ids.iter().flat_map(|id| *id.as_bytes()).collect()
     };
-    let fail = |reason: String| ServeError::Key { path: path.display().to_string(), reason };
-    let key = disk::read_file(path, MAX_KEY_BYTES).map_err(|error| fail(error.to_string()))?;
-    ArgumentsKey::new(&key)
-        .ok_or_else(|| fail(format!("a key has at least {} bytes", record::KEY_BYTES)))
+    new(&bytes).ok_or_else(|| fail(format!("a key has at least {least} bytes")))
 }
 
 /// Looks after the policy directory, on a thread of its own.

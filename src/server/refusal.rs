@@ -72,6 +72,15 @@ impl Say<'_> {
         Self::because(Reason::Unavailable, detail, reply.header("retry-after", "5".to_owned()))
     }
 
+    /// 404, as the protocol says for a session that is not there: the client opens a new one.
+    pub(super) fn no_such_session(&self, id: Option<Id<'_>>) -> Refused {
+        let error = (code::NO_SUCH_SESSION, "no such session");
+        let data = self.data(Reason::Malformed, Listed::Nothing);
+        let reply = Reply::rpc(404, id, self.decision_id, error, &data);
+        let detail = "the session is another caller's, or was not opened under this key";
+        Self::because(Reason::Malformed, detail, reply)
+    }
+
     /// 400: a protocol revision that is not spoken, and those that are. `requested` is echoed if it
     /// is short and plain.
     pub(super) fn unsupported_version(

@@ -36,6 +36,7 @@ fn edge() -> Edge {
         log: DecisionLog::open(&sinks).unwrap(),
         metrics: Metrics::default(),
         arguments_key: ArgumentsKey::new(&[7; 32]).unwrap(),
+        session_key: SessionKey::new(&[7; 32]).unwrap(),
         live: ArcSwap::from_pointee(Live::new(policy)),
         config,
     }
@@ -142,6 +143,7 @@ fn only_a_server_that_is_given_tokens_gets_one() {
             forward_token,
             decision_id: "id",
             answer: None,
+            session: None,
         };
         let headers = Headers::for_test(&[("authorization", "Bearer a.b.c")]);
         let Forward { set, remove } =
@@ -178,6 +180,7 @@ fn an_identity_that_does_not_fit_into_headers_is_not_cut() {
             forward_token: false,
             decision_id: "id",
             answer: None,
+            session: None,
         };
         let headers = Headers::for_test(&[]);
         let forward = forward::forward(&identity, &policy, &headers, Era::Older)?;
@@ -207,6 +210,7 @@ fn a_server_is_told_about_the_groups_it_may_know() {
             forward_token: false,
             decision_id: "id",
             answer: None,
+            session: None,
         };
         let headers = Headers::for_test(&[]);
         let Forward { set, .. } =
@@ -290,6 +294,7 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
         forward_token: false,
         decision_id: "id",
         answer: None,
+        session: None,
     };
     let names = [
         ("x-forwarded-user", "root"),

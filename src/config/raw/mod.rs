@@ -10,7 +10,7 @@ mod tokens;
 mod workloads;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -36,6 +36,7 @@ pub(super) fn config(
             "workloads",
             "origins",
             "compatibility",
+            "sessions",
             "decisions",
             "envoy",
         ],
@@ -69,6 +70,10 @@ pub(super) fn config(
     let origins = fields.get("origins").map(|node| origins(reader, node)).unwrap_or_default();
     let compatibility =
         fields.get("compatibility").map(|node| compatibility(reader, node)).unwrap_or_default();
+    let session_key = match fields.get("sessions") {
+        None => None,
+        Some(node) => Some(session_key(reader, node, directory)?),
+    };
     let decisions = match fields.get("decisions") {
         None => Some(DecisionsConfig::default()),
         Some(node) => decisions::decisions(reader, node, directory),
@@ -89,6 +94,7 @@ pub(super) fn config(
         workloads: workloads?,
         origins,
         compatibility,
+        session_key,
         decisions: decisions?,
         envoy: match envoy {
             None => None,
@@ -178,6 +184,13 @@ fn public_url(text: &str) -> Result<PublicUrl, &'static str> {
         return Err("scheme and host are written in lower case, without the default port");
     }
     Ok(PublicUrl { text: canonical.into(), host: host.into(), port: url.port() })
+}
+
+fn session_key(reader: &mut Reader<'_>, node: &Node, directory: &Path) -> Option<PathBuf> {
+    const KEYS: Keys = Keys { known: &["key"], later: &[] };
+    let fields = reader.fields(node, KEYS)?;
+    let node = reader.required(fields, "key", "name a file of at least 32 random bytes")?;
+    Some(directory.join(reader.text(node)?.value))
 }
 
 fn compatibility(reader: &mut Reader<'_>, node: &Node) -> Vec<Violation> {

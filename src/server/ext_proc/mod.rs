@@ -7,6 +7,7 @@
 
 mod plan;
 mod processor;
+mod session;
 mod wire;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub(super) use self::processor::Processor;
 use crate::engine::Query;
 use crate::envoy::ANSWERS_HEADER;
 use crate::mcp::{Action, Discovery, Era};
+use crate::server::sessions::OwnerKey;
 
 /// Whether the listener that a request came by brings answers to Toolgate. An older one does not,
 /// whatever its routes say.
@@ -27,9 +29,9 @@ pub(super) fn is_announced(metadata: &MetadataMap) -> bool {
 }
 
 /// What is done with the answer to a request that is let through.
-pub(super) fn plan(query: &Query<'_>, era: Era) -> Plan {
+pub(super) fn plan(query: &Query<'_>, era: Era, owner: impl FnOnce() -> OwnerKey) -> Plan {
     match (&query.action, era) {
-        (Action::Discover(Discovery::Initialize), Era::Older) => Plan::Session,
+        (Action::Discover(Discovery::Initialize), Era::Older) => Plan::Session(owner()),
         (
             Action::CallTool { .. }
             | Action::Resource { .. }

@@ -7,6 +7,8 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 use thiserror::Error;
 
+use crate::server::sessions::OwnerKey;
+
 /// Where Envoy keeps what Check said.
 const NAMESPACE: &str = "envoy.filters.http.ext_authz";
 
@@ -21,8 +23,8 @@ const VERSION: f64 = 1.0;
 pub(in crate::server) enum Plan {
     /// Nothing.
     Pass,
-    /// It opens a session of the older era.
-    Session,
+    /// It opens a session of the older era, which is its caller's from now on.
+    Session(OwnerKey),
 }
 
 /// Envoy does not say what is to be done with an answer, or says it in words of another version.
@@ -35,16 +37,17 @@ impl Plan {
     pub(in crate::server) fn route(&self) -> Option<&'static str> {
         match self {
             Self::Pass => None,
-            Self::Session => Some("session"),
+            Self::Session(_) => Some("session"),
         }
     }
 
     /// As Check says it.
     pub(in crate::server) fn into_value(self) -> Value {
         let kind = self.route().unwrap_or("pass");
-        let fields = [("v", Kind::NumberValue(VERSION)), ("kind", text(kind))];
+        let mut fields = vec![("v", Kind::NumberValue(VERSION)), ("kind", text(kind))];
         match self {
-            Self::Pass | Self::Session => {}
+            Self::Pass => {}
+            Self::Session(owner) => fields.push(("owner", text(&owner.to_text()))),
         }
         structure(fields)
     }
@@ -61,7 +64,12 @@ impl Plan {
         };
         match kind.as_str() {
             "pass" => Ok(Self::Pass),
-            "session" => Ok(Self::Session),
+            "session" => {
+                let Some(Kind::StringValue(owner)) = plan.get("owner").and_then(self::kind) else {
+                    return Err(NoPlan);
+                };
+                OwnerKey::from_text(owner).map(Self::Session).ok_or(NoPlan)
+            }
             _ => Err(NoPlan),
         }
     }
@@ -71,7 +79,7 @@ fn text(text: &str) -> Kind {
     Kind::StringValue(text.to_owned())
 }
 
-fn structure<const N: usize>(fields: [(&str, Kind); N]) -> Value {
+fn structure(fields: Vec<(&str, Kind)>) -> Value {
     let value = |(name, kind): (&str, Kind)| (name.to_owned(), Value { kind: Some(kind) });
     let fields: HashMap<String, Value> = fields.into_iter().map(value).collect();
     Value { kind: Some(Kind::StructValue(Struct { fields })) }

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::plan::Plan;
-use super::wire;
+use super::{session, wire};
 use crate::engine::Reason;
 use crate::server::answer::Reply;
 use crate::server::peer::Peers;
@@ -100,7 +100,7 @@ impl Exchange {
         &mut self,
         local: bool,
         metadata: Option<&Metadata>,
-        _headers: &HttpHeaders,
+        headers: &HttpHeaders,
     ) -> ProcessingResponse {
         // Envoy's own refusals, and what it says in place of an upstream that does not answer.
         if local {
@@ -108,17 +108,26 @@ impl Exchange {
             return wire::pass();
         }
         match Plan::of(metadata) {
-            Ok(Plan::Pass | Plan::Session) => {
+            Ok(Plan::Pass) => {
                 *self = Self::Passes;
                 wire::pass()
             }
-            Err(error) => {
-                tracing::error!(%error, "an answer does not pass");
-                let id = Uuid::now_v7().to_string();
-                wire::refuse(Reply::http(503, Reason::Unavailable, &id))
-            }
+            Ok(Plan::Session(owner)) => match session::bound(&owner, headers) {
+                Ok(name) => {
+                    *self = Self::Passes;
+                    wire::pass_with_session(name)
+                }
+                Err(error) => refuse(&error),
+            },
+            Err(error) => refuse(&error),
         }
     }
+}
+
+fn refuse(error: &dyn std::error::Error) -> ProcessingResponse {
+    tracing::error!(%error, "an answer does not pass");
+    let id = Uuid::now_v7().to_string();
+    wire::refuse(Reply::http(503, Reason::Unavailable, &id))
 }
 
 /// Whether Envoy says that an answer is its own. What it says nothing about is an upstream's.

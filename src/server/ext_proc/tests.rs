@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use envoy_types::pb::envoy::config::core::v3::Metadata;
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Seen;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
@@ -11,6 +11,8 @@ use envoy_types::pb::google::protobuf::{Struct, Value};
 
 use super::plan::{PLAN, Plan};
 use super::processor::Exchange;
+use crate::identity::Caller;
+use crate::server::sessions::{Owner, OwnerKey, SessionKey};
 
 fn fields(fields: &[(&str, Value)]) -> Struct {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -58,9 +60,58 @@ fn refused(response: &ProcessingResponse) -> Option<i32> {
     None
 }
 
+fn owner() -> OwnerKey {
+    let caller = Caller::default();
+    let owner = Owner { server: "presto", environment: "prod", caller: &caller };
+    SessionKey::new(&[7; 32]).unwrap().of(&owner)
+}
+
+/// What is done with a session's name, of these that the upstream gives.
+fn session_of(plan: Plan, names: &[&[u8]]) -> (Option<i32>, Vec<String>, Vec<String>) {
+    let name = |raw: &&[u8]| HeaderValue {
+        key: "mcp-session-id".to_owned(),
+        raw_value: raw.to_vec(),
+        ..HeaderValue::default()
+    };
+    let map = HeaderMap { headers: names.iter().map(name).collect() };
+    let seen = HttpHeaders { headers: Some(map), ..HttpHeaders::default() };
+    let request = ProcessingRequest {
+        request: Some(Seen::ResponseHeaders(seen)),
+        ..headers(Some(told(plan.into_value())), Some("via_upstream"))
+    };
+    let reply = Exchange::new().reply(request).unwrap();
+    let Some(Response::ResponseHeaders(passed)) = &reply.response else {
+        return (refused(&reply), Vec::new(), Vec::new());
+    };
+    let mutation = passed.response.as_ref().unwrap().header_mutation.clone().unwrap();
+    let set = mutation.set_headers.into_iter().map(|set| {
+        assert_eq!(set.append_action, 2, "in the place of the server's");
+        let header = set.header.unwrap();
+        assert_eq!(header.key, "mcp-session-id");
+        String::from_utf8(header.raw_value).unwrap()
+    });
+    (None, set.collect(), mutation.remove_headers)
+}
+
+#[test]
+fn only_initialize_opens_a_session_and_it_is_its_callers() {
+    let open = |names: &[&[u8]]| session_of(Plan::Session(owner()), names);
+    let (refused, set, removed) = open(&[b"of-the-server"]);
+    assert_eq!((refused, removed), (None, vec![]));
+    assert_eq!(owner().open(set[0].as_bytes()), Some("of-the-server"));
+    let gone = || (None, vec![], vec!["mcp-session-id".to_owned()]);
+    assert_eq!(open(&[]), gone());
+    // Nobody could have such a session.
+    let long = [b'a'; 5000];
+    for names in [&[&b"a b"[..]][..], &[b"a\xe9"], &[b""], &[b"a", b"a"], &[&long]] {
+        assert_eq!(open(names).0, Some(503), "{names:?}");
+    }
+    assert_eq!(session_of(Plan::Pass, &[b"of-the-server"]), gone());
+}
+
 #[test]
 fn a_plan_comes_back_as_it_went() {
-    for plan in [Plan::Pass, Plan::Session] {
+    for plan in [Plan::Pass, Plan::Session(owner())] {
         let metadata = told(plan.clone().into_value());
         assert_eq!(Plan::of(Some(&metadata)), Ok(plan));
     }
@@ -83,6 +134,9 @@ fn an_answer_that_nobody_planned_for_does_not_pass() {
         plan(&[("v", number(1.0)), ("kind", text(""))]),
         plan(&[("v", number(1.0)), ("kind", text("everything"))]),
         plan(&[("v", number(1.0)), ("kind", number(1.0))]),
+        plan(&[("v", number(1.0)), ("kind", text("session"))]),
+        plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", text("x"))]),
+        plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", number(1.0))]),
     ]
     .into_iter()
     .enumerate()

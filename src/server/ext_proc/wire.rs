@@ -1,5 +1,6 @@
 //! What Envoy is told of an answer. This is the only file that builds a `ProcessingResponse`.
 
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
@@ -7,14 +8,35 @@ use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingResponse,
+    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
+    ProcessingResponse,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 
 use crate::server::answer::Reply;
+use crate::server::sessions::HEADER;
 
-/// The headers pass, and so does the body, unseen.
+/// The headers pass, but for a session's name, and so does the body, unseen. Nothing opens a
+/// session but what [`pass_with_session`] lets pass.
 pub(super) fn pass() -> ProcessingResponse {
+    pass_with_session(None)
+}
+
+/// The same, with the name that the caller is given for its session.
+pub(super) fn pass_with_session(name: Option<String>) -> ProcessingResponse {
+    let mutation = match name {
+        Some(name) => {
+            let set_headers = vec![HeaderValueOption {
+                append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+                ..header((HEADER, name))
+            }];
+            HeaderMutation { set_headers, ..HeaderMutation::default() }
+        }
+        None => {
+            HeaderMutation { remove_headers: vec![HEADER.to_owned()], ..HeaderMutation::default() }
+        }
+    };
+    let response = CommonResponse { header_mutation: Some(mutation), ..CommonResponse::default() };
     ProcessingResponse {
         mode_override: Some(ProcessingMode {
             request_header_mode: HeaderSendMode::Skip.into(),
@@ -23,7 +45,7 @@ pub(super) fn pass() -> ProcessingResponse {
             response_trailer_mode: HeaderSendMode::Skip.into(),
             ..ProcessingMode::default()
         }),
-        ..headers(HeadersResponse::default())
+        ..headers(HeadersResponse { response: Some(response) })
     }
 }
 
