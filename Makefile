@@ -110,10 +110,12 @@ soak: venv ## Ten minutes at 1,000 calls a second, ten with SPIRE, providers gon
 
 .PHONY: bench
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
-bench: ## Measure 10,000 servers, and 100,000 tokens of unknown keys, as ratios (SHORT=1: fewer)
+bench: venv build ## Measure 10,000 servers, 100,000 tokens of unknown keys, long lists, as ratios (SHORT=1: fewer)
 	@$(CARGO) bench --locked --bench policies -- $(BENCH)
 	@$(CARGO) bench --locked --bench access -- $(if $(SHORT),--short,)
 	@$(CARGO) bench --locked --bench unknown_keys -- $(if $(SHORT),--short,)
+	@$(CARGO) build --locked --release --bins
+	@$(TOOLGATE_CACHE)/venv/bin/python tests/bench/lists.py $(if $(SHORT),--short,)
 
 .PHONY: build
 build: ## Toolgate, the sample servers and the development identity provider
@@ -148,10 +150,10 @@ $(DENY)/bin/cargo-deny:
 
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),$(if $(SHORT),20,600))
-fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader, the limits and the reader whatever comes (SHORT=1: 20 s each; SECONDS=...)
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader, the limits, the reader and the lists whatever comes (SHORT=1: 20 s each; SECONDS=...)
 	@# Without a sanitizer no nightly compiler is needed; there is no unsafe code to watch.
 	PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz build --sanitizer none
-	@for target in loader limits messages; do \
+	@for target in loader limits messages lists; do \
 		mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
 		PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz run --sanitizer none $$target \
 			fuzz/corpus/$$target fuzz/seeds/$$target -- \

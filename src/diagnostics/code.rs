@@ -156,6 +156,8 @@ codes! {
     ExtensionMethod = "TG137" "extension-method",
     /// Tasks or methods of extensions that nobody may use.
     MethodsForNobody = "TG138" "methods-for-nobody",
+    /// Lists that show everything, on a server with something sensitive.
+    FullLists = "TG139" "full-lists",
     /// A comment that ignores a finding which is not there.
     UnusedSuppression = "TG190" "unused-suppression",
     /// A comment that ignores findings and cannot: no rule, an unknown one, or no reason.

@@ -169,7 +169,7 @@ fn answers() -> Value {
     let rules = json!({
         "disallow_all": true,
         "disallow_is_error": true,
-        "allow_expression": { "regex": "^(content-length|mcp-session-id)$" },
+        "allow_expression": { "regex": "^(content-(length|type)|cache-control|mcp-session-id|x-toolgate-.*)$" },
     });
     json!({
         "name": ANSWERS_FILTER,

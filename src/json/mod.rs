@@ -11,6 +11,7 @@ mod canonical;
 mod decimal;
 mod fold;
 mod parse;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 pub use self::decimal::{Decimal, DecimalError};
 pub use self::fold::folds_to;
 pub use self::parse::{JsonError, JsonErrorKind, Limits, parse};
+pub use self::walk::{Next, Read, Walk, walk};
 
 /// A parsed value that borrows from the document where it can.
 #[derive(Clone, Debug, PartialEq)]

@@ -75,35 +75,47 @@ const SMALL_OBJECT: usize = 16;
 /// The first problem, with its byte offset. See the module's documentation for what is refused
 /// beyond RFC 8259.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, JsonError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| JsonError { offset: error.valid_up_to(), kind: JsonErrorKind::NotUtf8 })?;
-    let mut parser = Parser { text, at: 0, limits };
+    let mut parser = Parser::new(bytes, limits)?;
     parser.skip_whitespace();
     let value = parser.value(0)?;
     parser.skip_whitespace();
-    if parser.at == text.len() {
-        Ok(value)
-    } else {
-        Err(parser.error(JsonErrorKind::TrailingBytes))
-    }
+    parser.finish()?;
+    Ok(value)
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
-    at: usize,
+    pub(super) at: usize,
     limits: Limits,
 }
 
 impl<'a> Parser<'a> {
+    pub(super) fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, JsonError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| JsonError {
+            offset: error.valid_up_to(),
+            kind: JsonErrorKind::NotUtf8,
+        })?;
+        Ok(Self { text, at: 0, limits })
+    }
+
+    /// Nothing follows.
+    pub(super) fn finish(&self) -> Result<(), JsonError> {
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.error(JsonErrorKind::TrailingBytes))
+        }
+    }
+
     fn error(&self, kind: JsonErrorKind) -> JsonError {
         JsonError { offset: self.at, kind }
     }
 
-    fn error_at(offset: usize, kind: JsonErrorKind) -> JsonError {
+    pub(super) fn error_at(offset: usize, kind: JsonErrorKind) -> JsonError {
         JsonError { offset, kind }
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
@@ -120,13 +132,13 @@ impl<'a> Parser<'a> {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    fn skip_whitespace(&mut self) {
+    pub(super) fn skip_whitespace(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
             self.at += 1;
@@ -134,11 +146,11 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.eat(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
         match self.peek() {
             Some(b'{') => self.object(depth).map(Value::Object),
             Some(b'[') => self.array(depth).map(Value::Array),
@@ -158,7 +170,7 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    fn enter(&self, depth: usize) -> Result<usize, JsonError> {
+    pub(super) fn enter(&self, depth: usize) -> Result<usize, JsonError> {
         if depth < self.limits.max_depth {
             Ok(depth + 1)
         } else {
@@ -228,7 +240,7 @@ impl<'a> Parser<'a> {
             .any(|known| object.iter().any(|(key, _)| key != *known && folds_to(key, known)))
     }
 
-    fn string(&mut self) -> Result<Text<'a>, JsonError> {
+    pub(super) fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let start = self.at;
         self.expect(b'"')?;
         let mut run = self.at;
@@ -348,12 +360,12 @@ impl<'a> Parser<'a> {
 /// The keys of one object so far; hashes only once there are many, so that an object of a
 /// hundred thousand keys costs no more than its length.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     keys: HashSet<String>,
 }
 
 impl Seen {
-    fn insert(&mut self, members: &[(Text<'_>, Value<'_>)], key: &Text<'_>) -> bool {
+    pub(super) fn insert(&mut self, members: &[(Text<'_>, Value<'_>)], key: &Text<'_>) -> bool {
         if members.len() < SMALL_OBJECT {
             return members.iter().all(|(name, _)| name.as_str() != key.as_str());
         }

@@ -289,9 +289,6 @@ fn a_key_that_is_not_enforced_is_read_and_never_skipped() {
     let pin = format!("look: {{ effect: read, pin: \"{digest}\" }}");
     let look = "look: { effect: read }";
     let cases: &[(&str, &str, &[Code])] = &[
-        ("grants:", "lists: filtered\ngrants:", &[NotSupportedYet]),
-        ("grants:", "lists: full\ngrants:", &[NotSupportedYet]),
-        ("grants:", "lists: some\ngrants:", &[NotSupportedYet, BadValue]),
         (look, &pin, &[NotSupportedYet]),
         (look, "look: { effect: read, pin: x }", &[NotSupportedYet, BadValue]),
     ];

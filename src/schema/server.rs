@@ -55,6 +55,13 @@ pub(super) fn server() -> Value {
             ("prompts", items::prompts()),
             ("grants", rules::grants()),
             ("bans", rules::bans(false)),
+            (
+                "lists",
+                words(
+                    "What lists show: what their caller may use (the default), or everything.",
+                    ["filtered", "full"],
+                ),
+            ),
             ("audit", words("Refuse rather than lose a record.", ["required"])),
             (
                 "refusal",

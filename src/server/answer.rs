@@ -107,6 +107,11 @@ impl Reply {
         Self::new(200, decision_id, body)
     }
 
+    /// A JSON-RPC error with its id, both as they stand in JSON.
+    pub(super) fn whole_error(id: &str, error: &str, decision_id: &str) -> Self {
+        Self::new(200, decision_id, format!(r#"{{"jsonrpc":"2.0","id":{id},{error}}}"#))
+    }
+
     /// A document that anybody may read.
     pub(super) fn document(document: &Value) -> Self {
         Self {

@@ -22,13 +22,16 @@ pub(super) fn check_request_line(
     if !matches!(incoming.method, "POST" | "GET" | "DELETE") {
         return Err(say.method_not_allowed("POST, GET, DELETE"));
     }
-    // Replays what a stream said before, perhaps to somebody else: nothing here can look at it.
-    if incoming.headers.all("last-event-id").next().is_some() {
-        return Err(say.bad_request("event streams are not resumed"));
-    }
     // Readers differ on which of two counts.
-    if incoming.headers.once("mcp-session-id").is_err() {
+    let Ok(session) = incoming.headers.once("mcp-session-id") else {
         return Err(say.bad_request("two sessions"));
+    };
+    if incoming.headers.once("last-event-id").is_err() {
+        return Err(say.bad_request("two events to go on from"));
+    }
+    // What a stream said before may have been said to somebody else: it is a session's, or nobody's.
+    if resumes(&incoming.headers) && !(incoming.method == "GET" && session.is_some()) {
+        return Err(say.bad_request("only the event streams of sessions are resumed"));
     }
     if incoming.headers.all("upgrade").next().is_some() {
         return Err(say.bad_request("upgrades are not accepted"));
@@ -41,6 +44,11 @@ pub(super) fn check_request_line(
         (Some(origin), None) if known(origin) => Ok(()),
         (Some(_), _) => Err(say.foreign_origin()),
     }
+}
+
+/// Whether a stream is to go on from what was said before.
+pub(super) fn resumes(headers: &Headers<'_>) -> bool {
+    headers.all("last-event-id").next().is_some()
 }
 
 /// The message in the body; `None` for GET and DELETE, which have none.
@@ -63,27 +71,27 @@ pub(super) fn message<'r>(
         };
     }
     match headers.once("content-type") {
-        Ok(Some(value)) if is_json(value) => {}
+        Ok(Some(value)) if is_utf8(value, "application/json") => {}
         _ => return Err(say.bad_request("the content type is not application/json")),
     }
     let read = mcp::parse_leniently(incoming.body, put_up_with);
     read.map(Some).map_err(|problem| say.malformed(problem, None))
 }
 
-/// `application/json`, with `charset=utf-8` at most.
-fn is_json(value: &[u8]) -> bool {
+/// One media type, with `charset=utf-8` at most.
+pub(super) fn is_utf8(value: &[u8], media_type: &str) -> bool {
     let Ok(value) = std::str::from_utf8(value) else {
         return false;
     };
     let mut parts = value.split(';').map(str::trim);
-    let is_media_type = parts.next().is_some_and(|t| t.eq_ignore_ascii_case("application/json"));
-    let is_utf8 = |parameter: &str| {
+    let is_media_type = parts.next().is_some_and(|t| t.eq_ignore_ascii_case(media_type));
+    let is_charset = |parameter: &str| {
         parameter.split_once('=').is_some_and(|(name, value)| {
             name.eq_ignore_ascii_case("charset")
                 && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
     };
-    is_media_type && parts.all(is_utf8)
+    is_media_type && parts.all(is_charset)
 }
 
 /// The action, and the era whose rules it follows.

@@ -143,7 +143,9 @@ impl Edge {
         if matches!(query.action, Action::Discover(Discovery::Respond)) && session.is_none() {
             return Err(say.refused(Reason::MethodUnknown, "a response outside of a session"));
         }
-        let plan = ext_proc::plan(&query, era, owner);
+        let replay = asked::resumes(headers);
+        let asked = ext_proc::Asked { policy, query: &query, message, era, replay, decision_id };
+        let plan = ext_proc::plan(&asked, owner);
         // Nobody would look at the answer: an Envoy that runs with an older listener.
         if plan.route().is_some() && !incoming.answers_return {
             return Err(say.unavailable("Envoy's listener does not bring answers to Toolgate"));

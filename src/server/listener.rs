@@ -32,6 +32,10 @@ const DIRECTORY_MODE: u32 = 0o750;
 /// A request carries headers and a certificate beside its body.
 const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES as usize + 1024 * 1024;
 
+/// What comes of an answer while its headers are looked at comes in one piece. Envoy keeps about two
+/// megabytes of it waiting; the rest is what its caller may see.
+const MAX_PIECE_BYTES: usize = 16 * 1024 * 1024;
+
 /// A listener that is open.
 pub(super) enum Bound {
     Unix(UnixListener, PathBuf),
@@ -92,7 +96,7 @@ pub(super) async fn serve(
     tokio::spawn(report(reporter, ready));
     let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let processor =
-        ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_PIECE_BYTES);
     let router = Server::builder().add_service(service).add_service(processor).add_service(health);
     let stopped = stopped(stopping.clone());
     match (bound, own) {

@@ -182,7 +182,7 @@ pub async fn run(
     supervisor::tell_ready();
 
     let peers = Peers::new(&grpc);
-    let processor = ext_proc::Processor::new(peers.clone());
+    let processor = ext_proc::Processor::new(Arc::clone(&edge), peers.clone());
     let services = (service::Service::new(Arc::clone(&edge), peers), processor);
     let own = edge.trust.own();
     let served = listener::serve(bound, own, services, is_ready, stopping.clone());

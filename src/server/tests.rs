@@ -22,7 +22,7 @@ use crate::identity::{GroupSet, Groups, User};
 use crate::mcp::Era;
 use crate::{config, disk, policy};
 
-fn edge() -> Edge {
+pub(super) fn edge() -> Edge {
     let path = std::path::Path::new("envoy/toolgate.yaml");
     let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
     let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();

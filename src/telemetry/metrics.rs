@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::decisions::SinkState;
+use super::lists::{ListCounts, ListOutcome};
 use super::observed::{BundlesState, KeysState, Observed, Revoked, TokenCache};
 
 macro_rules! metrics {
@@ -112,6 +113,8 @@ metrics! {
         "Verified tokens that are kept";
     TokenBytes = "toolgate_token_cache_bytes", Gauge,
         "What they weigh";
+    Lists = "toolgate_lists", Counter,
+        "Lists in answers, by what became of them: whole, filtered, or refused";
     Resident = "process_resident_memory_bytes", Gauge,
         "Resident memory";
     OpenFiles = "process_open_fds", Gauge,
@@ -133,6 +136,7 @@ pub struct Metrics {
     duration: Histogram,
     /// By switch.
     put_up_with: Mutex<BTreeMap<&'static str, u64>>,
+    lists: ListCounts,
 }
 
 /// One decision, as it is counted. Names are those of the policies in force, or `other`.
@@ -173,6 +177,7 @@ impl Default for Metrics {
             decisions: RwLock::default(),
             duration: Histogram::new(BUCKETS),
             put_up_with: Mutex::default(),
+            lists: ListCounts::default(),
         }
     }
 }
@@ -196,6 +201,11 @@ impl Metrics {
             counts.invocations += 1;
             counts.minutes_saved += u64::from(minutes);
         }
+    }
+
+    /// Counts a list.
+    pub fn list(&self, outcome: ListOutcome) {
+        self.lists.add(outcome);
     }
 
     /// Counted so far. Requests share the lock on the map, and wait for each other only where they
@@ -235,6 +245,7 @@ impl Metrics {
             servers,
             duration: self.duration.clone(),
             put_up_with: self.put_up_with.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            lists: self.lists.now(),
             observed,
         }));
         let mut text = String::new();
@@ -250,6 +261,7 @@ struct Snapshot {
     servers: Servers,
     duration: Histogram,
     put_up_with: BTreeMap<&'static str, u64>,
+    lists: Vec<(&'static str, u64)>,
     observed: Observed,
 }
 
@@ -351,6 +363,11 @@ impl Snapshot {
             }
             Metric::TokensHeld => one(number(observed.tokens.tokens)),
             Metric::TokenBytes => one(number(observed.tokens.bytes)),
+            Metric::Lists => {
+                let sample =
+                    |(outcome, count): &(_, _)| (vec![("outcome", *outcome)], number(*count));
+                self.lists.iter().map(sample).collect()
+            }
             Metric::Resident => observed.resident.map(number).into_iter().flat_map(one).collect(),
             Metric::OpenFiles => {
                 observed.open_files.map(number).into_iter().flat_map(one).collect()

@@ -1,6 +1,7 @@
 //! What the process says about itself: log lines, metrics, and the record of every decision.
 
 mod decisions;
+mod lists;
 mod metrics;
 mod observed;
 
@@ -9,6 +10,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 pub use self::decisions::{DecisionLog, Full, OpenError, SinkState};
+pub use self::lists::ListOutcome;
 pub use self::metrics::{Decided, Metric, Metrics};
 pub use self::observed::{BundlesState, KeysState, Observed, Revoked, TokenCache};
 

@@ -83,7 +83,7 @@ def test_a_session_survives_a_refusal(stack: Stack, era: Era) -> None:
                 assert mcp.alive
                 allowed = await mcp.call("run_query", {"sql": "SELECT 1"})
                 assert allowed.kind == "result"
-            assert len(await mcp.list_tools()) == 4
+            assert len(await mcp.list_tools()) == 2
 
     asyncio.run(talk())
 

@@ -41,6 +41,7 @@ rules! {
     empty_grant,
     extension_method,
     methods_for_nobody,
+    full_lists,
     unused_suppression,
     bad_suppression,
     bad_override,

@@ -33,6 +33,7 @@ impl Lowering<'_> {
             tools_digest,
             audit_required,
             protocol,
+            lists,
         } = raw;
         self.problems.extend(misnamed(*name, file_name));
         let mut server = Server {
@@ -45,6 +46,7 @@ impl Lowering<'_> {
             grants: Vec::new(),
             bans: Vec::new(),
             audit_required: *audit_required,
+            lists: *lists,
             named_groups: GroupSet::default(),
             forwarded_groups: None,
             forward_token: *forward_token,

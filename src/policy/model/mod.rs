@@ -159,6 +159,8 @@ pub struct Server {
     pub(crate) bans: Vec<Ban>,
     /// Whether a request is refused rather than its record lost.
     pub audit_required: bool,
+    /// What its lists show.
+    pub lists: Lists,
     /// The groups that the server's rules and the guardrails name.
     pub named_groups: GroupSet,
     pub(crate) without_user: Vec<PlaceId>,
@@ -166,6 +168,16 @@ pub struct Server {
     pub(crate) forward_token: bool,
     pub(crate) own_resource: Option<Box<str>>,
     pub(crate) protocol: Protocol,
+}
+
+/// What lists show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lists {
+    /// What their caller may use.
+    #[default]
+    Filtered,
+    /// Whatever the server says.
+    Full,
 }
 
 /// A server in one environment.

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::digest::Digest;
 use super::limits::{Limit, Pointer};
-use super::model::{Effect, Protocol, Trait};
+use super::model::{Effect, Lists, Protocol, Trait};
 use super::names;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
 use crate::identity::{UserName, Workload, WorkloadPattern};
@@ -50,6 +50,7 @@ pub(super) struct RawServer<'n> {
     pub(super) tools_digest: Digest,
     pub(super) audit_required: bool,
     pub(super) protocol: Protocol,
+    pub(super) lists: Lists,
 }
 
 pub(super) struct RawServerEnvironment<'n> {

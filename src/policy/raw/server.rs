@@ -3,7 +3,6 @@
 use url::Url;
 
 use super::items::{item, tool};
-use super::later;
 use super::protocol::protocol;
 use super::rules::{SERVER_BAN, ban, grant};
 use super::{
@@ -13,6 +12,7 @@ use super::{
 use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::Workload;
 use crate::policy::digest;
+use crate::policy::model::Lists;
 use crate::policy::names;
 use crate::yaml::{Fields, Keys, Kind, Node, Reader};
 
@@ -42,12 +42,12 @@ pub(in crate::policy) fn server<'n>(
             "refusal",
             "tasks",
             "methods",
+            "lists",
         ],
-        later: &["lists"],
+        later: &[],
     };
     let fields = reader.fields(root, KEYS)?;
     version(reader, fields);
-    later::of_server(reader, fields);
     if let Some(node) = fields.get("about") {
         about(reader, node);
     }
@@ -75,13 +75,7 @@ pub(in crate::policy) fn server<'n>(
         let cure = "list the surfaces that may connect before anybody signs in";
         reader.required(fields, "without_user", cure).and_then(|node| not_empty(reader, node))
     });
-    let forward_groups = match fields.get("forward_groups") {
-        None => Some(false),
-        Some(node) => {
-            let text = reader.text(node);
-            text.and_then(|text| word(reader, text, &[("all", false), ("referenced", true)]))
-        }
-    };
+    let forward_groups = only_referenced_groups(reader, fields);
     let (forward_token, own_resource) = token(reader, fields);
     let tools = reader.required(fields, "tools", "list what the reviews covered");
     let (resources, prompts) = (fields.get("resources"), fields.get("prompts"));
@@ -102,6 +96,7 @@ pub(in crate::policy) fn server<'n>(
         Some(node) => reader.text(node).and_then(|text| word(reader, text, AUDIT)).is_some(),
     };
     let protocol = protocol(reader, fields);
+    let lists = lists(reader, fields);
     excuse(reader, (has_environments, has_tools), &grants, &bans);
     Some(RawServer {
         name: name?,
@@ -118,6 +113,7 @@ pub(in crate::policy) fn server<'n>(
         tools_digest,
         audit_required,
         protocol,
+        lists,
     })
 }
 
@@ -137,6 +133,22 @@ fn excuse(
             reader.declare_broken(name.value);
         }
     }
+}
+
+/// What its lists show.
+fn lists(reader: &mut Reader<'_>, fields: Fields<'_>) -> Lists {
+    let words = [("filtered", Lists::Filtered), ("full", Lists::Full)];
+    let text = fields.get("lists").and_then(|node| reader.text(node));
+    text.and_then(|text| word(reader, text, &words)).unwrap_or_default()
+}
+
+/// Whether the upstream is told only about groups that the file names.
+fn only_referenced_groups(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<bool> {
+    let Some(node) = fields.get("forward_groups") else {
+        return Some(false);
+    };
+    let text = reader.text(node)?;
+    word(reader, text, &[("all", false), ("referenced", true)])
 }
 
 /// Whether the server is given its callers' tokens, and the one audience that those have.

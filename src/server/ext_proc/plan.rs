@@ -1,12 +1,14 @@
 //! What is done with an answer, and how that goes through Envoy's dynamic metadata and back.
 
 use std::collections::HashMap;
+use std::fmt::{Display, Write as _};
 
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 use thiserror::Error;
 
+use crate::lists::{Rules, Visible};
 use crate::server::sessions::OwnerKey;
 
 /// Where Envoy keeps what Check said.
@@ -25,6 +27,20 @@ pub(in crate::server) enum Plan {
     Pass,
     /// It opens a session of the older era, which is its caller's from now on.
     Session(OwnerKey),
+    /// What its caller may not see is left out.
+    Filter(Box<View>),
+}
+
+/// What the caller of a request may see in its answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::server) struct View {
+    /// The request's id, as it stands in JSON; without one, a stream is read again, and any
+    /// message could be the answer to any request.
+    pub(super) id: Option<Box<str>>,
+    /// What is said of an answer that does not pass.
+    pub(super) server: Box<str>,
+    pub(super) decision_id: Box<str>,
+    pub(super) rules: Rules,
 }
 
 /// Envoy does not say what is to be done with an answer, or says it in words of another version.
@@ -38,6 +54,7 @@ impl Plan {
         match self {
             Self::Pass => None,
             Self::Session(_) => Some("session"),
+            Self::Filter(view) => Some(if view.id.is_some() { "list" } else { "replay" }),
         }
     }
 
@@ -48,30 +65,99 @@ impl Plan {
         match self {
             Self::Pass => {}
             Self::Session(owner) => fields.push(("owner", text(&owner.to_text()))),
+            Self::Filter(view) => {
+                let View { id, server, decision_id, rules } = *view;
+                let Rules { visible: Visible { tools, resources, prompts }, private } = rules;
+                fields.extend(id.map(|id| ("id", text(&id))));
+                fields.push(("server", text(&server)));
+                fields.push(("decision_id", text(&decision_id)));
+                fields.push(("private", Kind::BoolValue(private)));
+                fields.extend(tools.map(|names| ("tools", lines(names))));
+                fields.extend(resources.map(|patterns| ("resources", lines(patterns))));
+                fields.extend(prompts.map(|names| ("prompts", lines(names))));
+            }
         }
-        structure(fields)
+        let value = |(name, kind): (&str, Kind)| (name.to_owned(), Value { kind: Some(kind) });
+        let fields = fields.into_iter().map(value).collect();
+        Value { kind: Some(Kind::StructValue(Struct { fields })) }
     }
 
     /// As it comes back.
     pub(super) fn of(metadata: Option<&Metadata>) -> Result<Self, NoPlan> {
         let told = metadata.and_then(|metadata| metadata.filter_metadata.get(NAMESPACE));
-        let plan = told.and_then(|told| fields(told.fields.get(PLAN)?)).ok_or(NoPlan)?;
-        if !matches!(plan.get("v").and_then(kind), Some(Kind::NumberValue(VERSION))) {
-            return Err(NoPlan);
-        }
-        let Some(Kind::StringValue(kind)) = plan.get("kind").and_then(kind) else {
+        let plan = told.and_then(|told| told.fields.get(PLAN)?.kind.as_ref()).ok_or(NoPlan)?;
+        let Kind::StructValue(Struct { fields }) = plan else {
             return Err(NoPlan);
         };
-        match kind.as_str() {
+        let told = Told(fields);
+        if told.version() != Some(VERSION) {
+            return Err(NoPlan);
+        }
+        match told.text("kind").ok_or(NoPlan)? {
             "pass" => Ok(Self::Pass),
             "session" => {
-                let Some(Kind::StringValue(owner)) = plan.get("owner").and_then(self::kind) else {
-                    return Err(NoPlan);
-                };
+                let owner = told.text("owner").ok_or(NoPlan)?;
                 OwnerKey::from_text(owner).map(Self::Session).ok_or(NoPlan)
             }
+            kind @ ("list" | "replay") => told.view(kind == "list").map(Self::Filter),
             _ => Err(NoPlan),
         }
+    }
+}
+
+/// A plan's members.
+#[derive(Clone, Copy)]
+struct Told<'v>(&'v HashMap<String, Value>);
+
+impl<'v> Told<'v> {
+    fn kind(self, name: &str) -> Option<&'v Kind> {
+        self.0.get(name)?.kind.as_ref()
+    }
+
+    fn version(self) -> Option<f64> {
+        if let Some(Kind::NumberValue(version)) = self.kind("v") { Some(*version) } else { None }
+    }
+
+    fn text(self, name: &str) -> Option<&'v str> {
+        if let Some(Kind::StringValue(text)) = self.kind(name) { Some(text) } else { None }
+    }
+
+    /// The lines of a member; `None` without it.
+    fn lines<T>(
+        self,
+        name: &str,
+        line: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, NoPlan> {
+        if self.kind(name).is_none() {
+            return Ok(None);
+        }
+        let text = self.text(name).ok_or(NoPlan)?;
+        text.lines().map(line).collect::<Option<Vec<T>>>().map(Some).ok_or(NoPlan)
+    }
+
+    fn view(self, of_request: bool) -> Result<Box<View>, NoPlan> {
+        let names = |name| {
+            let names = self.lines(name, |line| Some(Box::from(line)))?;
+            Ok(names.map(|names| names.into_iter().collect()))
+        };
+        let id = self.text("id").map(Box::from);
+        if id.is_some() != of_request {
+            return Err(NoPlan);
+        }
+        let Some(Kind::BoolValue(private)) = self.kind("private") else {
+            return Err(NoPlan);
+        };
+        let visible = Visible {
+            tools: names("tools")?,
+            resources: self.lines("resources", |line| line.parse().ok())?,
+            prompts: names("prompts")?,
+        };
+        Ok(Box::new(View {
+            id,
+            server: self.text("server").ok_or(NoPlan)?.into(),
+            decision_id: self.text("decision_id").ok_or(NoPlan)?.into(),
+            rules: Rules { visible, private: *private },
+        }))
     }
 }
 
@@ -79,23 +165,13 @@ fn text(text: &str) -> Kind {
     Kind::StringValue(text.to_owned())
 }
 
-fn structure(fields: Vec<(&str, Kind)>) -> Value {
-    let value = |(name, kind): (&str, Kind)| (name.to_owned(), Value { kind: Some(kind) });
-    let fields: HashMap<String, Value> = fields.into_iter().map(value).collect();
-    Value { kind: Some(Kind::StructValue(Struct { fields })) }
-}
-
-fn kind(value: &Value) -> Option<&Kind> {
-    value.kind.as_ref()
-}
-
-fn fields(value: &Value) -> Option<&HashMap<String, Value>> {
-    match kind(value)? {
-        Kind::StructValue(Struct { fields }) => Some(fields),
-        Kind::NullValue(_)
-        | Kind::NumberValue(_)
-        | Kind::StringValue(_)
-        | Kind::BoolValue(_)
-        | Kind::ListValue(_) => None,
+/// Names and patterns hold no line ends. One text, because they may be ten thousand, and come back
+/// with every piece of the answer.
+fn lines(names: impl IntoIterator<Item = impl Display>) -> Kind {
+    let mut text = String::new();
+    for name in names {
+        // Writing to a string does not fail.
+        writeln!(text, "{name}").ok();
     }
+    Kind::StringValue(text)
 }

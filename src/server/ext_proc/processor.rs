@@ -2,36 +2,50 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Seen;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    HttpHeaders, ProcessingRequest, ProcessingResponse,
+    HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse,
 };
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
+use serde_json::json;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::plan::Plan;
+use super::framing::{Content, content};
+use super::plan::{Plan, View};
 use super::{session, wire};
 use crate::engine::Reason;
-use crate::server::answer::Reply;
+use crate::lists::{Body, Counts, Released, Rooms};
+use crate::server::answer::{Reply, code};
+use crate::server::edge::Edge;
 use crate::server::peer::Peers;
+use crate::telemetry::ListOutcome;
 
 /// What Envoy calls an answer that an upstream gave.
 const VIA_UPSTREAM: &str = "via_upstream";
 
+/// What may be held of one answer: far more than any list has.
+const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// What may be held of all of them.
+const MAX_HELD_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
+
 /// Looks at answers.
 pub(in crate::server) struct Processor {
+    edge: Arc<Edge>,
     peers: Peers,
+    rooms: Rooms,
 }
 
 impl Processor {
-    pub(in crate::server) fn new(peers: Peers) -> Self {
-        Self { peers }
+    pub(in crate::server) fn new(edge: Arc<Edge>, peers: Peers) -> Self {
+        Self { edge, peers, rooms: Rooms::new(MAX_HELD_BYTES, MAX_HELD_BYTES_OF_ALL) }
     }
 }
 
@@ -48,7 +62,7 @@ impl ExternalProcessor for Processor {
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Replies>, Status> {
         self.peers.check(&request, crate::server::now())?;
-        let mut exchange = Exchange::new();
+        let mut exchange = Exchange::new(Arc::clone(&self.edge), self.rooms.clone());
         let replies = request.into_inner().map(move |message| {
             let message = message?;
             // A bug must cost one answer, and that answer does not pass.
@@ -62,66 +76,135 @@ impl ExternalProcessor for Processor {
 }
 
 /// One answer on its way.
-pub(super) enum Exchange {
+pub(super) struct Exchange {
+    pub(super) edge: Arc<Edge>,
+    rooms: Rooms,
+    state: State,
+}
+
+enum State {
     /// Nothing of it has been seen.
     Begins,
     /// Nothing is to be done with its body.
     Passes,
-    /// It does not go on.
+    /// Its body is looked at.
+    Filtered(Box<Body>, Whose),
+    /// It is over, or does not go on.
     Ended,
 }
 
+/// Whose answer it is, for the log.
+#[derive(Clone, Debug)]
+struct Whose {
+    server: Box<str>,
+    decision_id: Box<str>,
+}
+
 impl Exchange {
-    pub(super) fn new() -> Self {
-        Self::Begins
+    pub(super) fn new(edge: Arc<Edge>, rooms: Rooms) -> Self {
+        Self { edge, rooms, state: State::Begins }
     }
 
     /// Answers one message of Envoy's. After an error there is no other.
     pub(super) fn reply(&mut self, seen: ProcessingRequest) -> Result<ProcessingResponse, Status> {
         let ProcessingRequest { metadata_context, attributes, request, .. } = seen;
-        let was = std::mem::replace(self, Self::Ended);
+        let was = std::mem::replace(&mut self.state, State::Ended);
         match (was, request) {
-            (Self::Begins, Some(Seen::ResponseHeaders(headers))) => {
-                let local = attributes.values().any(is_local);
-                Ok(self.begin(local, metadata_context.as_ref(), &headers))
+            (State::Begins, Some(Seen::ResponseHeaders(headers))) => {
+                // Envoy's own refusals, and what it says in place of an upstream that does not
+                // answer.
+                if attributes.values().any(is_local) {
+                    return Ok(self.pass());
+                }
+                Ok(self.begin(metadata_context.as_ref(), &headers))
             }
-            (Self::Passes, Some(Seen::ResponseBody(_))) => {
-                *self = Self::Passes;
+            (State::Passes, Some(Seen::ResponseBody(_))) => {
+                self.state = State::Passes;
                 Ok(wire::pass_body())
             }
-            (Self::Begins | Self::Passes | Self::Ended, _) => {
+            (State::Filtered(mut body, whose), Some(Seen::ResponseBody(piece))) => {
+                let HttpBody { body: bytes, end_of_stream, .. } = piece;
+                let released = body.push(&bytes, end_of_stream);
+                self.count(&released, &whose);
+                if !end_of_stream {
+                    self.state = State::Filtered(body, whose);
+                }
+                Ok(wire::body(released.bytes))
+            }
+            (State::Begins | State::Passes | State::Filtered(..) | State::Ended, _) => {
                 tracing::error!("Envoy's filter is not configured as `toolgate envoy` renders it");
                 Err(Status::failed_precondition("not a part of an answer that is expected here"))
             }
         }
     }
 
-    fn begin(
-        &mut self,
-        local: bool,
-        metadata: Option<&Metadata>,
-        headers: &HttpHeaders,
-    ) -> ProcessingResponse {
-        // Envoy's own refusals, and what it says in place of an upstream that does not answer.
-        if local {
-            *self = Self::Passes;
-            return wire::pass();
-        }
+    fn begin(&mut self, metadata: Option<&Metadata>, headers: &HttpHeaders) -> ProcessingResponse {
         match Plan::of(metadata) {
-            Ok(Plan::Pass) => {
-                *self = Self::Passes;
-                wire::pass()
-            }
+            Ok(Plan::Pass) => self.pass(),
             Ok(Plan::Session(owner)) => match session::bound(&owner, headers) {
                 Ok(name) => {
-                    *self = Self::Passes;
+                    self.state = State::Passes;
                     wire::pass_with_session(name)
                 }
                 Err(error) => refuse(&error),
             },
+            Ok(Plan::Filter(view)) => self.filter(*view, headers),
             Err(error) => refuse(&error),
         }
     }
+
+    fn pass(&mut self) -> ProcessingResponse {
+        self.state = State::Passes;
+        wire::pass()
+    }
+
+    fn filter(&mut self, view: View, headers: &HttpHeaders) -> ProcessingResponse {
+        let error = error(&view);
+        let View { id, server, decision_id, rules } = view;
+        match content(headers) {
+            Ok(Content::Nothing) => self.pass(),
+            Ok(Content::Messages(framing)) => {
+                let body = Body::new(framing, rules, id, error.into(), self.rooms.one());
+                self.state = State::Filtered(Box::new(body), Whose { server, decision_id });
+                wire::look_at_body()
+            }
+            Err(problem) => {
+                self.edge.metrics.list(ListOutcome::Refused);
+                tracing::warn!(%problem, server, decision_id, "a list does not pass");
+                wire::refuse(match id {
+                    Some(id) => Reply::whole_error(&id, &error, &decision_id),
+                    None => Reply::http(503, Reason::Unavailable, &decision_id),
+                })
+            }
+        }
+    }
+
+    fn count(&self, released: &Released, whose: &Whose) {
+        let Released { bytes: _, counts: Counts { lists, hidden }, refused } = released;
+        let Whose { server, decision_id } = whose;
+        if *lists > 0 {
+            let filtered = *hidden > 0;
+            let outcome = if filtered { ListOutcome::Filtered } else { ListOutcome::Whole };
+            self.edge.metrics.list(outcome);
+            tracing::debug!(server, decision_id, lists, hidden, "a list");
+        }
+        for problem in refused {
+            self.edge.metrics.list(ListOutcome::Refused);
+            tracing::warn!(%problem, server, decision_id, "a list does not pass");
+        }
+    }
+}
+
+/// What is said in the place of a list that does not pass: a JSON-RPC error but for its id.
+fn error(view: &View) -> String {
+    let View { server, decision_id, .. } = view;
+    let reason = Reason::Unavailable;
+    let error = json!({
+        "code": code::REFUSED,
+        "message": format!("{server}: {} ({reason})", reason.public_message()),
+        "data": { "reason": reason.as_str(), "server": server, "decision_id": decision_id },
+    });
+    format!(r#""error":{error}"#)
 }
 
 fn refuse(error: &dyn std::error::Error) -> ProcessingResponse {

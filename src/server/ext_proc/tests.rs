@@ -1,6 +1,8 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Seen;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
@@ -9,9 +11,10 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 
-use super::plan::{PLAN, Plan};
+use super::plan::{PLAN, Plan, View};
 use super::processor::Exchange;
 use crate::identity::Caller;
+use crate::lists::{Rooms, Rules, Visible};
 use crate::server::sessions::{Owner, OwnerKey, SessionKey};
 
 fn fields(fields: &[(&str, Value)]) -> Struct {
@@ -32,6 +35,52 @@ fn told(plan: Value) -> Metadata {
     let filter_metadata =
         HashMap::from([("envoy.filters.http.ext_authz".to_owned(), fields(&[(PLAN, plan)]))]);
     Metadata { filter_metadata, ..Metadata::default() }
+}
+
+fn exchange() -> Exchange {
+    Exchange::new(Arc::new(crate::server::tests::edge()), Rooms::new(1000, 1000))
+}
+
+/// A list of tools in which only `a` may be seen.
+fn list(id: Option<&str>) -> Plan {
+    let visible = Visible { tools: Some(["a".into()].into()), ..Visible::default() };
+    Plan::Filter(Box::new(View {
+        id: id.map(Into::into),
+        server: "presto".into(),
+        decision_id: "D".into(),
+        rules: Rules { visible, private: true },
+    }))
+}
+
+/// The headers of an upstream's answer.
+fn of_upstream(plan: Plan, headers: &[(&str, &str)]) -> ProcessingRequest {
+    let header = |(key, value): &(&str, &str)| HeaderValue {
+        key: (*key).to_owned(),
+        raw_value: value.as_bytes().to_vec(),
+        ..HeaderValue::default()
+    };
+    let headers = Some(HeaderMap { headers: headers.iter().map(header).collect() });
+    let seen = HttpHeaders { headers, ..HttpHeaders::default() };
+    ProcessingRequest {
+        request: Some(Seen::ResponseHeaders(seen)),
+        ..self::headers(Some(told(plan.into_value())), Some("via_upstream"))
+    }
+}
+
+fn piece(bytes: &[u8], end_of_stream: bool) -> ProcessingRequest {
+    let body = HttpBody { body: bytes.to_vec(), end_of_stream, ..HttpBody::default() };
+    seen(Seen::ResponseBody(body))
+}
+
+/// What goes on in the place of a piece of a body.
+fn passed(response: &ProcessingResponse) -> String {
+    let Some(Response::ResponseBody(body)) = &response.response else { panic!("no body") };
+    let mutation = body.response.as_ref().unwrap().body_mutation.as_ref().unwrap();
+    match mutation.mutation.as_ref().unwrap() {
+        Mutation::Body(bytes) => String::from_utf8(bytes.clone()).unwrap(),
+        Mutation::ClearBody(true) => String::new(),
+        Mutation::ClearBody(false) | Mutation::StreamedResponse(_) => panic!("not replaced"),
+    }
 }
 
 fn headers(metadata: Option<Metadata>, details: Option<&str>) -> ProcessingRequest {
@@ -73,13 +122,19 @@ fn session_of(plan: Plan, names: &[&[u8]]) -> (Option<i32>, Vec<String>, Vec<Str
         raw_value: raw.to_vec(),
         ..HeaderValue::default()
     };
-    let map = HeaderMap { headers: names.iter().map(name).collect() };
+    // Something that could be a list, too.
+    let json = HeaderValue {
+        key: "content-type".to_owned(),
+        raw_value: b"application/json".to_vec(),
+        ..HeaderValue::default()
+    };
+    let map = HeaderMap { headers: names.iter().map(name).chain([json]).collect() };
     let seen = HttpHeaders { headers: Some(map), ..HttpHeaders::default() };
     let request = ProcessingRequest {
         request: Some(Seen::ResponseHeaders(seen)),
         ..headers(Some(told(plan.into_value())), Some("via_upstream"))
     };
-    let reply = Exchange::new().reply(request).unwrap();
+    let reply = exchange().reply(request).unwrap();
     let Some(Response::ResponseHeaders(passed)) = &reply.response else {
         return (refused(&reply), Vec::new(), Vec::new());
     };
@@ -107,11 +162,30 @@ fn only_initialize_opens_a_session_and_it_is_its_callers() {
         assert_eq!(open(names).0, Some(503), "{names:?}");
     }
     assert_eq!(session_of(Plan::Pass, &[b"of-the-server"]), gone());
+    let (refused, set, removed) = session_of(list(Some("1")), &[b"of-the-server"]);
+    assert_eq!((refused, set), (None, vec![]));
+    assert!(removed.contains(&"mcp-session-id".to_owned()), "{removed:?}");
 }
 
 #[test]
 fn a_plan_comes_back_as_it_went() {
-    for plan in [Plan::Pass, Plan::Session(owner())] {
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
+    let patterns = ["db://w/a", "db://w/open/*"];
+    let everything = Visible {
+        tools: names(&["a", "b~!"]),
+        resources: Some(patterns.iter().map(|pattern| pattern.parse().unwrap()).collect()),
+        prompts: names(&[]),
+    };
+    let everything = Rules { visible: everything, private: false };
+    let view = View { rules: everything, decision_id: "D".into(), ..View::default() };
+    for plan in [
+        Plan::Pass,
+        Plan::Session(owner()),
+        list(Some(r#""\u0041 9""#)),
+        list(Some("9007199254740993")),
+        list(None),
+        Plan::Filter(Box::new(view)),
+    ] {
         let metadata = told(plan.clone().into_value());
         assert_eq!(Plan::of(Some(&metadata)), Ok(plan));
     }
@@ -121,6 +195,12 @@ fn a_plan_comes_back_as_it_went() {
 fn an_answer_that_nobody_planned_for_does_not_pass() {
     let plan = |fields: &[(&str, Value)]| {
         Some(told(Value { kind: Some(Kind::StructValue(self::fields(fields))) }))
+    };
+    let without = |name: &str| {
+        let mut plan = list(Some("1")).into_value();
+        let Some(Kind::StructValue(Struct { fields })) = &mut plan.kind else { panic!("none") };
+        assert!(fields.remove(name).is_some());
+        Some(told(plan))
     };
     for (index, metadata) in [
         None,
@@ -137,19 +217,23 @@ fn an_answer_that_nobody_planned_for_does_not_pass() {
         plan(&[("v", number(1.0)), ("kind", text("session"))]),
         plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", text("x"))]),
         plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", number(1.0))]),
+        without("id"),
+        without("private"),
+        without("server"),
+        without("decision_id"),
     ]
     .into_iter()
     .enumerate()
     {
         for details in [None, Some(""), Some("via_upstream")] {
-            let mut exchange = Exchange::new();
+            let mut exchange = exchange();
             let reply = exchange.reply(headers(metadata.clone(), details)).unwrap();
             assert_eq!(refused(&reply), Some(503), "case {index}, {details:?}");
             let body = exchange.reply(seen(Seen::ResponseBody(HttpBody::default())));
             assert!(body.is_err(), "case {index}: what comes after it");
         }
         // Envoy's own: nobody was asked what is to be done with it.
-        let reply = Exchange::new().reply(headers(metadata, Some("route_not_found"))).unwrap();
+        let reply = exchange().reply(headers(metadata, Some("route_not_found"))).unwrap();
         assert_eq!(refused(&reply), None, "case {index}");
     }
 }
@@ -157,7 +241,7 @@ fn an_answer_that_nobody_planned_for_does_not_pass() {
 #[test]
 fn what_is_not_expected_ends_the_exchange() {
     let whole = |messages: Vec<ProcessingRequest>| {
-        let mut exchange = Exchange::new();
+        let mut exchange = exchange();
         messages.into_iter().map(|message| exchange.reply(message).is_ok()).collect::<Vec<_>>()
     };
     let pass = || headers(Some(told(Plan::Pass.into_value())), Some("via_upstream"));
@@ -170,4 +254,77 @@ fn what_is_not_expected_ends_the_exchange() {
     assert_eq!(whole(vec![of_request, pass()]), [false, false]);
     let trailers = seen(Seen::ResponseTrailers(HttpTrailers::default()));
     assert_eq!(whole(vec![pass(), trailers]), [true, false]);
+}
+
+const OK: (&str, &str) = (":status", "200");
+const LIST: &[u8] = br#"{"id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#;
+const LEFT: &str = r#"{"id":1,"result":{"cacheScope":"private","tools":[{"name":"a"}]}}"#;
+
+#[test]
+fn a_list_is_held_until_it_is_whole() {
+    for content_type in ["application/json", "text/event-stream"] {
+        let events = content_type == "text/event-stream";
+        let mut exchange = exchange();
+        let first = of_upstream(list(Some("1")), &[OK, ("content-type", content_type)]);
+        let begun = exchange.reply(first).unwrap();
+        assert_eq!((refused(&begun), &begun.mode_override), (None, &None), "the body comes");
+        let Some(Response::ResponseHeaders(headers)) = begun.response else { panic!("none") };
+        let removed = headers.response.unwrap().header_mutation.unwrap().remove_headers;
+        assert_eq!(removed, ["content-length"]);
+        let (start, end, left) = if events {
+            (&b"data: "[..], &b"\n\n"[..], format!("data: {LEFT}\n\n"))
+        } else {
+            (&b""[..], &b""[..], LEFT.to_owned())
+        };
+        let mut push = |bytes: &[u8], last| passed(&exchange.reply(piece(bytes, last)).unwrap());
+        assert_eq!(push(start, false), "");
+        assert_eq!(push(LIST, false), "");
+        assert_eq!(push(end, !events), left);
+        if events {
+            assert_eq!(push(b"data: {}\n\n", false), "data: {}\n\n");
+            assert_eq!(push(b"", true), "");
+        }
+        assert!(exchange.reply(piece(b"more", true)).is_err(), "it was over");
+        let metrics = exchange_metrics(&exchange);
+        assert!(metrics.contains(r#"toolgate_lists_total{outcome="filtered"} 1"#), "{metrics}");
+    }
+}
+
+fn exchange_metrics(exchange: &Exchange) -> String {
+    exchange.edge.metrics.render(crate::telemetry::Observed::default())
+}
+
+#[test]
+fn an_answer_that_cannot_be_looked_at_is_an_error_with_the_requests_id() {
+    let html = [OK, ("content-type", "text/html")];
+    let reply = exchange().reply(of_upstream(list(Some(r#""x""#)), &html)).unwrap();
+    assert_eq!(refused(&reply), Some(200));
+    let Some(Response::ImmediateResponse(response)) = reply.response else { panic!("none") };
+    let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!((&body["id"], &body["error"]["code"]), (&"x".into(), &403.into()));
+    assert_eq!(body["error"]["data"]["reason"], "unavailable");
+    assert_eq!(body["error"]["data"]["decision_id"], "D");
+    // A stream that is read again answers no request of its own.
+    let reply = exchange().reply(of_upstream(list(None), &html)).unwrap();
+    assert_eq!(refused(&reply), Some(503));
+    // In the middle of one.
+    let mut exchange = exchange();
+    let json = [OK, ("content-type", "application/json")];
+    exchange.reply(of_upstream(list(Some("7")), &json)).unwrap();
+    let said = passed(&exchange.reply(piece(br#"{"result":{"tools":[{"na"#, true)).unwrap());
+    let body: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&body["id"], &body["error"]["code"]), (&7.into(), &403.into()));
+}
+
+#[test]
+fn nothing_is_held_of_an_answer_that_is_gone() {
+    let rooms = Rooms::new(1000, 1000);
+    let edge = Arc::new(crate::server::tests::edge());
+    let json = [OK, ("content-type", "application/json")];
+    for round in 0..3 {
+        let mut exchange = Exchange::new(Arc::clone(&edge), rooms.clone());
+        exchange.reply(of_upstream(list(Some("7")), &json)).unwrap();
+        let held = exchange.reply(piece(&[b' '; 900], false)).unwrap();
+        assert_eq!(passed(&held), "", "round {round}");
+    }
 }

@@ -6,9 +6,10 @@ use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingM
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::{
     BodySendMode, HeaderSendMode,
 };
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
+    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse,
     ProcessingResponse,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
@@ -49,9 +50,28 @@ pub(super) fn pass_with_session(name: Option<String>) -> ProcessingResponse {
     }
 }
 
+/// The headers pass, but for a session's name, and the body comes. What it will be long is not
+/// known yet.
+pub(super) fn look_at_body() -> ProcessingResponse {
+    let header_mutation = Some(HeaderMutation {
+        remove_headers: vec!["content-length".to_owned(), HEADER.to_owned()],
+        ..HeaderMutation::default()
+    });
+    let response = Some(CommonResponse { header_mutation, ..CommonResponse::default() });
+    headers(HeadersResponse { response })
+}
+
 /// A part of a body passes: where the mode could not be changed.
 pub(super) fn pass_body() -> ProcessingResponse {
     response(Response::ResponseBody(BodyResponse::default()))
+}
+
+/// In the place of a part of a body: what goes on by now.
+pub(super) fn body(bytes: Vec<u8>) -> ProcessingResponse {
+    let mutation = if bytes.is_empty() { Mutation::ClearBody(true) } else { Mutation::Body(bytes) };
+    let body_mutation = Some(BodyMutation { mutation: Some(mutation) });
+    let common = CommonResponse { body_mutation, ..CommonResponse::default() };
+    response(Response::ResponseBody(BodyResponse { response: Some(common) }))
 }
 
 /// Another answer, in the place of the upstream's.
@@ -82,6 +102,7 @@ fn header((name, value): (&'static str, String)) -> HeaderValueOption {
             raw_value: value.into_bytes(),
             ..HeaderValue::default()
         }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..HeaderValueOption::default()
     }
 }
