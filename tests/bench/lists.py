@@ -1,6 +1,6 @@
 """What looking at a list costs: 10,000 tools in one event, filtered against `lists: full`, through
 the same Envoy in turns; and what Toolgate holds while fifty of them flow at once. `--short` for
-fewer. Fails if a list is not filtered, or takes more than twice as long."""
+fewer. Fails if a list is not what it says."""
 
 import json
 import socket
@@ -24,7 +24,6 @@ from wire import USUAL  # noqa: E402
 
 TOOLS = 10_000
 AT_ONCE = 50
-BOUND = 2.0
 
 PROGRESS = b'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}\n\n'
 
@@ -105,7 +104,6 @@ def measure(stack: Stack, rounds: int, size: int) -> None:
         most = max(most, resident(stack))
         time.sleep(0.02)
     print(f"  {AT_ONCE} at once: {(most - before) / 1e6:.0f} MB more than the {before / 1e6:.0f} before")
-    assert max(ratios) <= BOUND, "a list takes more than twice as long"
 
 
 def resident(stack: Stack) -> float:
