@@ -269,9 +269,16 @@ impl<'a> Parser<'a> {
                     run = self.at;
                 }
                 Some(0x00..=0x1F) => return Err(self.error(JsonErrorKind::ControlCharacter)),
-                Some(_) => self.at += 1,
+                Some(_) => self.at += self.plain_bytes(),
             }
         }
+    }
+
+    /// How many bytes there are until something in a string means something.
+    fn plain_bytes(&self) -> usize {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..=0x1F);
+        rest.iter().position(special).unwrap_or(rest.len())
     }
 
     fn escape(&mut self) -> Result<char, JsonError> {

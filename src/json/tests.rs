@@ -136,6 +136,25 @@ proptest! {
     }
 
     #[test]
+    fn a_walk_that_keeps_nothing_accepts_the_same(text in "[\\[\\]{}\",:0-9.eE+\\-a-c\\\\un \t]{0,24}") {
+        let limits = Limits { max_depth: 3, guarded_keys: &[] };
+        let skipped = walk(text.as_bytes(), limits, Walk::skip);
+        prop_assert_eq!(skipped, parse(text.as_bytes(), limits).map(drop), "{:?}", text);
+    }
+
+    #[test]
+    fn a_walk_reads_whatever_can_be_written(value in any_json()) {
+        let text = serde_json::to_string(&value).unwrap();
+        let limits = Limits { guarded_keys: &[], ..LIMITS };
+        prop_assert_eq!(walk(text.as_bytes(), limits, Walk::skip), Ok(()));
+        // One too many, or one too few.
+        for broken in [format!("{text},"), format!("[{text}"), text.split_at(text.len() - 1).0.to_owned()] {
+            let parsed = parse(broken.as_bytes(), limits).map(drop);
+            prop_assert_eq!(walk(broken.as_bytes(), limits, Walk::skip), parsed, "{}", broken);
+        }
+    }
+
+    #[test]
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let _ = parse(&bytes, LIMITS);
     }

@@ -1,5 +1,6 @@
 //! A document read part by part: whoever reads says into what to descend, and gets the text of
-//! whatever stands there. What a walk accepts is what [`parse`](super::parse) accepts.
+//! whatever stands there. What a walk accepts is what [`parse`](super::parse) accepts, but that
+//! guarded keys are for the reader to look for.
 
 use super::parse::{JsonError, JsonErrorKind, Limits, Parser, Seen};
 use super::{Text, Value};
@@ -76,6 +77,19 @@ impl<'a> Walk<'a> {
         let start = self.parser.at;
         let value = self.parser.value(self.depth)?;
         Ok(Read { value, start, end: self.parser.at })
+    }
+
+    /// Reads the value that stands here, and keeps nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub fn skip(&mut self) -> Result<(), JsonError> {
+        match self.next() {
+            Next::Object => self.object(|walk, _| walk.skip()),
+            Next::Array => self.array(Self::skip),
+            Next::Scalar => self.parser.value(self.depth).map(drop),
+        }
     }
 
     /// Reads the object that stands here: `each` is given every key, and reads its value.

@@ -120,7 +120,7 @@ impl Reading<'_> {
     fn message(&mut self, walk: &mut Walk<'_>) -> Result<(), Unreadable> {
         if walk.next() != Next::Object {
             // Whether it is JSON at all comes first.
-            walk.value()?;
+            walk.skip()?;
             return Err(Unreadable::NotAnObject);
         }
         walk.object(|walk, key| {
@@ -128,7 +128,7 @@ impl Reading<'_> {
             match (key, walk.next()) {
                 ("result", Next::Object) => self.result(walk),
                 ("result", Next::Array | Next::Scalar) => Err(Unreadable::Result),
-                (_, Next::Object | Next::Array | Next::Scalar) => skip(walk),
+                (_, Next::Object | Next::Array | Next::Scalar) => Ok(walk.skip()?),
             }
         })
     }
@@ -143,10 +143,11 @@ impl Reading<'_> {
             if let Some(list) = List::ALL.into_iter().find(|list| list.key() == key) {
                 return self.list(list, walk);
             }
-            let read = walk.value()?;
-            if key == CACHE_SCOPE {
-                scope = Some((read.start..read.end, read.value.as_str() == Some("private")));
+            if key != CACHE_SCOPE {
+                return Ok(walk.skip()?);
             }
+            let read = walk.value()?;
+            scope = Some((read.start..read.end, read.value.as_str() == Some("private")));
             Ok(())
         })?;
         if self.rules.private && self.counts.lists > before {
@@ -199,21 +200,16 @@ impl Reading<'_> {
         let mut shown = None;
         walk.object(|walk, key| -> Result<(), Unreadable> {
             not_folded(key, &[list.item_key()])?;
-            let read = walk.value()?;
-            if key == list.item_key() {
-                let name = read.value.as_str().ok_or(Unreadable::Nameless)?;
-                let visible = &self.rules.visible;
-                shown = Some(visible.shows(list, name).ok_or(Unreadable::OtherList)?);
+            if key != list.item_key() {
+                return Ok(walk.skip()?);
             }
+            let read = walk.value()?;
+            let name = read.value.as_str().ok_or(Unreadable::Nameless)?;
+            shown = Some(self.rules.visible.shows(list, name).ok_or(Unreadable::OtherList)?);
             Ok(())
         })?;
         Ok((shown.ok_or(Unreadable::Nameless)?, start..walk.at()))
     }
-}
-
-fn skip(walk: &mut Walk<'_>) -> Result<(), Unreadable> {
-    walk.value()?;
-    Ok(())
 }
 
 fn not_folded(key: &str, known: &[&str]) -> Result<(), Unreadable> {
