@@ -28,7 +28,7 @@ def inspect(running: Gateway, token: str, era: str, *arguments: str) -> tuple[in
 
 
 def answer(output: str) -> Any:
-    """The result that it printed."""
+    """The result in what it printed."""
     return json.loads(output[output.index("{") :])["result"]
 
 
@@ -38,6 +38,13 @@ def test_it_lists_the_tools(running: Gateway, era: str) -> None:
     assert status == 0, output
     listed = {tool["name"] for tool in answer(output)["tools"]}
     assert {"test_simple_text", "test_image_content", "json_schema_2020_12_tool"} <= listed
+
+
+@ERAS
+def test_it_lists_what_a_reader_may_call(running: Gateway, era: str) -> None:
+    status, output = inspect(running, running.reader(), era, "--method", "tools/list")
+    assert status == 0, output
+    assert [tool["name"] for tool in answer(output)["tools"]] == ["test_simple_text", "greet"]
 
 
 @ERAS
@@ -51,7 +58,10 @@ def test_it_calls_a_tool(running: Gateway, era: str) -> None:
 
 @ERAS
 def test_it_says_what_was_refused(running: Gateway, era: str) -> None:
-    call = ["--method", "tools/call", "--tool-name", "test_image_content"]
-    status, output = inspect(running, running.reader(), era, *call)
+    # A tool that it does not see in the list it does not even call; this one it sees.
+    call = ["--method", "tools/call", "--tool-name", "greet", "--tool-arg"]
+    status, output = inspect(running, running.reader(), era, *call, "name=World")
+    assert (status, answer(output)["content"][0]["text"]) == (0, "Hello, World!")
+    status, output = inspect(running, running.reader(), era, *call, "name=Mallory")
     # In the newer era it takes the code 403 for a status, and that for a missing token.
-    assert status in (1, 3) and "no_grant" in output, (status, output)
+    assert status in (1, 3) and "(limit)" in output, (status, output)
