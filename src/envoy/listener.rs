@@ -163,8 +163,9 @@ fn authorization(proof: Option<&str>) -> Value {
     })
 }
 
-/// Brings answers to Toolgate, on every route that does not say otherwise: only then does a route
-/// that says nothing let nothing pass unseen.
+/// Brings answers to Toolgate on the routes that say so, and on no others: what Envoy's codec
+/// refuses has no route, and its connection is closed before an answer could come back from here.
+/// Check sees to it that a request goes by such a route (`ANSWERS_CONTEXT`), or does not go.
 fn answers() -> Value {
     let rules = json!({
         "disallow_all": true,
@@ -181,15 +182,7 @@ fn answers() -> Value {
             "failure_mode_allow": false,
             "status_on_error": { "code": "ServiceUnavailable" },
             "message_timeout": "5s",
-            // The body comes unless Toolgate says that it need not.
-            "processing_mode": {
-                "request_header_mode": "SKIP",
-                "response_header_mode": "SEND",
-                "request_body_mode": "NONE",
-                "response_body_mode": "STREAMED",
-                "request_trailer_mode": "SKIP",
-                "response_trailer_mode": "SKIP",
-            },
+            "processing_mode": super::processing_mode("SKIP", "NONE"),
             "allow_mode_override": true,
             "mutation_rules": rules,
             "response_attributes": [CODE_DETAILS],

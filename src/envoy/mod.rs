@@ -28,6 +28,9 @@ pub const ANSWERS_HEADER: &str = "toolgate-answers";
 /// The attribute by which Envoy says who gave an answer.
 pub const CODE_DETAILS: &str = "response.code_details";
 
+/// What a route tells Toolgate beside which routes for answers stand. An older one does not.
+pub const ANSWERS_CONTEXT: &str = "toolgate.answers";
+
 /// The filter that brings answers to Toolgate.
 const ANSWERS_FILTER: &str = "envoy.filters.http.ext_proc";
 
@@ -236,4 +239,16 @@ fn grpc_address(listener: &GrpcListener) -> Value {
         GrpcListener::Unix(path) => json!({ "pipe": { "path": path.written } }),
         GrpcListener::Tcp { address, .. } => socket(*address),
     }
+}
+
+/// What of an answer the filter for answers brings to Toolgate.
+fn processing_mode(response_header: &str, response_body: &str) -> Value {
+    json!({
+        "request_header_mode": "SKIP",
+        "response_header_mode": response_header,
+        "request_body_mode": "NONE",
+        "response_body_mode": response_body,
+        "request_trailer_mode": "SKIP",
+        "response_trailer_mode": "SKIP",
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ANSWERS_FILTER, on_loopback, typed};
+use super::{ANSWERS_CONTEXT, ANSWERS_FILTER, on_loopback, typed};
 use crate::config::{Config, EnvoyConfig, METADATA_PREFIX};
 use crate::policy::PolicySet;
 use crate::policy::model::{Server, ServerEnvironment};
@@ -81,7 +81,7 @@ fn server_routes(name: &str, environment: &ServerEnvironment) -> [Value; 2] {
         "route": action,
         // Answers that are looked at come as they are.
         "request_headers_to_remove": [ANSWER, "accept-encoding"],
-        "typed_per_filter_config": { AUTHORIZATION: authorization },
+        "typed_per_filter_config": { AUTHORIZATION: authorization, ANSWERS_FILTER: seen() },
     });
     let plain = json!({
         "name": name,
@@ -109,14 +109,26 @@ fn metadata_route(name: &str, environment: &ServerEnvironment) -> Value {
 }
 
 fn authorization(name: &str, path: &str, route: &str) -> Value {
+    let mut extensions = context(name, path, route);
+    if let Some(extensions) = extensions.as_object_mut() {
+        // The routes of answers stand beside this one.
+        extensions.insert(ANSWERS_CONTEXT.to_owned(), json!("1"));
+    }
     typed(
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-        json!({ "check_settings": { "context_extensions": context(name, path, route) } }),
+        json!({ "check_settings": { "context_extensions": extensions } }),
     )
 }
 
-/// ⚠ The filter is on unless a route says this, and never the other way round: Envoy makes the chain
-/// from the first route that matches, and a filter that is off by then stays off.
+/// The headers come to Toolgate, and the body unless it says that it need not.
+fn seen() -> Value {
+    let mode = super::processing_mode("SEND", "STREAMED");
+    let overrides = json!({ "overrides": { "processing_mode": mode } });
+    typed("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", overrides)
+}
+
+/// ⚠ The filter itself is never `disabled`: Envoy makes the chain from the first route that matches,
+/// and a filter that is off by then stays off.
 fn unseen() -> Value {
     typed("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", json!({ "disabled": true }))
 }

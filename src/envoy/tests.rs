@@ -62,14 +62,18 @@ fn no_route_goes_without_authorization() {
         let filters = route["typed_per_filter_config"].as_object().unwrap();
         // Answers go unseen where it says so, and only there.
         let answers = name.ends_with("/answers");
-        assert_eq!(filters.len(), if answers { 1 } else { 2 }, "{name}");
+        assert_eq!(filters.len(), 2, "{name}");
         assert_eq!(route["match"]["headers"].is_array(), answers, "{name}");
-        let seen = filters.get("envoy.filters.http.ext_proc");
-        assert_eq!(seen.is_none_or(|seen| seen["disabled"] != true), answers, "{name}");
+        let seen = &filters["envoy.filters.http.ext_proc"];
+        assert_eq!(seen["disabled"] == true, !answers, "{name}");
+        let mode = &seen["overrides"]["processing_mode"];
+        assert_eq!(mode["response_header_mode"] == "SEND", answers, "{name}");
+        assert_eq!(mode["response_body_mode"] == "STREAMED", answers, "{name}");
         let check = &filters["envoy.filters.http.ext_authz"]["check_settings"];
         assert_eq!(check.as_object().unwrap().len(), 1, "{name}");
         let extensions = &check["context_extensions"];
         assert_eq!(extensions["toolgate.path"], path, "{name}");
+        assert_eq!(extensions["toolgate.answers"], "1", "{name}");
         assert_eq!(extensions["toolgate.server"], name.split('/').next().unwrap(), "{name}");
     }
     let mut filters = Vec::new();
@@ -88,8 +92,9 @@ fn no_route_goes_without_authorization() {
         let answers = &chain[1]["typed_config"];
         assert_eq!(chain[1]["name"], "envoy.filters.http.ext_proc");
         assert_eq!(answers["failure_mode_allow"], false);
-        assert_eq!(answers["processing_mode"]["response_header_mode"], "SEND");
-        assert_eq!(answers["processing_mode"]["response_body_mode"], "STREAMED");
+        assert!(answers["disabled"].is_null());
+        assert_eq!(answers["processing_mode"]["response_header_mode"], "SKIP");
+        assert_eq!(answers["processing_mode"]["response_body_mode"], "NONE");
     }
 }
 

@@ -6,6 +6,7 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use thiserror::Error;
 
 use crate::authn::svid;
+use crate::envoy::ANSWERS_CONTEXT;
 
 /// Where Envoy says which server a route leads to. Only a route can set these.
 const SERVER: &str = "toolgate.server";
@@ -90,6 +91,8 @@ impl<'r> Incoming<'r> {
                 (header.key.as_str(), value)
             })
             .collect();
+        // The listener brings answers back, and the routes say which.
+        let answers_return = answers_return && extension(ANSWERS_CONTEXT) == Some("1");
         let peer = source.as_ref().map_or_else(svid::Peer::default, |source| {
             let Peer { certificate, principal, .. } = source;
             svid::Peer { certificate, principal }

@@ -65,6 +65,7 @@ fn request(
             ("toolgate.server".to_owned(), "presto@prod".to_owned()),
             ("toolgate.path".to_owned(), environment.path.to_string()),
             ("toolgate.route".to_owned(), environment.route.to_string()),
+            ("toolgate.answers".to_owned(), "1".to_owned()),
         ]),
         ..AttributeContext::default()
     };

@@ -18,6 +18,7 @@ from upstream import Upstream
 from wire import Wire
 from workspace import REPOSITORY
 
+EXT_AUTHZ = "envoy.filters.http.ext_authz"
 EXT_PROC = "envoy.filters.http.ext_proc"
 INITIALIZE = rpc(
     "initialize",
@@ -96,7 +97,10 @@ def older_routes(config: dict[str, Any]) -> None:
         kept = [route for route in host["routes"] if not route["name"].endswith("/answers")]
         host["routes"] = kept
         for route in kept:
-            del route["typed_per_filter_config"][EXT_PROC]
+            of_route = route["typed_per_filter_config"]
+            del of_route[EXT_PROC]
+            told = of_route[EXT_AUTHZ]["check_settings"]["context_extensions"]
+            del told["toolgate.answers"]
             route.pop("response_headers_to_remove", None)
 
 
@@ -129,7 +133,7 @@ def hosts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 MIXTURES: list[tuple[Change, int, int]] = [
     (older_listener, 503, 200),
-    (older_routes, 200, 200),
+    (older_routes, 503, 200),
     (nothing_told, 503, 200),
     (no_override, 200, 200),
     (nobody_there, 503, 200),

@@ -54,17 +54,20 @@ def test_every_route_asks_toolgate(stack: Stack) -> None:
 def check_route(route: dict[str, Any]) -> None:
     path = route["match"]["path"]
     per_filter = route["typed_per_filter_config"]
+    assert list(per_filter) == [EXT_AUTHZ, EXT_PROC]
     if route["name"].endswith("/answers"):
         assert list(route["match"]) == ["path", "headers"], "a route serves one path"
         assert [header["name"] for header in route["match"]["headers"]] == ["x-toolgate-answer"]
-        assert list(per_filter) == [EXT_AUTHZ], "what stands on it is seen"
+        mode = per_filter[EXT_PROC]["overrides"]["processing_mode"]
+        assert mode["response_header_mode"] == "SEND", "what stands on it is seen"
+        assert mode["response_body_mode"] == "STREAMED"
     else:
         assert list(route["match"]) == ["path"], "a route serves one path"
-        assert list(per_filter) == [EXT_AUTHZ, EXT_PROC]
+        assert per_filter[EXT_PROC]["disabled"] is True
     settings = per_filter[EXT_AUTHZ]
     assert "disabled" not in settings
     context = settings["check_settings"]["context_extensions"]
-    assert context["toolgate.path"] == path
+    assert (context["toolgate.path"], context["toolgate.answers"]) == (path, "1")
     server, _, environment = context["toolgate.server"].partition("@")
     assert server and environment and context["toolgate.route"]
     assert "disable_request_body_buffering" not in settings["check_settings"]
