@@ -188,6 +188,8 @@ fn answers() -> Value {
             "response_attributes": [CODE_DETAILS],
             "metadata_options": {
                 "forwarding_namespaces": { "untyped": ["envoy.filters.http.ext_authz"] },
+                // What has been read need not come with every piece.
+                "receiving_namespaces": { "untyped": ["envoy.filters.http.ext_authz"] },
             },
         })),
     })

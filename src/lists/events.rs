@@ -43,9 +43,21 @@ impl Splitter {
     /// Looks for the end of the event that the bytes go on with. An event is over at the carriage
     /// return that ends it: the line feed that may follow is waited for by nobody.
     pub(super) fn cut(&mut self, bytes: &[u8]) -> Cut {
-        for (at, byte) in bytes.iter().enumerate() {
+        let mut next = 0;
+        while let Some(byte) = bytes.get(next) {
+            let at = next;
+            next += 1;
             if !self.begun && self.is_mark(*byte) {
                 continue;
+            }
+            // Most bytes stand within a line.
+            if self.in_line && self.last == Last::Other {
+                let rest = bytes.get(at..).unwrap_or_default();
+                let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+                if end != Some(0) {
+                    next = end.map_or(bytes.len(), |end| at + end);
+                    continue;
+                }
             }
             let last = std::mem::take(&mut self.last);
             match (byte, last) {

@@ -12,7 +12,7 @@ use crate::lists::{Rules, Visible};
 use crate::server::sessions::OwnerKey;
 
 /// Where Envoy keeps what Check said.
-const NAMESPACE: &str = "envoy.filters.http.ext_authz";
+pub(super) const NAMESPACE: &str = "envoy.filters.http.ext_authz";
 
 /// Beside what the access log shows, which a list of all that somebody may see is none of.
 pub(in crate::server) const PLAN: &str = "toolgate_answer";

@@ -1,5 +1,7 @@
 //! What Envoy is told of an answer. This is the only file that builds a `ProcessingResponse`.
 
+use std::collections::HashMap;
+
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::ProcessingMode;
@@ -13,7 +15,10 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     ProcessingResponse,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{Struct, Value};
 
+use super::plan::{NAMESPACE, PLAN};
 use crate::server::answer::Reply;
 use crate::server::sessions::HEADER;
 
@@ -58,7 +63,20 @@ pub(super) fn look_at_body() -> ProcessingResponse {
         ..HeaderMutation::default()
     });
     let response = Some(CommonResponse { header_mutation, ..CommonResponse::default() });
-    headers(HeadersResponse { response })
+    ProcessingResponse {
+        dynamic_metadata: Some(done_with()),
+        ..headers(HeadersResponse { response })
+    }
+}
+
+/// In the place of the plan, which is known by now: Envoy sends it along with every piece of the
+/// body, and it may name ten thousand tools.
+fn done_with() -> Struct {
+    let structure = |name: &str, value: Kind| Struct {
+        fields: HashMap::from([(name.to_owned(), Value { kind: Some(value) })]),
+    };
+    let said = structure(PLAN, Kind::StringValue(String::new()));
+    structure(NAMESPACE, Kind::StructValue(said))
 }
 
 /// A part of a body passes: where the mode could not be changed.
