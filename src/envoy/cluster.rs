@@ -13,8 +13,13 @@ use crate::policy::model::{ServerEnvironment, Upstream};
 /// The name under which the filter finds Toolgate.
 pub(super) const TOOLGATE: &str = "toolgate";
 
-/// As many as there may be requests (Envoy's `max_requests`).
+/// While Toolgate restarts every request is a retry, and Envoy allows three unless told.
 const MAX_RETRIES: u32 = 1024;
+
+/// An answer that Toolgate looks at is a request to it for as long as it lasts, which whoever asked
+/// decides. Envoy allows 1,024 of them unless told, and a server may have as many answers at once:
+/// one person who reads streams again would leave nobody a request to be let through by.
+const MAX_REQUESTS: u32 = 65_536;
 
 pub(super) const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -30,8 +35,9 @@ pub(super) fn toolgate(listener: &GrpcListener, envoy: &EnvoyConfig, files: File
         "name": TOOLGATE,
         "type": "STATIC",
         "connect_timeout": "1s",
-        // While Toolgate restarts every request is a retry, and Envoy allows three unless told.
-        "circuit_breakers": { "thresholds": [{ "max_retries": MAX_RETRIES }] },
+        "circuit_breakers": {
+            "thresholds": [{ "max_requests": MAX_REQUESTS, "max_retries": MAX_RETRIES }],
+        },
         "load_assignment": endpoint(TOOLGATE, &grpc_address(listener)),
         "typed_extension_protocol_options": { HTTP_OPTIONS: typed(HTTP_OPTIONS, http2) },
     });

@@ -98,6 +98,25 @@ fn no_route_goes_without_authorization() {
     }
 }
 
+/// What Envoy allows a cluster that says nothing, in answers to wait for and in requests at once.
+const REQUESTS_UNLESS_TOLD: u64 = 1024;
+
+#[test]
+fn answers_that_last_do_not_keep_toolgate_from_deciding() {
+    let (config, policy) = parts();
+    let envoy = config.envoy.as_ref().unwrap();
+    let rendering = render(&config, envoy, &policy, &OPTIONS, ".");
+    let mut upstreams = Vec::new();
+    find(&rendering.clusters, "resources", &mut upstreams);
+    let upstreams = upstreams.iter().flat_map(|list| list.as_array().unwrap()).count();
+    let mut thresholds = Vec::new();
+    find(&rendering.bootstrap, "thresholds", &mut thresholds);
+    let [thresholds] = thresholds.as_slice() else { panic!("{thresholds:?}") };
+    let allowed = thresholds[0]["max_requests"].as_u64().unwrap_or(REQUESTS_UNLESS_TOLD);
+    let held = REQUESTS_UNLESS_TOLD * u64::try_from(upstreams).unwrap();
+    assert!(held > 0 && allowed >= 2 * held, "{upstreams} servers may hold {held} of {allowed}");
+}
+
 #[test]
 fn a_header_that_proves_workloads_may_be_removed() {
     let (mut config, policy) = parts();
