@@ -129,6 +129,7 @@ fn policies_of(path: &Path) -> Option<PathBuf> {
     config::policies(path, &text)
 }
 
+#[cfg(feature = "serve")]
 pub(super) fn configuration(path: &Path) -> Result<Config, Exit> {
     configuration_told(path, Told::default())
 }

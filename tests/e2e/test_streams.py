@@ -42,5 +42,8 @@ def test_of_two_sessions_neither_counts(wire: Wire) -> None:
 
 def test_a_stream_of_ones_own_is_opened(wire: Wire) -> None:
     before = wire.stack.mark()
-    wire.send("/presto/mcp", None, method="GET", headers=STREAM)
+    # Whose session this is, nobody has said.
+    assert wire.send("/presto/mcp", None, method="GET", headers=STREAM).status == 404
+    assert wire.stack.records(before) == []
+    wire.send("/presto/mcp", None, method="GET", headers=STREAM[:1])
     assert [record.method for record in wire.stack.records(before)] == ["GET"]

@@ -38,7 +38,13 @@ impl Subject for X509 {
             held.accept(listed(update, &self.trust_domains)?, now);
         }
         if let Some(own) = &self.own {
-            own.accept(material(update, own)?, crate::server::now())?;
+            let accepted = material(update, own)
+                .and_then(|material| own.accept(material, crate::server::now()));
+            // What it was is no longer what the agent says: roots that are gone admit nobody.
+            if let Err(problem) = &accepted {
+                own.withdraw(problem);
+            }
+            accepted?;
         }
         Ok(())
     }
