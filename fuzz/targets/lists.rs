@@ -14,8 +14,7 @@ const ERROR: &str = r#""error":{"code":403,"message":"no"}"#;
 fn pushed<'p>(framing: Framing, pieces: impl Iterator<Item = &'p [u8]>) -> Released {
     let names = || Some(["a".into(), "b".into()].into());
     let pattern = "db://w/*".parse().expect("a pattern");
-    let visible =
-        Visible { tools: names(), resources: Some(vec![pattern]), prompts: names() };
+    let visible = Visible { tools: names(), resources: Some(vec![pattern]), prompts: names() };
     let rules = Rules { visible, private: true };
     let room = Rooms::new(1 << 20, 1 << 20).one();
     let mut body = Body::new(framing, rules, Some("1".into()), ERROR.into(), room);
