@@ -141,6 +141,10 @@ impl<'e> Event<'e> {
         let mut event = Vec::new();
         for Line { raw, end, is_data } in &self.lines {
             if !is_data {
+                // What comes to stand together must not become one line's end.
+                if let (Some(last @ b'\r'), Some(b'\n')) = (event.last_mut(), raw.first()) {
+                    *last = b'\n';
+                }
                 event.extend_from_slice(raw);
                 continue;
             }

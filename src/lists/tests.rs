@@ -190,6 +190,9 @@ fn events_keep_their_lines() {
         (format!("data: {LIST}\n\n"), format!("data: {LEFT}\n\n")),
         (format!("data:{LIST}\r\n\r\n"), format!("data: {LEFT}\r\n\r\n")),
         (format!("data:{LIST}\r\r"), format!("data: {LEFT}\r\r")),
+        // A return and a line feed of two lines do not become the end of one.
+        (format!("data\rdata:{LIST}\n\n"), format!("data: \rdata: {LEFT}\n\n")),
+        (format!("data:{LIST}\n:\rdata\n\n"), format!("data: {LEFT}\ndata: \n:\n\n")),
         (
             format!("\u{FEFF}id: 7\nevent: message\n: why\ndata: {LIST}\nretry: 5\nother\n\n"),
             format!("\u{FEFF}id: 7\nevent: message\n: why\ndata: {LEFT}\nretry: 5\nother\n\n"),
