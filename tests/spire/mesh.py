@@ -1,6 +1,7 @@
 """Two trust domains, the workloads of the samples in one of them, and Envoy fed by its agent."""
 
 import shutil
+import socket
 import ssl
 import threading
 import time
@@ -181,6 +182,24 @@ class Mesh(Wire):
             cert = self.partner.mint(PARTNERS[place], self.run / place, 600)
             return self.with_cert(cert)
         return self.workloads[place].tls()
+
+    def wait_for_fresh(self, place: str) -> None:
+        """Waits until a workload's certificate and Envoy's have most of their life before them."""
+        least = 0.6 * self.seconds
+        workload = self.workloads[place]
+
+        def fresh() -> bool:
+            workload.fetch()
+            return min(workload.expires, self._envoy_expires(place)) - time.time() > least
+
+        self.stack.processes["envoy"].wait_until(fresh, "has no fresh certificate")
+
+    def _envoy_expires(self, place: str) -> float:
+        with socket.create_connection(("127.0.0.1", self.stack.ports["mtls"]), raw.PATIENCE) as plain:
+            with self.tls_of(place).wrap_socket(plain, server_hostname="localhost") as wrapped:
+                leaf = wrapped.getpeercert(binary_form=True)
+        assert leaf is not None
+        return x509.load_der_x509_certificate(leaf).not_valid_after_utc.timestamp()
 
     def with_cert(self, cert: tuple[str, str]) -> ssl.SSLContext:
         """A client that believes Envoy, and shows this."""

@@ -90,12 +90,13 @@ def test_a_trust_domain_that_the_entry_does_not_name_is_nobodys(mesh: Mesh) -> N
 def test_toolgate_may_start_before_the_agent(mesh: Mesh) -> None:
     token = mint(mesh)
     toolgate = mesh.stack.processes["toolgate"]
-    mesh.agent.process.stop()
     toolgate.stop()
+    # Nobody renews certificates from now on, and those that there are outlast what follows.
+    mesh.wait_for_fresh("ai-chat")
+    mesh.agent.process.kill()
     try:
         toolgate.start(lambda: answers(mesh.stack.ports["toolgate"], "/livez"))
-        # Who brings a certificate and a user's token does not need them. First, since nobody renews
-        # certificates now.
+        # Who brings a certificate and a user's token does not need them.
         assert mesh.call().status == 200
         assert mesh.stack.admin("/readyz")[0] == 503
         assert part(mesh)["state"] == "down"
