@@ -1,5 +1,7 @@
 //! Answers, free of Envoy's types. Whatever is not an [`Answer::Allow`] refuses.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::ext_proc::Plan;
@@ -21,7 +23,7 @@ pub(super) struct Forward {
     /// Each name once; replaces every copy that the client sent.
     pub(super) set: Vec<(&'static str, String)>,
     /// Never a name that is also set: Envoy removes after it sets.
-    pub(super) remove: Vec<String>,
+    pub(super) remove: Vec<Cow<'static, str>>,
 }
 
 /// An answer to the client.

@@ -55,6 +55,13 @@ pub(super) struct Refused {
     pub(super) reply: Reply,
 }
 
+/// When a request came, by both clocks.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) now: Timestamp,
+    pub(super) began: Instant,
+}
+
 impl Edge {
     /// Brings a policy set into force, and returns what was in force until now.
     pub(super) fn replace(&self, policy: PolicySet) -> Arc<Live> {
@@ -80,7 +87,12 @@ impl Edge {
     }
 
     /// Answers a request, under one policy set.
-    pub(super) fn check(&self, live: &Live, incoming: &Incoming<'_>, now: Timestamp) -> Outcome {
+    pub(super) fn check(
+        &self,
+        live: &Live,
+        incoming: &Incoming<'_>,
+        Asked { now, began }: Asked,
+    ) -> Outcome {
         let decision_id = Uuid::now_v7().to_string();
         let mut facts = Facts::new(decision_id.clone(), incoming.route, &live.policy, now);
         let answer = match self.answer(incoming, live, &decision_id, now, &mut facts) {
@@ -90,7 +102,7 @@ impl Edge {
                 Answer::Refuse(refused.reply)
             }
         };
-        facts.into_outcome(answer)
+        facts.into_outcome(answer, began.elapsed())
     }
 
     fn answer(

@@ -3,25 +3,25 @@
 
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::google::rpc::Status as RpcStatus;
 use jiff::Timestamp;
-use tonic::{Response, Status};
+use prost::Message as _;
+use tonic::Status;
 
 use super::request::Incoming;
 
 const HEADER: &str = "x-fault";
 
 /// What Envoy is answered instead of a decision.
-type Injected = Result<Response<CheckResponse>, Status>;
+type Injected = Result<Vec<u8>, Status>;
 
 /// An answer that no decision would give, if the request asks for one.
-pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
-    let incoming = Incoming::of(request, true).ok()?;
+pub(super) async fn inject(incoming: &Incoming<'_>) -> Option<Injected> {
     let fault = incoming.headers.once(HEADER).ok()??;
-    let with_status = |code| CheckResponse {
-        status: Some(RpcStatus { code, ..RpcStatus::default() }),
-        ..CheckResponse::default()
+    let with_status = |code| {
+        let status = Some(RpcStatus { code, ..RpcStatus::default() });
+        CheckResponse { status, ..CheckResponse::default() }.encode_to_vec()
     };
     match fault {
         b"slow" => {
@@ -35,8 +35,8 @@ pub(super) async fn inject(request: &CheckRequest) -> Option<Injected> {
             None
         }
         b"error" => Some(Err(Status::internal("a fault"))),
-        b"unknown-status" => Some(Ok(Response::new(with_status(4711)))),
-        b"negative-status" => Some(Ok(Response::new(with_status(-1)))),
+        b"unknown-status" => Some(Ok(with_status(4711))),
+        b"negative-status" => Some(Ok(with_status(-1))),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! The headers that an upstream may trust: set by Toolgate or not there at all.
 
+use std::borrow::Cow;
+
 use super::answer::Forward;
 use super::request::Headers;
 use super::sessions::HEADER as SESSION;
@@ -93,22 +95,22 @@ pub(super) fn forward(
     set.extend(identity.session.map(|session| (SESSION, session.to_owned())));
 
     let is_set = |name: &str| set.iter().any(|(known, _)| *known == name);
-    let mut remove: Vec<String> =
-        RESERVED.iter().filter(|name| !is_set(name)).map(|name| (*name).to_owned()).collect();
+    let mut remove: Vec<Cow<'static, str>> = Vec::with_capacity(RESERVED.len() + 2);
+    remove.extend(RESERVED.iter().filter(|name| !is_set(name)).map(|name| Cow::Borrowed(*name)));
     if !(identity.forward_token && user.is_some()) {
-        remove.push("authorization".to_owned());
+        remove.push(Cow::Borrowed("authorization"));
     }
-    remove.extend(identity.workload_header.map(str::to_owned));
+    remove.extend(identity.workload_header.map(|name| Cow::Owned(name.to_owned())));
     for name in headers.names() {
         // A mirror by another spelling is compared with nothing, in whichever era.
         let unchecked = era == Era::Older || name.contains('_');
-        let proof = identity.workload_header.is_some_and(|proof| name.replace('_', "-") == proof);
+        let proof = identity.workload_header.is_some_and(|proof| is_spelled(name, proof));
         // Only the session that was looked at goes on.
-        let session = name.replace('_', "-") == SESSION;
+        let session = is_spelled(name, SESSION);
         let mirror = unchecked && is_mirror(name);
         let believed = proof || session || mirror || is_reserved(name);
         if believed && !is_set(name) && !remove.iter().any(|known| known == name) {
-            remove.push(name.to_owned());
+            remove.push(Cow::Owned(name.to_owned()));
         }
     }
     Some(Forward { set, remove })
@@ -116,17 +118,26 @@ pub(super) fn forward(
 
 /// Whether a header's name is reserved, however it is spelled: some servers read `_` as `-`.
 fn is_reserved(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    RESERVED.contains(&name.as_str())
+    RESERVED.iter().any(|reserved| is_spelled(name, reserved))
         // The Envoy beside us takes it away unless it is configured otherwise, so it is removed
         // only where it came.
-        || name == xfcc::HEADER
-        || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || is_spelled(name, xfcc::HEADER)
+        || RESERVED_PREFIXES.iter().any(|prefix| begins(name, prefix))
 }
 
 fn is_mirror(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    MIRRORS.contains(&name.as_str()) || name.starts_with(MIRROR_PREFIX)
+    MIRRORS.iter().any(|mirror| is_spelled(name, mirror)) || begins(name, MIRROR_PREFIX)
+}
+
+/// Whether this is one of the spellings of a header's name, which is given in lower case.
+fn is_spelled(spelling: &str, name: &str) -> bool {
+    spelling.len() == name.len() && begins(spelling, name)
+}
+
+fn begins(spelling: &str, prefix: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    spelling.len() >= prefix.len()
+        && spelling.bytes().zip(prefix.bytes()).all(|(byte, wanted)| plain(byte) == wanted)
 }
 
 /// Policy names joined by commas; `None` if there are none, or if they are unknown.

@@ -1,5 +1,6 @@
 //! Where Envoy connects: a Unix socket that only its group may open, or TCP.
 
+use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
@@ -8,21 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
 use tokio_stream::StreamExt;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::server::NamedService;
 use tonic::transport::Server;
+use tonic::transport::server::{Connected, Router};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ServeError;
 use super::ext_proc::Processor;
+use super::grpc::Authorization;
 use super::service::Service;
 use super::tls::{self, OwnCertificate};
+use super::workers::{Accepted, Open, Place, Workers};
 use crate::config::{FilePath, GrpcListener};
 use crate::envoy::MAX_BODY_BYTES;
 
@@ -81,6 +84,9 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 /// the next one would fail at once.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
+/// All connections together. Envoy opens a few for each of its threads.
+const MAX_CONNECTIONS: usize = 4096;
+
 /// Serves until stopping begins and what is in flight has been answered. `ready` is what health
 /// says.
 pub(super) async fn serve(
@@ -94,32 +100,129 @@ pub(super) async fn serve(
     // Before anybody can ask: a new reporter says that the whole is serving.
     report_once(&reporter, &mut ready).await;
     tokio::spawn(report(reporter, ready));
-    let service = AuthorizationServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let service = Authorization::new(Arc::new(service), MAX_MESSAGE_BYTES);
     let processor =
         ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_PIECE_BYTES);
     let router = Server::builder().add_service(service).add_service(processor).add_service(health);
-    let stopped = stopped(stopping.clone());
-    match (bound, own) {
-        (Bound::Tcp(listener), Some(own)) => {
-            tls::serve(listener, own, router, stopping).await;
-            Ok(())
+    let until = stopping.clone();
+    let workers = Workers::start(move |connection, place| {
+        connect(connection, place, own.clone(), router.clone(), until.clone())
+    });
+    let workers = workers.map_err(|error| ServeError::Workers(error.to_string()))?;
+    let path = match &bound {
+        Bound::Unix(_, path) => Some(path.clone()),
+        Bound::Tcp(_) => None,
+    };
+    let outcome = take_in(bound, workers, stopping).await;
+    // Ours to remove: we opened it.
+    path.map(fs::remove_file).transpose().ok();
+    outcome
+}
+
+/// Gives connections to those who answer them, until stopping begins, and waits for their end.
+async fn take_in(
+    bound: Bound,
+    mut workers: Workers,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let next = async {
+            let permit = Arc::clone(&places).acquire_owned().await;
+            (taken(bound.accept().await).await, permit)
+        };
+        tokio::select! {
+            () = stopped(stopping.clone()) => break,
+            () = workers.any_ended() => {
+                return Err(ServeError::Workers("one of them has ended".to_owned()));
+            }
+            (connection, permit) = next => {
+                if let (Ok(connection), Ok(permit)) = (connection, permit) {
+                    workers.give(connection, permit);
+                }
+            }
         }
-        (Bound::Unix(listener, path), _) => {
-            let incoming = UnixListenerStream::new(listener).then(taken);
-            let outcome = router.serve_with_incoming_shutdown(incoming, stopped).await;
-            // Ours to remove: we opened it.
-            fs::remove_file(path).ok();
-            Ok(outcome?)
+    }
+    // Whoever comes now is turned away at once, and not kept waiting for nobody.
+    drop(bound);
+    workers.finish().await;
+    Ok(())
+}
+
+/// One connection, to its end.
+async fn connect(
+    connection: Accepted,
+    place: Place,
+    own: Option<Arc<OwnCertificate>>,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+) {
+    let served = match (connection, own) {
+        (Accepted::Unix(connection), _) => match UnixStream::from_std(connection) {
+            Ok(connection) => answer(connection, router, stopped(stopping)).await,
+            Err(error) => return not_taken(&error),
+        },
+        (Accepted::Tcp(connection), own) => {
+            let connection = match TcpStream::from_std(connection) {
+                Ok(connection) => connection,
+                Err(error) => return not_taken(&error),
+            };
+            connection.set_nodelay(true).ok();
+            match own {
+                None => answer(connection, router, stopped(stopping)).await,
+                Some(own) => Box::pin(tls::connect(connection, own, router, stopping)).await,
+            }
         }
-        (Bound::Tcp(listener), None) => {
-            let incoming = TcpListenerStream::new(listener).then(taken);
-            Ok(router.serve_with_incoming_shutdown(incoming, stopped).await?)
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection of Envoy's has failed");
+    }
+    drop(place);
+}
+
+/// Answers what is asked on a connection until it is closed, or told to go and what is in flight
+/// has been answered.
+pub(super) async fn answer<C>(
+    connection: C,
+    router: Router,
+    ends: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let (open, closed) = Open::new(connection);
+    let incoming = tokio_stream::once(Ok::<_, Infallible>(open)).chain(tokio_stream::pending());
+    let ends = async {
+        tokio::select! {
+            () = ends => {}
+            _ = closed => {}
+        }
+    };
+    router.serve_with_incoming_shutdown(incoming, ends).await
+}
+
+impl Bound {
+    /// The next connection, free of this runtime.
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Unix(listener, _) => {
+                let (connection, _) = listener.accept().await?;
+                connection.into_std().map(Accepted::Unix)
+            }
+            Self::Tcp(listener) => {
+                let (connection, _) = listener.accept().await?;
+                connection.into_std().map(Accepted::Tcp)
+            }
         }
     }
 }
 
+fn not_taken(error: &io::Error) {
+    tracing::error!(%error, "a connection of Envoy's could not be taken in");
+}
+
 /// A connection as it was taken in, or, after a while, the reason why not.
-pub(super) async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
+async fn taken<C>(connection: io::Result<C>) -> io::Result<C> {
     if let Err(error) = &connection {
         tracing::error!(%error, "a connection of Envoy's could not be taken in");
         tokio::time::sleep(AFTER_FAILURE).await;
@@ -137,7 +240,7 @@ async fn report(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
 async fn report_once(reporter: &HealthReporter, ready: &mut watch::Receiver<bool>) {
     let status =
         if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for name in [AuthorizationServer::<Service>::NAME, ""] {
+    for name in [Authorization::NAME, ""] {
         reporter.set_service_status(name, status).await;
     }
 }

@@ -16,11 +16,13 @@ mod ext_proc;
 mod faults;
 mod fetch;
 mod forward;
+mod grpc;
 mod keys;
 mod listener;
 mod live;
 mod peer;
 mod process;
+mod protobuf;
 mod record;
 mod refusal;
 mod reload;
@@ -35,6 +37,7 @@ mod supervisor;
 mod tls;
 mod tokens;
 mod trust;
+mod workers;
 mod workload;
 
 #[cfg(test)]
@@ -105,9 +108,9 @@ pub enum ServeError {
     /// The decision log cannot be opened.
     #[error(transparent)]
     Decisions(#[from] OpenError),
-    /// The gRPC server ended by itself.
-    #[error("the gRPC server failed: {0}")]
-    Grpc(#[from] tonic::transport::Error),
+    /// The threads that answer Envoy cannot be started, or one of them ended by itself.
+    #[error("the threads that answer Envoy: {0}")]
+    Workers(String),
 }
 
 /// What a process serves.

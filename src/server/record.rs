@@ -2,8 +2,8 @@
 //! access log, and for the metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,7 +13,6 @@ use sha2::Sha256;
 use super::answer::Answer;
 use super::keys::UnknownKey;
 use super::request::Route;
-use super::response::Metadata;
 use super::workload::Proved;
 use crate::authn::Proof;
 use crate::engine::{self, Decision as Decided, Query, Reason, Verdict};
@@ -21,6 +20,7 @@ use crate::identity::{Actor, Groups, User};
 use crate::json::Object;
 use crate::mcp::{Action, Message, Uris, Violation};
 use crate::policy::PolicySet;
+use crate::policy::digest::hex;
 use crate::policy::model::{Server, Tool};
 use crate::record::{self, Arguments, Decision, Rule, text};
 
@@ -48,13 +48,7 @@ impl ArgumentsKey {
     fn digest(&self, arguments: &Object<'_>) -> String {
         let mut mac = self.0.clone();
         mac.update(arguments.to_canonical().as_bytes());
-        let bytes = mac.finalize().into_bytes();
-        let mut text = String::with_capacity(2 * bytes.len());
-        for byte in bytes {
-            // Writing to a string does not fail.
-            write!(text, "{byte:02x}").ok();
-        }
-        text
+        hex(&mac.finalize().into_bytes())
     }
 }
 
@@ -79,8 +73,7 @@ pub(super) struct Facts {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) answer: Answer,
-    pub(super) metadata: Metadata,
-    pub(super) record: Decision,
+    pub(super) record: Arc<Decision>,
     /// The request is refused rather than its record lost.
     pub(super) audit_required: bool,
     pub(super) minutes_saved: Option<u32>,
@@ -283,7 +276,7 @@ impl Facts {
     }
 
     /// All that is to be kept, now that there is an answer.
-    pub(super) fn into_outcome(self, answer: Answer) -> Outcome {
+    pub(super) fn into_outcome(self, answer: Answer, latency: Duration) -> Outcome {
         let Self { mut record, minutes_saved, audit_required, unknown_key, put_up_with } = self;
         record.enforced = match (&answer, record.reason.is_empty()) {
             (Answer::Allow(..), _) => record::Verdict::Allow,
@@ -295,16 +288,9 @@ impl Facts {
         if record.verdict == i32::from(record::Verdict::Unspecified) {
             record.verdict = record.enforced;
         }
-        let metadata = metadata(&record);
-        Outcome {
-            answer,
-            metadata,
-            record,
-            audit_required,
-            minutes_saved,
-            unknown_key,
-            put_up_with,
-        }
+        record.latency = prost_types::Duration::try_from(latency).ok();
+        let record = Arc::new(record);
+        Outcome { answer, record, audit_required, minutes_saved, unknown_key, put_up_with }
     }
 }
 
@@ -359,103 +345,98 @@ fn named(tool: &Tool, arguments: &Object<'_>) -> BTreeMap<String, String> {
     named
 }
 
-/// Says how long it took.
-pub(super) fn took(record: &mut Decision, latency: Duration) {
-    record.latency = prost_types::Duration::try_from(latency).ok();
-}
-
 /// The same for Envoy's access log and later filters, as text by name.
-fn metadata(record: &Decision) -> Metadata {
-    let Decision {
-        id,
-        time: _,
-        latency: _,
-        policy,
-        verdict: _,
-        enforced: _,
-        reason,
-        rule,
-        detail: _,
-        server,
-        environment,
-        method,
-        tool,
-        arguments: _,
-        resource,
-        prompt,
-        user,
-        workload,
-        workload_proof: _,
-        surface,
-        channel,
-    } = record;
-    let rule = rule.as_ref().map(|rule| format!("{} ({}:{})", rule.name, rule.file, rule.line));
-    let (issuer, user) = match user {
-        Some(user) => (user.issuer.as_str(), user.subject.as_str()),
-        None => ("", ""),
-    };
-    let fields = [
-        ("decision_id", id.as_str()),
-        ("verdict", enforced(record)),
-        ("server", server),
-        ("environment", environment),
-        ("policy", policy),
-        ("user", user),
-        ("issuer", issuer),
-        ("workload", workload),
-        ("surface", surface),
-        ("channel", channel),
-        ("method", method),
-        ("tool", tool),
-        ("resource", resource),
-        ("prompt", prompt),
-        ("reason", reason),
-        ("rule", rule.as_deref().unwrap_or_default()),
-    ];
-    let present = fields.into_iter().filter(|(_, value)| !value.is_empty());
-    present.map(|(name, value)| (name, value.to_owned())).collect()
+pub(super) struct Told<'d> {
+    record: &'d Decision,
+    /// It found no room, and the request is refused.
+    unrecorded: bool,
 }
 
-/// What Envoy is told of a request that is refused because its record found no room.
-pub(super) fn unrecorded(mut metadata: Metadata) -> Metadata {
-    let changed = ["verdict", "reason"];
-    metadata.retain(|(name, _)| !changed.contains(name));
-    metadata.push(("verdict", "refuse".to_owned()));
-    metadata.push(("reason", Reason::Unavailable.as_str().to_owned()));
-    metadata
+impl<'d> Told<'d> {
+    pub(super) fn of(record: &'d Decision) -> Self {
+        Self { record, unrecorded: false }
+    }
+
+    /// What Envoy is told of a request that is refused because its record found no room.
+    pub(super) fn unrecorded(record: &'d Decision) -> Self {
+        Self { record, unrecorded: true }
+    }
+
+    /// Tells every name that has a value, with it.
+    pub(super) fn each(&self, mut tell: impl FnMut(&'static str, &str)) {
+        let Self { record, unrecorded } = *self;
+        let Decision {
+            id,
+            time: _,
+            latency: _,
+            policy,
+            verdict: _,
+            enforced: _,
+            reason,
+            rule,
+            detail: _,
+            server,
+            environment,
+            method,
+            tool,
+            arguments: _,
+            resource,
+            prompt,
+            user,
+            workload,
+            workload_proof: _,
+            surface,
+            channel,
+        } = record;
+        let rule = rule.as_ref();
+        let rule = rule.map(|rule| format!("{} ({}:{})", rule.name, rule.file, rule.line));
+        let (issuer, user) = match user {
+            Some(user) => (user.issuer.as_str(), user.subject.as_str()),
+            None => ("", ""),
+        };
+        let unavailable = Reason::Unavailable.as_str();
+        let fields = [
+            ("decision_id", id.as_str()),
+            ("verdict", if unrecorded { "refuse" } else { enforced(record) }),
+            ("server", server),
+            ("environment", environment),
+            ("policy", policy),
+            ("user", user),
+            ("issuer", issuer),
+            ("workload", workload),
+            ("surface", surface),
+            ("channel", channel),
+            ("method", method),
+            ("tool", tool),
+            ("resource", resource),
+            ("prompt", prompt),
+            ("reason", if unrecorded { unavailable } else { reason }),
+            ("rule", rule.as_deref().unwrap_or_default()),
+        ];
+        for (name, value) in fields {
+            if !value.is_empty() {
+                tell(name, value);
+            }
+        }
+    }
 }
 
 /// How a record is counted.
+#[derive(Clone, Copy)]
 pub(super) struct Counted {
-    pub(super) server: String,
-    pub(super) environment: String,
-    pub(super) tool: String,
     pub(super) outcome: &'static str,
     pub(super) reason: &'static str,
 }
 
 impl Counted {
-    /// Takes what a request would have come to if its record finds no room: refused.
-    pub(super) fn refused(&mut self) -> (&'static str, &'static str) {
-        let expected = (self.outcome, self.reason);
-        (self.outcome, self.reason) = ("refuse", Reason::Unavailable.as_str());
-        expected
-    }
-
-    /// It has found room.
-    pub(super) fn answered(&mut self, (outcome, reason): (&'static str, &'static str)) {
-        (self.outcome, self.reason) = (outcome, reason);
+    /// What a request comes to if its record finds no room.
+    pub(super) fn unrecorded() -> Self {
+        Self { outcome: "refuse", reason: Reason::Unavailable.as_str() }
     }
 
     pub(super) fn of(record: &Decision) -> Self {
         let reason = Reason::ALL.iter().find(|reason| reason.as_str() == record.reason);
-        Self {
-            server: record.server.clone(),
-            environment: record.environment.clone(),
-            tool: record.tool.clone(),
-            outcome: enforced(record),
-            reason: reason.map_or("", |reason| reason.as_str()),
-        }
+        Self { outcome: enforced(record), reason: reason.map_or("", |reason| reason.as_str()) }
     }
 }
 

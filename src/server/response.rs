@@ -1,74 +1,147 @@
-//! From an [`Answer`] to Envoy's `CheckResponse`. This is the only file that builds one, and it
-//! starts from "denied": an empty `CheckResponse`, or one with status OK and a denied response,
-//! would be an allow.
+//! From an [`Answer`] to Envoy's `CheckResponse`, as bytes. This is the only file that writes one,
+//! and whatever is not an allow is denied in both places that Envoy looks at: an empty
+//! `CheckResponse`, or one with status OK and a denied response, would be an allow.
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
 
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckResponse, DeniedHttpResponse, OkHttpResponse,
-};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
-use envoy_types::pb::google::protobuf::value::Kind;
-use envoy_types::pb::google::protobuf::{Struct, Value};
-use envoy_types::pb::google::rpc::Status;
+use std::sync::LazyLock;
+
+use prost::Message as _;
 use tonic::Code;
 
 use super::answer::{Answer, Forward, Reply};
-use super::ext_proc::PLAN;
+use super::ext_proc::{PLAN, Plan};
+use super::protobuf::Writer;
+use super::record::Told;
 
-/// What Envoy's access log and later filters are told, as text by name.
-pub(super) type Metadata = Vec<(&'static str, String)>;
+/// Of `envoy.service.auth.v3.CheckResponse`.
+mod field {
+    pub(super) const STATUS: u32 = 1;
+    pub(super) const DENIED_RESPONSE: u32 = 2;
+    pub(super) const OK_RESPONSE: u32 = 3;
+    pub(super) const DYNAMIC_METADATA: u32 = 4;
 
-pub(super) fn check_response(answer: Answer, metadata: Metadata) -> CheckResponse {
-    let mut told = dynamic_metadata(metadata);
-    let mut response = CheckResponse {
-        status: Some(status(Code::PermissionDenied)),
-        dynamic_metadata: None,
-        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse::default())),
+    /// Of `google.rpc.Status`, and of `envoy.type.v3.HttpStatus`.
+    pub(super) const CODE: u32 = 1;
+
+    pub(super) mod denied {
+        pub(in super::super) const STATUS: u32 = 1;
+        pub(in super::super) const HEADERS: u32 = 2;
+        pub(in super::super) const BODY: u32 = 3;
+    }
+
+    pub(super) mod ok {
+        pub(in super::super) const HEADERS: u32 = 2;
+        pub(in super::super) const HEADERS_TO_REMOVE: u32 = 5;
+    }
+
+    pub(super) mod header {
+        /// Of `HeaderValueOption`.
+        pub(in super::super) const HEADER: u32 = 1;
+        pub(in super::super) const APPEND_ACTION: u32 = 3;
+        /// Of `HeaderValue`.
+        pub(in super::super) const KEY: u32 = 1;
+        pub(in super::super) const VALUE: u32 = 2;
+    }
+
+    /// Of `google.protobuf.Struct`, the entries of its map, and `google.protobuf.Value`.
+    pub(super) mod structure {
+        pub(in super::super) const FIELDS: u32 = 1;
+        pub(in super::super) const KEY: u32 = 1;
+        pub(in super::super) const VALUE: u32 = 2;
+        pub(in super::super) const NUMBER: u32 = 2;
+        pub(in super::super) const STRING: u32 = 3;
+        pub(in super::super) const STRUCT: u32 = 5;
+    }
+}
+
+/// `HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD`. Envoy 1.40 ignores the action here and always
+/// replaces; it says what is meant.
+const OVERWRITE_IF_EXISTS_OR_ADD: u64 = 2;
+
+/// What an answer takes for the most part.
+const USUAL_BYTES: usize = 2048;
+
+/// The plan of most answers, written once.
+static PASS: LazyLock<Vec<u8>> = LazyLock::new(|| Plan::Pass.into_value().encode_to_vec());
+
+pub(super) fn check_response(answer: Answer, told: &Told<'_>) -> Vec<u8> {
+    let mut response = Writer::with_capacity(USUAL_BYTES);
+    let plan = match answer {
+        Answer::Allow(forward, plan) => {
+            status(&mut response, Code::Ok);
+            response.message(field::OK_RESPONSE, |ok| allowed(ok, &forward));
+            Some(plan)
+        }
+        Answer::Refuse(reply) => {
+            status(&mut response, Code::PermissionDenied);
+            response.message(field::DENIED_RESPONSE, |denied| refused(denied, &reply));
+            None
+        }
     };
-    match answer {
-        Answer::Allow(Forward { set, remove }, plan) => {
-            told.fields.insert(PLAN.to_owned(), plan.into_value());
-            response.http_response = Some(HttpResponse::OkResponse(OkHttpResponse {
-                headers: set.into_iter().map(header).collect(),
-                headers_to_remove: remove,
-                ..OkHttpResponse::default()
-            }));
-            response.status = Some(status(Code::Ok));
-        }
-        Answer::Refuse(Reply { status, headers, body }) => {
-            response.http_response = Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
-                status: Some(HttpStatus { code: i32::from(status) }),
-                headers: headers.into_iter().map(header).collect(),
-                body,
-            }));
-        }
+    response.message(field::DYNAMIC_METADATA, |metadata| dynamic_metadata(metadata, told, plan));
+    response.into_bytes()
+}
+
+fn status(response: &mut Writer, code: Code) {
+    #[expect(clippy::cast_sign_loss, reason = "no code is negative")]
+    let code = i32::from(code) as u64;
+    response.message(field::STATUS, |status| status.number(field::CODE, code));
+}
+
+fn allowed(ok: &mut Writer, Forward { set, remove }: &Forward) {
+    for (name, value) in set {
+        ok.message(field::ok::HEADERS, |option| header(option, name, value));
     }
-    response.dynamic_metadata = Some(told);
-    response
-}
-
-fn status(code: Code) -> Status {
-    Status { code: code.into(), ..Status::default() }
-}
-
-fn header((name, value): (&'static str, String)) -> HeaderValueOption {
-    HeaderValueOption {
-        header: Some(HeaderValue { key: name.to_owned(), value, ..HeaderValue::default() }),
-        // Envoy 1.40 ignores the action here and always replaces; it says what is meant.
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        ..HeaderValueOption::default()
+    for name in remove {
+        ok.bytes(field::ok::HEADERS_TO_REMOVE, name.as_bytes());
     }
 }
 
-fn dynamic_metadata(metadata: Metadata) -> Struct {
-    let text = |text: String| Value { kind: Some(Kind::StringValue(text)) };
-    let mut fields: HashMap<String, Value> =
-        metadata.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect();
-    fields.insert("v".to_owned(), Value { kind: Some(Kind::NumberValue(1.0)) });
-    let toolgate = Value { kind: Some(Kind::StructValue(Struct { fields })) };
-    Struct { fields: HashMap::from([("toolgate".to_owned(), toolgate)]) }
+fn refused(denied: &mut Writer, Reply { status, headers, body }: &Reply) {
+    let code = u64::from(*status);
+    denied.message(field::denied::STATUS, |status| status.number(field::CODE, code));
+    for (name, value) in headers {
+        denied.message(field::denied::HEADERS, |option| header(option, name, value));
+    }
+    denied.bytes(field::denied::BODY, body.as_bytes());
+}
+
+fn header(option: &mut Writer, name: &str, value: &str) {
+    option.message(field::header::HEADER, |header| {
+        header.bytes(field::header::KEY, name.as_bytes());
+        header.bytes(field::header::VALUE, value.as_bytes());
+    });
+    option.number(field::header::APPEND_ACTION, OVERWRITE_IF_EXISTS_OR_ADD);
+}
+
+/// What Envoy's access log and later filters are told, and what is to be done with the answer.
+fn dynamic_metadata(metadata: &mut Writer, told: &Told<'_>, plan: Option<Plan>) {
+    member(metadata, "toolgate", |value| {
+        value.message(field::structure::STRUCT, |toolgate| {
+            member(toolgate, "v", |value| value.double(field::structure::NUMBER, 1.0));
+            told.each(|name, text| {
+                member(toolgate, name, |value| {
+                    value.bytes(field::structure::STRING, text.as_bytes());
+                });
+            });
+        });
+    });
+    if let Some(plan) = plan {
+        member(metadata, PLAN, |value| match plan {
+            Plan::Pass => value.whole(&PASS),
+            plan @ (Plan::Session(_) | Plan::Filter(_)) => {
+                value.whole(&plan.into_value().encode_to_vec());
+            }
+        });
+    }
+}
+
+/// A member of a `Struct`.
+fn member(structure: &mut Writer, name: &str, value: impl FnOnce(&mut Writer)) {
+    structure.message(field::structure::FIELDS, |entry| {
+        entry.bytes(field::structure::KEY, name.as_bytes());
+        entry.message(field::structure::VALUE, value);
+    });
 }

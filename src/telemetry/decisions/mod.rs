@@ -202,8 +202,12 @@ impl DecisionLog {
     /// # Errors
     ///
     /// [`Full`] if a record may not be lost and found no room: the request must be refused.
-    pub async fn record(&self, decision: Decision, required: bool) -> Result<(), Full> {
-        let decision = Arc::new(decision);
+    pub async fn record(
+        &self,
+        decision: impl Into<Arc<Decision>>,
+        required: bool,
+    ) -> Result<(), Full> {
+        let decision = decision.into();
         let Some(queues) = self.queues.load_full() else {
             self.sinks.iter().for_each(|sink| {
                 sink.dropped.fetch_add(1, Ordering::Relaxed);
