@@ -113,6 +113,7 @@ bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
 bench: venv build ## Measure 10,000 servers, 100,000 tokens of unknown keys, long lists, as ratios (SHORT=1: fewer)
 	@$(CARGO) bench --locked --bench policies -- $(BENCH)
 	@$(CARGO) bench --locked --bench access -- $(if $(SHORT),--short,)
+	@$(CARGO) bench --locked --bench micro
 	@$(CARGO) bench --locked --bench unknown_keys -- $(if $(SHORT),--short,)
 	@$(CARGO) build --locked --release --bins
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/bench/lists.py $(if $(SHORT),--short,)
