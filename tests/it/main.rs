@@ -1,5 +1,8 @@
 //! The integration tests: one binary.
 
+/// What a decision allocates: nothing.
+#[cfg(test)]
+mod allocations;
 /// The dependency arrows of the modules.
 #[cfg(test)]
 mod architecture;
