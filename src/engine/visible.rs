@@ -1,9 +1,9 @@
 //! What somebody may see on a server: for lists, and for whoever asks what there is.
 
 use super::conditions::Circumstances;
-use super::{Asked, NoTrace, Query, asked, shadow};
+use super::{Asked, BanMisses, NoTrace, Query, Reason, asked, shadow};
 use crate::mcp::{Action, Discovery};
-use crate::policy::model::{Items, PolicySet, PromptId, ResourceId, Target, ToolId};
+use crate::policy::model::{Ban, Grant, Items, PolicySet, PromptId, ResourceId, Target, ToolId};
 
 /// The items of a server that a caller may use, whatever the query's action. An item counts if
 /// only its arguments, an approval or scopes that the token lacks could stand in the way.
@@ -17,7 +17,8 @@ pub fn visible(set: &PolicySet, query: &Query<'_>) -> Items {
     let Ok(around) = asked(set, &list, &c, &mut NoTrace) else {
         return Items::default();
     };
-    let may_use = |item: Target<'_>| may_use(&around, &c, item);
+    let rules = Rules::new(&around, &c);
+    let may_use = |item: Target<'_>| rules.may_use(item);
     let server = around.server;
     let tools = (0..).map(ToolId).zip(server.tools());
     let resources = (0..).map(ResourceId).zip(server.resources());
@@ -35,12 +36,47 @@ pub fn visible(set: &PolicySet, query: &Query<'_>) -> Items {
     }
 }
 
-/// Limits and approvals are a call's, and none is made here. Scopes are ignored, as in looking
-/// around.
-fn may_use(around: &Asked<'_>, c: &Circumstances<'_>, item: Target<'_>) -> bool {
-    let asked = Asked { item: Some(item), call: None, ..*around };
-    match asked.bans_and_grants(c, &mut NoTrace) {
-        Ok(_) => true,
-        Err(refusal) => matches!(shadow::enforced(&asked, c, refusal), Some(Ok(()))),
+/// The rules that could be about some item of a server, for one caller. Most conditions have
+/// nothing to do with the item, and it may be one of ten thousand.
+struct Rules<'r> {
+    around: &'r Asked<'r>,
+    c: &'r Circumstances<'r>,
+    bans: Vec<&'r Ban>,
+    grants: Vec<&'r Grant>,
+    /// Whether a refusal may be recorded instead of enforced.
+    relaxed: bool,
+}
+
+impl<'r> Rules<'r> {
+    /// `around` asks for no item. A rule that does not match it for another reason than the item
+    /// matches with none.
+    fn new(around: &'r Asked<'r>, c: &'r Circumstances<'r>) -> Self {
+        let (server, environment) = (around.server, around.environment);
+        let could_ban = |ban: &&Ban| {
+            let misses = c.ban_misses(ban, server, environment.id, None);
+            BanMisses { what: false, ..misses }.is_empty()
+        };
+        let bans: Vec<_> = around.bans().filter(could_ban).collect();
+        let relaxed = shadow::shadowed(environment, c.now)
+            || bans.iter().any(|ban| shadow::on_trial(ban, c.now));
+        let grants = server.grants().iter();
+        let grants = grants.filter(|grant| around.misses(c, grant).is_empty()).collect();
+        Self { around, c, bans, grants, relaxed }
+    }
+
+    /// Limits and approvals are a call's, and none is made here. Scopes are ignored, as in looking
+    /// around.
+    fn may_use(&self, item: Target<'_>) -> bool {
+        let Self { around, c, bans, grants, relaxed } = self;
+        let asked = Asked { item: Some(item), call: None, ..**around };
+        let (server, environment) = (asked.server, asked.environment.id);
+        let banned =
+            bans.iter().any(|ban| c.ban_misses(ban, server, environment, asked.item).is_empty());
+        let granted = || grants.iter().any(|grant| asked.misses(c, grant).is_empty());
+        if !banned && granted() {
+            return true;
+        }
+        let reason = if banned { Reason::Banned } else { Reason::NoGrant };
+        *relaxed && matches!(shadow::enforced(&asked, c, (reason, None)), Some(Ok(())))
     }
 }
