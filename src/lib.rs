@@ -12,7 +12,7 @@
 //! | [`mcp`] | WHAT: one MCP message, strictly, as an action | [`json`] |
 //! | [`policy`] | THE LANGUAGE: files in, a valid policy set out | [`identity`], [`json`], [`mcp`], [`yaml`] |
 //! | [`engine`] | THE DECISION: `decide`, reasons, trace | [`policy::model`], [`policy::limits`], [`identity`], [`json`], [`mcp`] |
-//! | [`lists`] | answers that list things, with what their caller may not use left out | [`json`], [`policy::uri`] |
+//! | [`lists`] | answers that list things, with what their caller may not use left out | [`json`], [`policy::model::Offer`], [`policy::uri`] |
 //! | [`authn`] | token and certificate verification; no network, no clock | [`identity`], [`json`] |
 //! | [`config`] | the sidecar's configuration | [`authn`], [`mcp`], [`yaml`] |
 //! | [`envoy`] | Envoy's configuration, rendered from the policies | [`config`], [`policy`] |

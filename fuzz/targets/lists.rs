@@ -5,16 +5,23 @@
 
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use toolgate::lists::{Body, Framing, Released, Rooms, Rules, Visible};
+use toolgate::lists::{Bits, Body, Framing, Released, Rooms, Rules, Shown, Visible};
+use toolgate::policy::model::Offer;
 
 const ERROR: &str = r#""error":{"code":403,"message":"no"}"#;
 
 fn pushed<'p>(framing: Framing, pieces: impl Iterator<Item = &'p [u8]>) -> Released {
-    let names = || Some(["a".into(), "b".into()].into());
-    let pattern = "db://w/*".parse().expect("a pattern");
-    let visible = Visible { tools: names(), resources: Some(vec![pattern]), prompts: names() };
+    let pattern = |text: &str| text.parse().expect("a pattern");
+    let patterns = vec![pattern("db://w/*"), pattern("db://x/*")];
+    let offer = Offer::new(&["a", "c", "b"], patterns, &["b", "a", "c"]);
+    let bits = |count, set: &[usize]| Some(Bits::new(count, set.iter().copied()));
+    let (tools, resources, prompts) = (bits(3, &[0, 2]), bits(2, &[0]), bits(3, &[0, 1]));
+    let shown = Shown { tools, resources, prompts };
+    let visible = Visible::new(Arc::new(offer), shown).expect("as many bits");
     let rules = Rules { visible, private: true };
     let room = Rooms::new(1 << 20, 1 << 20).one();
     let mut body = Body::new(framing, rules, Some("1".into()), ERROR.into(), room);

@@ -18,7 +18,7 @@ const CACHE_SCOPE: &str = "cacheScope";
 const PRIVATE: &str = "\"private\"";
 
 /// What is left out, and what is said of the rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// What may be seen.
     pub visible: Visible,

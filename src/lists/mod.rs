@@ -15,4 +15,4 @@ mod tests;
 
 pub use self::body::{Body, Framing, Released, Room, Rooms};
 pub use self::filter::{Counts, Rules, Unreadable, filter};
-pub use self::visible::Visible;
+pub use self::visible::{Bits, Shown, Visible};

@@ -1,17 +1,26 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::policy::model::Offer;
 use proptest::prelude::*;
 
-fn rules() -> Rules {
-    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
-    let patterns = ["db://w/a", "db://w/open/*"];
-    Rules {
-        visible: Visible {
-            tools: names(&["a", "b"]),
-            resources: Some(patterns.iter().map(|pattern| pattern.parse().unwrap()).collect()),
-            prompts: names(&["p"]),
-        },
-        private: false,
+/// Of what its server offers, `a`, `b` and `p` may be seen, one resource, and those below a path.
+fn offer() -> Arc<Offer> {
+    let patterns = ["db://w/b", "db://w/a", "db://w/open/*", "db://w/closed/*"];
+    let patterns = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    Arc::new(Offer::new(&["c", "a", "b"], patterns, &["a", "p"]))
+}
+
+fn shown() -> Shown {
+    Shown {
+        tools: Some(Bits::new(3, [1, 2])),
+        resources: Some(Bits::new(4, [1, 2])),
+        prompts: Some(Bits::new(2, [1])),
     }
+}
+
+fn rules() -> Rules {
+    Rules { visible: Visible::new(offer(), shown()).unwrap(), private: false }
 }
 
 fn private() -> Rules {
@@ -19,8 +28,36 @@ fn private() -> Rules {
 }
 
 fn only_tools() -> Rules {
-    let Rules { visible, private } = rules();
-    Rules { visible: Visible { resources: None, prompts: None, ..visible }, private }
+    let shown = Shown { resources: None, prompts: None, ..shown() };
+    Rules { visible: Visible::new(offer(), shown).unwrap(), private: false }
+}
+
+#[test]
+fn bits_are_one_for_each_and_none_beyond() {
+    for (bytes, fit) in [
+        (&[0b110][..], true),
+        (&[0], true),
+        (&[0b111], true),
+        (&[], false),
+        (&[0b1000], false),
+        (&[0b1000_0000], false),
+        (&[0b110, 0], false),
+    ] {
+        let tools = Some(Bits::of_bytes(bytes));
+        let visible = Visible::new(offer(), Shown { tools, ..shown() });
+        assert_eq!(visible.is_some(), fit, "{bytes:?}");
+    }
+    for count in 0..20 {
+        let all = Bits::new(count, 0..100);
+        let names: Vec<_> = (0..count).map(|index| index.to_string()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let offer = Arc::new(Offer::new(&[], Vec::new(), &names));
+        let shown = Shown { prompts: Some(all.clone()), ..Shown::default() };
+        assert!(Visible::new(Arc::clone(&offer), shown).is_some(), "{count}");
+        let of_another = Some(Bits::of_bytes(&[all.as_bytes(), &[0]].concat()));
+        let shown = Shown { prompts: of_another, ..Shown::default() };
+        assert!(Visible::new(offer, shown).is_none(), "{count}");
+    }
 }
 
 /// What is left of a message, or why it does not pass.

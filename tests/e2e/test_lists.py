@@ -5,8 +5,9 @@ import json
 import signal
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -333,10 +334,60 @@ def test_a_server_may_show_all_that_it_has(presto: Upstream, ours: Wire) -> None
     before, text = ours.stack.in_force(), policy.read_text()
     policy.write_text(text + "lists: full\n")
     try:
-        deadline = time.monotonic() + 10
-        while ours.stack.in_force() == before and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: ours.stack.in_force() != before)
         presto.says(upstream.whole(ALL))
         assert ask(ours).body == ALL
     finally:
         policy.write_text(text)
+        until(lambda: ours.stack.in_force() == before)
+
+
+# What changes in presto's file while its answer is waited for, and what becomes of the list.
+MEANWHILE = {
+    "a grant": ("call: [browse, run_query]", "call: [browse]", LEFT),
+    "the tools": ("  list_tables:\n", "  added: { effect: read }\n  list_tables:\n", None),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_policies_change_between_a_request_and_its_answer(
+    presto: Upstream, ours: Wire, what: str
+) -> None:
+    """What was decided counts, as long as it still means the same."""
+    before, after, expected = MEANWHILE[what]
+    policy = ours.stack.work / "policies/servers/presto.yaml"
+    text = policy.read_text()
+    assert before in text
+    digest = ours.stack.in_force()
+    changed = threading.Event()
+    presto.says(changed, upstream.whole(ALL))
+    asked = len(presto.received)
+    answers: list[Answer] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(ours)))
+    asking.start()
+    try:
+        until(lambda: len(presto.received) > asked)
+        policy.write_text(text.replace(before, after))
+        until(lambda: ours.stack.in_force() != digest)
+    finally:
+        changed.set()
+        asking.join()
+        policy.write_text(text)
+        until(lambda: ours.stack.in_force() == digest)
+    [answer] = answers
+    assert answer.status == 200
+    if expected is not None:
+        assert answer.body == expected
+        return
+    told = answer.json()
+    assert (told["id"], told["error"]["code"]) == (1, 403)
+    assert told["error"]["data"]["reason"] == "unavailable"
+    log = ours.stack.processes["toolgate"].log.read_text()
+    assert "the server offers something else" in log
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -10,8 +10,8 @@ from pathlib import Path
 JSON = "application/json"
 EVENTS = "text/event-stream"
 
-# A piece of an answer; or a pause, in seconds.
-Piece = bytes | float
+# A piece of an answer; or a pause: in seconds, or until something has happened.
+Piece = bytes | float | threading.Event
 
 
 class Upstream(socketserver.ThreadingTCPServer):
@@ -43,6 +43,8 @@ class Handler(socketserver.StreamRequestHandler):
             for piece in list(self.server.pieces):
                 if isinstance(piece, bytes):
                     self.wfile.write(piece)
+                elif isinstance(piece, threading.Event):
+                    piece.wait(60)
                 else:
                     time.sleep(piece)
 

@@ -1,9 +1,13 @@
 //! A server's tools, resources and prompts, and what names them.
 
+use std::sync::Arc;
+
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
 use crate::policy::limits::Pointer;
-use crate::policy::model::{Items, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId};
+use crate::policy::model::{
+    Items, Offer, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId,
+};
 use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
 use crate::policy::uri::UriPattern;
 
@@ -32,12 +36,7 @@ impl Lowering<'_> {
     /// Fills in what a server offers.
     pub(super) fn items(&mut self, raw: &RawServer<'_>, server: &mut Server) {
         for tool in &raw.tools {
-            let Ok(index) = u32::try_from(server.tools.len()) else {
-                break;
-            };
-            let lowered = self.tool(tool);
-            server.tools_by_name.insert(lowered.name.clone(), ToolId(index));
-            server.tools.push(lowered);
+            server.tools.push(self.tool(tool));
         }
         let mut patterns: Vec<(UriPattern, Text<'_>)> = Vec::new();
         for RawItem { name, effect, traits, sets: _ } in &raw.resources {
@@ -60,6 +59,10 @@ impl Lowering<'_> {
             let (name, traits) = (name.value.into(), traits.clone());
             server.prompts.push(Prompt { name, effect: *effect, traits });
         }
+        let tools: Vec<_> = server.tools.iter().map(|tool| &*tool.name).collect();
+        let resources = server.resources.iter().map(|resource| resource.pattern.clone()).collect();
+        let prompts: Vec<_> = server.prompts.iter().map(|prompt| &*prompt.name).collect();
+        server.offer = Arc::new(Offer::new(&tools, resources, &prompts));
         self.one_name_space(&Named::new(raw));
     }
 

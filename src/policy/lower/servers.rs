@@ -1,6 +1,7 @@
 //! A server and its environments.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use url::Host;
 
@@ -11,7 +12,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Coverage, EnvironmentId, ListedReview, NeededReview, Server, ServerEnvironment, Upstream,
+    Coverage, EnvironmentId, ListedReview, NeededReview, Offer, Server, ServerEnvironment, Upstream,
 };
 use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
@@ -40,9 +41,9 @@ impl Lowering<'_> {
             name: name.value.into(),
             environments: Vec::new(),
             tools: Vec::new(),
-            tools_by_name: std::collections::HashMap::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
+            offer: Arc::new(Offer::new(&[], Vec::new(), &[])),
             grants: Vec::new(),
             bans: Vec::new(),
             audit_required: *audit_required,

@@ -1,6 +1,7 @@
 //! What policies mean: valid by construction, ready to decide on.
 
 mod items;
+mod offer;
 mod protocol;
 mod rules;
 mod set;
@@ -8,6 +9,7 @@ mod set;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,6 +19,7 @@ use super::uri;
 use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
 
 pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
+pub use self::offer::Offer;
 pub use self::protocol::{Protocol, Refusal};
 pub use self::rules::{
     Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
@@ -152,9 +155,9 @@ pub struct Server {
     /// Where it runs.
     pub environments: Vec<ServerEnvironment>,
     pub(crate) tools: Vec<Tool>,
-    pub(crate) tools_by_name: HashMap<Box<str>, ToolId>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) prompts: Vec<Prompt>,
+    pub(crate) offer: Arc<Offer>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) bans: Vec<Ban>,
     /// Whether a request is refused rather than its record lost.
@@ -303,7 +306,7 @@ impl Server {
     /// The tool of that name.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<(ToolId, &Tool)> {
-        let id = *self.tools_by_name.get(name)?;
+        let id = self.offer.tool(name)?;
         Some((id, self.tools.get(id.index())?))
     }
 
@@ -325,8 +328,7 @@ impl Server {
     /// The prompt of that name.
     #[must_use]
     pub fn prompt(&self, name: &str) -> Option<(PromptId, &Prompt)> {
-        let named = self.prompts.iter().position(|prompt| *prompt.name == *name);
-        let id = PromptId(u32::try_from(named?).ok()?);
+        let id = self.offer.prompt(name)?;
         Some((id, self.prompts.get(id.index())?))
     }
 
@@ -340,6 +342,12 @@ impl Server {
     #[must_use]
     pub fn prompts(&self) -> &[Prompt] {
         &self.prompts
+    }
+
+    /// The names of all that, and what their indexes mean.
+    #[must_use]
+    pub fn offer(&self) -> &Arc<Offer> {
+        &self.offer
     }
 
     /// The surfaces that may open a connection before anybody signs in.

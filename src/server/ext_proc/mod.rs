@@ -2,8 +2,9 @@
 //!
 //! Check decides what is done with an answer ([`Plan`]), and says so twice: in a header, by which
 //! Envoy takes the route with the filter, and in the dynamic metadata, which come back with the
-//! answer. So nothing is decided a second time, and any replica can look at any answer. Whatever
-//! is missing on the way, the answer does not pass.
+//! answer. So nothing is decided a second time, and any replica can look at any answer. What may be
+//! seen goes as bits; the names come from the policies, if they are what they were ([`View`]).
+//! Whatever is missing on the way, the answer does not pass.
 
 mod framing;
 mod plan;
@@ -21,10 +22,10 @@ pub(super) use self::plan::{PLAN, Plan};
 pub(super) use self::processor::Processor;
 use crate::engine::{self, Query};
 use crate::envoy::ANSWERS_HEADER;
-use crate::lists::{Rules, Visible};
+use crate::lists::{Bits, Shown};
 use crate::mcp::{Action, Discovery, Era, Message};
 use crate::policy::PolicySet;
-use crate::policy::model::{Items, Lists, Server};
+use crate::policy::model::{Items, Lists, Offer};
 use crate::server::sessions::OwnerKey;
 
 /// Whether the listener that a request came by brings answers to Toolgate. An older one does not,
@@ -67,11 +68,13 @@ pub(super) fn plan(asked: &Asked<'_>, owner: impl FnOnce() -> OwnerKey) -> Plan 
             Era::Older | Era::Modern,
         ) => return Plan::Pass,
     };
-    match asked.policy.server(asked.query.server) {
-        Some(Server { lists: Lists::Full, .. }) => Plan::Pass,
-        Some(server) => Plan::Filter(Box::new(view(asked, server, list))),
+    let Some(server) = asked.policy.server(asked.query.server) else {
         // Nobody is let through to it.
-        None => Plan::Filter(Box::default()),
+        return Plan::Filter(Box::new(view(asked, &Offer::new(&[], Vec::new(), &[]), list)));
+    };
+    match server.lists {
+        Lists::Full => Plan::Pass,
+        Lists::Filtered => Plan::Filter(Box::new(view(asked, server.offer(), list))),
     }
 }
 
@@ -84,24 +87,22 @@ enum Verb {
     Any,
 }
 
-fn view(asked: &Asked<'_>, server: &Server, verb: Verb) -> View {
+fn view(asked: &Asked<'_>, offer: &Offer, verb: Verb) -> View {
     let Items { call, read, prompt } = engine::visible(asked.policy, asked.query);
     let of = |this| verb == this || verb == Verb::Any;
-    let visible = Visible {
-        tools: of(Verb::Call).then(|| {
-            let tools = call.iter().filter_map(|id| server.tools().get(id.index()));
-            tools.map(|tool| tool.name.clone()).collect()
-        }),
-        resources: of(Verb::Read).then(|| {
-            let resources = read.iter().filter_map(|id| server.resources().get(id.index()));
-            resources.map(|resource| resource.pattern.clone()).collect()
-        }),
-        prompts: of(Verb::Prompt).then(|| {
-            let prompts = prompt.iter().filter_map(|id| server.prompts().get(id.index()));
-            prompts.map(|prompt| prompt.name.clone()).collect()
-        }),
-    };
-    let id = asked.message.and_then(Message::id).map(|id| id.as_json().into());
-    let rules = Rules { visible, private: asked.era == Era::Modern };
-    View { id, server: server.name.clone(), decision_id: asked.decision_id.into(), rules }
+    let tools = || Bits::new(offer.tools(), call.iter().map(|id| id.index()));
+    let resources = || Bits::new(offer.resources().len(), read.iter().map(|id| id.index()));
+    let prompts = || Bits::new(offer.prompts(), prompt.iter().map(|id| id.index()));
+    View {
+        id: asked.message.and_then(Message::id).map(|id| id.as_json().into()),
+        server: asked.query.server.into(),
+        decision_id: asked.decision_id.into(),
+        offer: offer.digest(),
+        shown: Shown {
+            tools: of(Verb::Call).then(tools),
+            resources: of(Verb::Read).then(resources),
+            prompts: of(Verb::Prompt).then(prompts),
+        },
+        private: asked.era == Era::Modern,
+    }
 }

@@ -1,24 +1,26 @@
 //! What is done with an answer, and how that goes through Envoy's dynamic metadata and back.
 
 use std::collections::HashMap;
-use std::fmt::{Display, Write as _};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value};
 use thiserror::Error;
 
-use crate::lists::{Rules, Visible};
+use crate::lists::{Bits, Shown};
+use crate::policy::digest::Digest;
 use crate::server::sessions::OwnerKey;
 
 /// Where Envoy keeps what Check said.
 pub(super) const NAMESPACE: &str = "envoy.filters.http.ext_authz";
 
-/// Beside what the access log shows, which a list of all that somebody may see is none of.
+/// Beside what the access log shows, which what somebody may see is no part of.
 pub(in crate::server) const PLAN: &str = "toolgate_answer";
 
 /// What this version writes, and all that it reads.
-const VERSION: f64 = 1.0;
+const VERSION: f64 = 2.0;
 
 /// What is done with the answer to a request that was let through.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,15 +34,19 @@ pub(in crate::server) enum Plan {
 }
 
 /// What the caller of a request may see in its answer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::server) struct View {
     /// The request's id, as it stands in JSON; without one, a stream is read again, and any
     /// message could be the answer to any request.
     pub(super) id: Option<Box<str>>,
-    /// What is said of an answer that does not pass.
     pub(super) server: Box<str>,
+    /// What is said of an answer that does not pass.
     pub(super) decision_id: Box<str>,
-    pub(super) rules: Rules,
+    /// Of what the server offered when this was decided: what the bits mean.
+    pub(super) offer: Digest,
+    pub(super) shown: Shown,
+    /// Whether lists say that nobody else may be shown them.
+    pub(super) private: bool,
 }
 
 /// Envoy does not say what is to be done with an answer, or says it in words of another version.
@@ -66,15 +72,18 @@ impl Plan {
             Self::Pass => {}
             Self::Session(owner) => fields.push(("owner", text(&owner.to_text()))),
             Self::Filter(view) => {
-                let View { id, server, decision_id, rules } = *view;
-                let Rules { visible: Visible { tools, resources, prompts }, private } = rules;
+                let View { id, server, decision_id, offer, shown, private } = *view;
+                let Shown { tools, resources, prompts } = shown;
                 fields.extend(id.map(|id| ("id", text(&id))));
                 fields.push(("server", text(&server)));
                 fields.push(("decision_id", text(&decision_id)));
+                fields.push(("offer", text(&offer.to_string())));
                 fields.push(("private", Kind::BoolValue(private)));
-                fields.extend(tools.map(|names| ("tools", lines(names))));
-                fields.extend(resources.map(|patterns| ("resources", lines(patterns))));
-                fields.extend(prompts.map(|names| ("prompts", lines(names))));
+                let shown = [("tools", tools), ("resources", resources), ("prompts", prompts)];
+                let said = |(kind, bits): (_, Option<Bits>)| {
+                    Some((kind, text(&STANDARD.encode(bits?.as_bytes()))))
+                };
+                fields.extend(shown.into_iter().filter_map(said));
             }
         }
         let value = |(name, kind): (&str, Kind)| (name.to_owned(), Value { kind: Some(kind) });
@@ -122,24 +131,16 @@ impl<'v> Told<'v> {
         if let Some(Kind::StringValue(text)) = self.kind(name) { Some(text) } else { None }
     }
 
-    /// The lines of a member; `None` without it.
-    fn lines<T>(
-        self,
-        name: &str,
-        line: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<Vec<T>>, NoPlan> {
+    /// The bits that a member says; `None` without it.
+    fn bits(self, name: &str) -> Result<Option<Bits>, NoPlan> {
         if self.kind(name).is_none() {
             return Ok(None);
         }
-        let text = self.text(name).ok_or(NoPlan)?;
-        text.lines().map(line).collect::<Option<Vec<T>>>().map(Some).ok_or(NoPlan)
+        let bytes = STANDARD.decode(self.text(name).ok_or(NoPlan)?).map_err(|_| NoPlan)?;
+        Ok(Some(Bits::of_bytes(&bytes)))
     }
 
     fn view(self, of_request: bool) -> Result<Box<View>, NoPlan> {
-        let names = |name| {
-            let names = self.lines(name, |line| Some(Box::from(line)))?;
-            Ok(names.map(|names| names.into_iter().collect()))
-        };
         let id = self.text("id").map(Box::from);
         if id.is_some() != of_request {
             return Err(NoPlan);
@@ -147,31 +148,23 @@ impl<'v> Told<'v> {
         let Some(Kind::BoolValue(private)) = self.kind("private") else {
             return Err(NoPlan);
         };
-        let visible = Visible {
-            tools: names("tools")?,
-            resources: self.lines("resources", |line| line.parse().ok())?,
-            prompts: names("prompts")?,
+        let shown = Shown {
+            tools: self.bits("tools")?,
+            resources: self.bits("resources")?,
+            prompts: self.bits("prompts")?,
         };
+        let offer = self.text("offer").and_then(|offer| offer.parse().ok());
         Ok(Box::new(View {
             id,
             server: self.text("server").ok_or(NoPlan)?.into(),
             decision_id: self.text("decision_id").ok_or(NoPlan)?.into(),
-            rules: Rules { visible, private: *private },
+            offer: offer.ok_or(NoPlan)?,
+            shown,
+            private: *private,
         }))
     }
 }
 
 fn text(text: &str) -> Kind {
     Kind::StringValue(text.to_owned())
-}
-
-/// Names and patterns hold no line ends. One text, because they may be ten thousand, and come back
-/// with every piece of the answer.
-fn lines(names: impl IntoIterator<Item = impl Display>) -> Kind {
-    let mut text = String::new();
-    for name in names {
-        // Writing to a string does not fail.
-        writeln!(text, "{name}").ok();
-    }
-    Kind::StringValue(text)
 }

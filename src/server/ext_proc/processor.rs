@@ -13,15 +13,18 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
 use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
 use serde_json::json;
+use thiserror::Error;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::framing::{Content, content};
+use super::framing::{Content, Foreign, content};
 use super::plan::{Plan, View};
 use super::{session, wire};
 use crate::engine::Reason;
-use crate::lists::{Body, Counts, Released, Rooms};
+use crate::lists::{Body, Counts, Released, Rooms, Rules, Visible};
+use crate::policy::PolicySet;
+use crate::policy::model::Server;
 use crate::server::answer::{Reply, code};
 use crate::server::edge::Edge;
 use crate::server::peer::Peers;
@@ -160,10 +163,15 @@ impl Exchange {
 
     fn filter(&mut self, view: View, headers: &HttpHeaders) -> ProcessingResponse {
         let error = error(&view);
-        let View { id, server, decision_id, rules } = view;
-        match content(headers) {
-            Ok(Content::Nothing) => self.pass(),
-            Ok(Content::Messages(framing)) => {
+        let policy = &self.edge.live.load().policy;
+        let looked_at = match content(headers) {
+            Ok(Content::Nothing) => return self.pass(),
+            Ok(Content::Messages(framing)) => rules(&view, policy).map(|rules| (framing, rules)),
+            Err(problem) => Err(Unseen::Foreign(problem)),
+        };
+        let View { id, server, decision_id, offer: _, shown: _, private: _ } = view;
+        match looked_at {
+            Ok((framing, rules)) => {
                 let body = Body::new(framing, rules, id, error.into(), self.rooms.one());
                 self.state = State::Filtered(Box::new(body), Whose { server, decision_id });
                 wire::look_at_body()
@@ -193,6 +201,27 @@ impl Exchange {
             tracing::warn!(%problem, server, decision_id, "a list does not pass");
         }
     }
+}
+
+/// Why nobody can say what may be seen of an answer.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+enum Unseen {
+    #[error(transparent)]
+    Foreign(Foreign),
+    #[error("the request was let through under policies in which the server offers something else")]
+    OtherOffer,
+    #[error("the plan says more or less than one bit for each of what the server offers")]
+    OtherBits,
+}
+
+/// What is left out. ⚠ What was decided is bits, and they mean nothing under policies in which the
+/// server offers something else: those of another replica, or of after a reload.
+fn rules(view: &View, policy: &PolicySet) -> Result<Rules, Unseen> {
+    let View { id: _, server, decision_id: _, offer, shown, private } = view;
+    let known = policy.server(server).map(Server::offer);
+    let known = known.filter(|known| known.digest() == *offer).ok_or(Unseen::OtherOffer)?;
+    let visible = Visible::new(Arc::clone(known), shown.clone()).ok_or(Unseen::OtherBits)?;
+    Ok(Rules { visible, private: *private })
 }
 
 /// What is said in the place of a list that does not pass: a JSON-RPC error but for its id.

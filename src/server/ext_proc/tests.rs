@@ -13,8 +13,12 @@ use envoy_types::pb::google::protobuf::{Struct, Value};
 
 use super::plan::{PLAN, Plan, View};
 use super::processor::Exchange;
+use crate::disk;
 use crate::identity::Caller;
-use crate::lists::{Rooms, Rules, Visible};
+use crate::lists::{Bits, Rooms, Shown};
+use crate::policy::digest::Digest;
+use crate::policy::model::Offer;
+use crate::policy::{self, PolicyFile, PolicyFiles, PolicySet};
 use crate::server::sessions::{Owner, OwnerKey, SessionKey};
 
 fn fields(fields: &[(&str, Value)]) -> Struct {
@@ -41,15 +45,27 @@ fn exchange() -> Exchange {
     Exchange::new(Arc::new(crate::server::tests::edge()), Rooms::new(1000, 1000))
 }
 
-/// A list of tools in which only `a` may be seen.
-fn list(id: Option<&str>) -> Plan {
-    let visible = Visible { tools: Some(["a".into()].into()), ..Visible::default() };
-    Plan::Filter(Box::new(View {
+/// What presto offers in the samples.
+const TOOLS: [&str; 4] = ["list_tables", "run_query", "get_revenue_metrics", "overwrite_table"];
+
+fn offer(tools: &[&str]) -> Digest {
+    Offer::new(tools, Vec::new(), &[]).digest()
+}
+
+/// A list of presto's tools in which only the first may be seen.
+fn view(id: Option<&str>) -> View {
+    View {
         id: id.map(Into::into),
         server: "presto".into(),
         decision_id: "D".into(),
-        rules: Rules { visible, private: true },
-    }))
+        offer: offer(&TOOLS),
+        shown: Shown { tools: Some(Bits::new(4, [0])), ..Shown::default() },
+        private: true,
+    }
+}
+
+fn list(id: Option<&str>) -> Plan {
+    Plan::Filter(Box::new(view(id)))
 }
 
 /// The headers of an upstream's answer.
@@ -160,22 +176,19 @@ fn only_initialize_opens_a_session_and_it_is_its_callers() {
 
 #[test]
 fn a_plan_comes_back_as_it_went() {
-    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
-    let patterns = ["db://w/a", "db://w/open/*"];
-    let everything = Visible {
-        tools: names(&["a", "b~!"]),
-        resources: Some(patterns.iter().map(|pattern| pattern.parse().unwrap()).collect()),
-        prompts: names(&[]),
+    let shown = Shown {
+        tools: Some(Bits::new(21, [0, 7, 8, 20])),
+        resources: Some(Bits::new(2, [1])),
+        prompts: Some(Bits::new(0, [])),
     };
-    let everything = Rules { visible: everything, private: false };
-    let view = View { rules: everything, decision_id: "D".into(), ..View::default() };
+    let everything = View { shown, private: false, ..view(None) };
     for plan in [
         Plan::Pass,
         Plan::Session(owner()),
         list(Some(r#""\u0041 9""#)),
         list(Some("9007199254740993")),
         list(None),
-        Plan::Filter(Box::new(view)),
+        Plan::Filter(Box::new(everything)),
     ] {
         let metadata = told(plan.clone().into_value());
         assert_eq!(Plan::of(Some(&metadata)), Ok(plan));
@@ -193,25 +206,42 @@ fn an_answer_that_nobody_planned_for_does_not_pass() {
         assert!(fields.remove(name).is_some());
         Some(told(plan))
     };
+    let with = |name: &str, value: Value| {
+        let mut plan = list(Some("1")).into_value();
+        let Some(Kind::StructValue(Struct { fields })) = &mut plan.kind else { panic!("none") };
+        fields.insert(name.to_owned(), value);
+        Some(told(plan))
+    };
     for (index, metadata) in [
         None,
         Some(Metadata::default()),
         Some(told(text("pass"))),
         plan(&[]),
         plan(&[("kind", text("pass"))]),
-        plan(&[("v", number(2.0)), ("kind", text("pass"))]),
-        plan(&[("v", text("1")), ("kind", text("pass"))]),
-        plan(&[("v", number(1.0))]),
-        plan(&[("v", number(1.0)), ("kind", text(""))]),
-        plan(&[("v", number(1.0)), ("kind", text("everything"))]),
-        plan(&[("v", number(1.0)), ("kind", number(1.0))]),
-        plan(&[("v", number(1.0)), ("kind", text("session"))]),
-        plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", text("x"))]),
-        plan(&[("v", number(1.0)), ("kind", text("session")), ("owner", number(1.0))]),
+        plan(&[("v", number(1.0)), ("kind", text("pass"))]),
+        plan(&[("v", number(3.0)), ("kind", text("pass"))]),
+        plan(&[("v", text("2")), ("kind", text("pass"))]),
+        plan(&[("v", number(2.0))]),
+        plan(&[("v", number(2.0)), ("kind", text(""))]),
+        plan(&[("v", number(2.0)), ("kind", text("everything"))]),
+        plan(&[("v", number(2.0)), ("kind", number(1.0))]),
+        plan(&[("v", number(2.0)), ("kind", text("session"))]),
+        plan(&[("v", number(2.0)), ("kind", text("session")), ("owner", text("x"))]),
+        plan(&[("v", number(2.0)), ("kind", text("session")), ("owner", number(1.0))]),
         without("id"),
         without("private"),
         without("server"),
         without("decision_id"),
+        without("offer"),
+        with("v", number(1.0)),
+        with("offer", text("presto")),
+        with("offer", number(1.0)),
+        with("tools", text("*")),
+        with("tools", text("AQ")),
+        with("tools", text("AR==")),
+        with("tools", text("AQ==\n")),
+        with("tools", number(1.0)),
+        with("tools", text("list_tables\n")),
     ]
     .into_iter()
     .enumerate()
@@ -248,8 +278,8 @@ fn what_is_not_expected_ends_the_exchange() {
 }
 
 const OK: (&str, &str) = (":status", "200");
-const LIST: &[u8] = br#"{"id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#;
-const LEFT: &str = r#"{"id":1,"result":{"cacheScope":"private","tools":[{"name":"a"}]}}"#;
+const LIST: &[u8] = br#"{"id":1,"result":{"tools":[{"name":"run_query"},{"name":"list_tables"}]}}"#;
+const LEFT: &str = r#"{"id":1,"result":{"cacheScope":"private","tools":[{"name":"list_tables"}]}}"#;
 
 #[test]
 fn a_list_is_held_until_it_is_whole() {
@@ -318,4 +348,78 @@ fn nothing_is_held_of_an_answer_that_is_gone() {
         let held = exchange.reply(piece(&[b' '; 900], false)).unwrap();
         assert_eq!(passed(&held), "", "round {round}");
     }
+}
+
+/// The samples with one text replaced by another.
+fn samples(from: &str, to: &str) -> PolicySet {
+    let mut files = disk::read_policies("policies".as_ref());
+    let edit = |file: &mut PolicyFile| {
+        let text = String::from_utf8(file.bytes.to_vec()).unwrap();
+        file.bytes = text.replace(from, to).into_bytes().into();
+    };
+    files.files.iter_mut().for_each(edit);
+    policy::load(PolicyFiles { ..files }).unwrap()
+}
+
+/// What becomes of a list that was decided on so.
+fn listed(exchange: &mut Exchange, view: View) -> Result<String, i32> {
+    let json = [OK, ("content-type", "application/json")];
+    let begun = exchange.reply(of_upstream(Plan::Filter(Box::new(view)), &json)).unwrap();
+    match refused(&begun) {
+        Some(status) => Err(status),
+        None => Ok(passed(&exchange.reply(piece(LIST, true)).unwrap())),
+    }
+}
+
+#[test]
+fn bits_of_something_else_do_not_pass() {
+    let [a, b, c, d] = TOOLS;
+    let more = [a, b, c, d, "more"];
+    for (tools, passes) in [
+        (&TOOLS[..], true),
+        (&[b, a, c, d], false),
+        (&[a, b, d, c], false),
+        (&[a, b, c], false),
+        (&[a, b, c, "other"], false),
+        (&more, false),
+        (&[], false),
+    ] {
+        let mut exchange = exchange();
+        let answer = listed(&mut exchange, View { offer: offer(tools), ..view(Some("1")) });
+        assert_eq!(answer, if passes { Ok(LEFT.to_owned()) } else { Err(200) }, "{tools:?}");
+        let refused = r#"toolgate_lists_total{outcome="refused"} 1"#;
+        assert_eq!(exchange_metrics(&exchange).contains(refused), !passes, "{tools:?}");
+    }
+    for server in ["spark", "Presto", "nobody", ""] {
+        let view = View { server: server.into(), ..view(Some("1")) };
+        assert_eq!(listed(&mut exchange(), view), Err(200), "{server:?}");
+    }
+    for bits in [&[][..], &[0b1_0000], &[1, 0], &[1; 10_000]] {
+        let shown = Shown { tools: Some(Bits::of_bytes(bits)), ..Shown::default() };
+        let view = View { shown, ..view(Some("1")) };
+        assert_eq!(listed(&mut exchange(), view), Err(200), "{} bytes", bits.len());
+    }
+    let replayed = View { offer: offer(&[a]), ..view(None) };
+    assert_eq!(listed(&mut exchange(), replayed), Err(503));
+}
+
+#[test]
+fn policies_may_change_while_an_answer_is_on_its_way() {
+    let passes = || Ok(LEFT.to_owned());
+    let edge = || Arc::new(crate::server::tests::edge());
+    let new = |edge: &Arc<_>| Exchange::new(Arc::clone(edge), Rooms::new(1000, 1000));
+    // What was decided stays so, whatever is granted by now.
+    let other_grants = edge();
+    other_grants.replace(samples("    call: [browse, run_query]\n", "    call: [run_query]\n"));
+    assert_eq!(listed(&mut new(&other_grants), view(Some("1"))), passes());
+    let other_tools = edge();
+    let mut under_way = new(&other_tools);
+    let json = [OK, ("content-type", "application/json")];
+    under_way.reply(of_upstream(list(Some("1")), &json)).unwrap();
+    let one_more = samples("\ntools:    ", "\ntools:\n  first: { effect: read }\n\n#");
+    let policy = Arc::downgrade(&other_tools.replace(one_more).policy);
+    assert_eq!(listed(&mut new(&other_tools), view(Some("1"))), Err(200));
+    // One that has begun keeps what its bits mean, and no more of the policies that they are of.
+    assert!(policy.upgrade().is_none());
+    assert_eq!(passed(&under_way.reply(piece(LIST, true)).unwrap()), LEFT);
 }

@@ -70,7 +70,7 @@ pub(super) fn look_at_body() -> ProcessingResponse {
 }
 
 /// In the place of the plan, which is known by now: Envoy sends it along with every piece of the
-/// body, and it may name ten thousand tools.
+/// body.
 fn done_with() -> Struct {
     let structure = |name: &str, value: Kind| Struct {
         fields: HashMap::from([(name.to_owned(), Value { kind: Some(value) })]),
