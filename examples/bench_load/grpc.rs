@@ -1,15 +1,19 @@
 //! `Authorization.Check` over plain HTTP/2.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use h2::RecvStream;
-use h2::client::SendRequest;
+use h2::client::{Connection, SendRequest};
 use tokio::task::JoinSet;
 
+use crate::batch::Batched;
 use crate::connect;
 use crate::judge::{GrpcAnswer, Judge};
 use crate::plan::Plan;
@@ -32,19 +36,31 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<Result<Tally>>,
 ) -> Result<()> {
     let head = head(&plan.metadata)?;
-    let socket = connect::connect(&plan.target).await?;
+    let socket = Batched::new(connect::connect(&plan.target).await?);
     let (client, connection) = h2::client::Builder::new()
         .initial_connection_window_size(WINDOW)
         .enable_push(false)
-        .handshake(socket)
+        .handshake(socket.clone())
         .await?;
-    // What ends it is told to its streams.
-    tokio::spawn(connection);
+    tokio::spawn(drive(connection, socket));
     for _ in 0..plan.streams {
         let judge = Judge::new(plan.expect.clone());
         tasks.spawn(stream(Arc::clone(shared), client.clone(), head.clone(), judge));
     }
     Ok(())
+}
+
+/// Runs a connection. What ends it is told to its streams by `h2`, except where writing fails: then
+/// dropping it tells them.
+async fn drive(mut connection: Connection<Batched, Bytes>, socket: Batched) {
+    poll_fn(|cx| {
+        let ended = Pin::new(&mut connection).poll(cx).map(drop);
+        match socket.write_out(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => ended,
+        }
+    })
+    .await;
 }
 
 fn head(metadata: &BTreeMap<String, String>) -> Result<Request<()>> {

@@ -6,6 +6,7 @@
 //! measured (`report.rs`).
 #![expect(clippy::print_stdout, reason = "the report is what the program is started for")]
 
+mod batch;
 mod connect;
 mod cpu;
 mod grpc;
