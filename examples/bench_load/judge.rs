@@ -122,3 +122,6 @@ fn holds(body: &[u8], part: &[u8]) -> bool {
 fn lossy(body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
+
+#[cfg(test)]
+mod tests;
