@@ -86,9 +86,12 @@ fn lossy(bytes: &[u8]) -> String {
 mod tests {
     use super::{parse, split};
 
+    /// Status, length, and what follows the head.
+    type Answer = (u16, usize, &'static str);
+
     #[test]
     fn answers_are_read_by_their_length() {
-        let table: &[(&str, Option<(u16, usize, &str)>)] = &[
+        let table: &[(&'static str, Option<Answer>)] = &[
             ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", Some((200, 2, "hi"))),
             ("HTTP/1.1 403 Forbidden\r\nA: b\r\nContent-Length:0\r\n\r\n", Some((403, 0, ""))),
             ("HTTP/1.1 200\r\ncontent-length: 5\r\n\r\nhi", Some((200, 5, "hi"))),

@@ -96,7 +96,8 @@ pub(crate) async fn run(plan: Plan) -> Result<Report> {
     let (used_after, own_after) = used(&plan.pids)?;
     let lasted = shared.pace.end().duration_since(began);
     collect_for(PATIENCE, &mut tasks, &mut tally).await?;
-    ensure!(tasks.is_empty(), "requests without an answer {PATIENCE:?} after the end");
+    let unanswered = "a process has stopped, or the rate is more than can be answered";
+    ensure!(tasks.is_empty(), "no answer {PATIENCE:?} after the end: {unanswered}");
     ensure!(tally.answers > 0, "no answer in {lasted:?}");
     let used: Vec<_> =
         used_after.iter().zip(&used_before).map(|(after, before)| after.since(before)).collect();

@@ -17,25 +17,25 @@ fn sent(body: Bytes) -> GrpcAnswer {
     GrpcAnswer { status: 200, grpc_status: Some("0".to_owned()), grpc_message: None, body }
 }
 
-fn answer(status: Status, response: Option<HttpResponse>) -> Bytes {
+fn answer(status: Status, response: impl Into<Option<HttpResponse>>) -> Bytes {
     let mut answer = CheckResponse::default();
     answer.set_status(status);
-    answer.http_response = response;
+    answer.http_response = response.into();
     frame(&answer.encode_to_vec()).unwrap()
 }
 
-fn allowed(header: Option<&str>) -> Option<HttpResponse> {
+fn allowed(header: Option<&str>) -> HttpResponse {
     let mut ok = OkHttpResponseBuilder::new();
     if let Some(header) = header {
         ok.add_header(header, "alice", None, false);
     }
-    Some(HttpResponse::OkResponse(ok.build()))
+    HttpResponse::OkResponse(ok.build())
 }
 
-fn denied(status: HttpStatusCode) -> Option<HttpResponse> {
+fn denied(status: HttpStatusCode) -> HttpResponse {
     let mut denied = DeniedHttpResponseBuilder::new();
     denied.set_http_status(status);
-    Some(HttpResponse::DeniedResponse(denied.build()))
+    HttpResponse::DeniedResponse(denied.build())
 }
 
 #[test]
