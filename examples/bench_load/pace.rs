@@ -102,3 +102,46 @@ impl Schedule {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Pace;
+
+    #[tokio::test]
+    async fn an_open_loop_is_due_at_equal_distances_whoever_is_late() {
+        let pace = Pace::new(Some(1000.0)).unwrap();
+        let first = pace.turn().await.unwrap().unwrap();
+        pace.begin();
+        for step in 1..=20 {
+            if step == 10 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let due = pace.turn().await.unwrap().unwrap();
+            assert_eq!(due - first, Duration::from_millis(step));
+            assert!(Instant::now() >= due, "{step} was early");
+            assert!(pace.measures(due), "{step}");
+        }
+        assert!(!pace.measures(first));
+        let end = pace.end();
+        // What was due before the end is still sent, and measured.
+        while let Some(due) = pace.turn().await.unwrap() {
+            assert!(due < end && pace.measures(due));
+        }
+        assert!(!pace.counting());
+    }
+
+    #[tokio::test]
+    async fn a_closed_loop_is_due_at_once_until_the_end() {
+        let pace = Pace::new(None).unwrap();
+        assert!(!pace.counting());
+        pace.begin();
+        assert!(pace.counting());
+        let before = Instant::now();
+        let due = pace.turn().await.unwrap().unwrap();
+        assert!(due >= before && pace.measures(due));
+        pace.end();
+        assert_eq!(pace.turn().await.unwrap(), None);
+    }
+}
