@@ -110,13 +110,20 @@ soak: venv ## Ten minutes at 1,000 calls a second, ten with SPIRE, providers gon
 
 .PHONY: bench
 bench: BENCH := $(if $(SHORT),--servers 1000 --rounds 3,)
-bench: venv build ## Measure 10,000 servers, 100,000 tokens of unknown keys, long lists, as ratios (SHORT=1: fewer)
+bench: venv build ## Measure 10,000 servers, unknown keys, long lists and the edge, as ratios (SHORT=1: fewer)
 	@$(CARGO) bench --locked --bench policies -- $(BENCH)
 	@$(CARGO) bench --locked --bench access -- $(if $(SHORT),--short,)
 	@$(CARGO) bench --locked --bench micro
 	@$(CARGO) bench --locked --bench unknown_keys -- $(if $(SHORT),--short,)
 	@$(CARGO) build --locked --release --bins
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/bench/lists.py $(if $(SHORT),--short,)
+	@$(MAKE) bench-edge
+
+# Beside OPA, which Go builds. Without Go its rows are missing: CI minds.
+.PHONY: bench-edge
+bench-edge: venv build ## Only the edge: one decision, beside an authorizer that says OK, Envoy's filters, and OPA
+	@$(CARGO) build --locked --release --bins --example bench_load --example bench_ok
+	@$(TOOLGATE_CACHE)/venv/bin/python tests/bench/edge.py $(if $(SHORT),--short,)
 
 .PHONY: build
 build: ## Toolgate, the sample servers and the development identity provider

@@ -22,6 +22,7 @@ def groups(
 ) -> Iterator[Group]:
     """Starts what is compared; one group after the other."""
     hot = [material.check("hot", material.token())]
+    bare = [material.check("bare", material.token(), workload=False)]
     refused = [material.check("refused", material.token(), policies.REFUSED_TOOL)]
     cold = {
         algorithm: [material.check(f"{algorithm}-{n}", material.token(algorithm)) for n in range(COLD)]
@@ -43,6 +44,7 @@ def groups(
         row("hot, unix", usual, hot, BY_TOOLGATE),
         row("hot, TCP", servers.toolgate("toolgate-tcp", Toolgate(one, tcp=True), 0), hot, BY_TOOLGATE),
         row("hot, decisions to a file", recording, hot, BY_TOOLGATE),
+        row("hot, no certificate", usual, bare, BY_TOOLGATE),
         row("refused", usual, refused, REFUSED),
     ]
     for algorithm, requests in cold.items():

@@ -60,8 +60,16 @@ class Material:
         leaf = pem[: pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
         return policies.CHAT, quote(leaf, safe="")
 
-    def check(self, name: str, token: str, tool: str = policies.TOOL, *, raw: bool = True) -> Path:
-        """A file with a `CheckRequest`."""
+    def check(
+        self,
+        name: str,
+        token: str,
+        tool: str = policies.TOOL,
+        *,
+        raw: bool = True,
+        workload: bool = True,
+    ) -> Path:
+        """A file with a `CheckRequest`, of a caller with a certificate unless it has no workload."""
         body = call(tool)
         inner = [
             (":authority", "mcp.example.com"),
@@ -72,7 +80,7 @@ class Material:
             ("x-forwarded-proto", "https"),
             ("x-request-id", "7a1f7f3e-6f0b-4a55-9d5b-0d1f6a3c2b10"),
         ]
-        source = protobuf.peer(52114, *self.principal())
+        source = protobuf.peer(52114, *(self.principal() if workload else ("", "")))
         request = protobuf.check_request(inner, body, self.extensions, source, raw=raw)
         return self._write(f"{name}.check", request)
 

@@ -35,6 +35,7 @@ def late(group: Group) -> list[str]:
     for row in group.rows:
         results = group.results[row.name]
         share = sum(result["late"] for result in results) / sum(r["answers"] for r in results)
+        share = min(share, 1.0)  # those that came too late are not among the answers
         if share > 0.01:
             found.append(f"{row.name}: {share:.0%} of the requests left late; this machine is busy")
     return found

@@ -16,7 +16,8 @@ from edge_stand.servers import Server, Servers, Toolgate
 from process import ProcessError
 
 RATE = 2000.0  # requests a second beside a change
-WINDOW = 6.0  # seconds around a change
+WINDOW = 6.0  # seconds around a change; more, if that is not in force by then
+BEGINNING = 1.0  # seconds of them before the change
 PATIENCE = 30.0  # seconds until a change must be in force
 
 
@@ -67,12 +68,18 @@ def changed(
     row = Row("change", server.target, hot, [server.pid], BY_TOOLGATE, rate=RATE)
     middle = size.servers // 2
     path = directory / f"servers/server-{middle}.yaml"
-    rounds = []
-    for turn in range(size.rounds):
-        quiet, _ = watched(row, server, None)
-        more = f", {policies.group(299)}" if turn % 2 == 0 else ""
+    rounds: list[dict[str, float]] = []
+    window, attempts = WINDOW, 0
+    while len(rounds) < size.rounds:
+        # Another text each time, or nothing would change.
+        more = f", {policies.group(299 - attempts)}"
         text = policies.server(middle, port, more)
-        busy, live = watched(row, server, lambda: replace(path, text))
+        attempts += 1
+        quiet, _ = watched(row, server, window, None)
+        busy, live = watched(row, server, window, lambda text=text: replace(path, text))
+        if BEGINNING + live > window - 0.5:
+            window *= 2  # what came later is not in the figures
+            continue
         took = [result["cpu_us"][0] * result["answers"] / 1000 for result in (quiet, busy)]
         rounds.append(
             {
@@ -95,7 +102,9 @@ def replace(path: Path, text: str) -> None:
     new.rename(path)
 
 
-def watched(row: Row, server: Server, change: Callable[[], None] | None) -> tuple[Result, float]:
+def watched(
+    row: Row, server: Server, seconds: float, change: Callable[[], None] | None
+) -> tuple[Result, float]:
     """A window of requests, and the seconds from the change until it was in force. What tells that
     asks as often in a window without a change."""
     before = server.in_force()
@@ -104,13 +113,13 @@ def watched(row: Row, server: Server, change: Callable[[], None] | None) -> tupl
 
     def run() -> None:
         try:
-            results.append(load(row, WINDOW, 0.3))
+            results.append(load(row, seconds, 0.3))
         except ProcessError as error:
             failed.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(1.0)
+    time.sleep(BEGINNING)
     began, live = time.monotonic(), 0.0
     if change:
         change()
