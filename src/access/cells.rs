@@ -1,6 +1,7 @@
 //! Everything about a query that there are finitely many kinds of, with one of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -246,7 +247,7 @@ pub(super) fn caller(
             let subject = name.map_or("somebody", |name| name.subject());
             let groups = if person.groups_known { Groups::Known(groups) } else { Groups::Unknown };
             let (client, scopes) = (client.map(Into::into), scopes.to_vec());
-            User { client, scopes, ..User::new(issuer, subject, groups) }
+            Arc::new(User { client, scopes, ..User::new(issuer, subject, groups) })
         }),
     }
 }

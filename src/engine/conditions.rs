@@ -116,7 +116,7 @@ impl<'q> Circumstances<'q> {
     pub(super) fn new(set: &'q PolicySet, query: &Query<'q>, place_id: Option<PlaceId>) -> Self {
         let place = place_id.and_then(|id| set.place(id));
         Self {
-            user: query.caller.user.as_ref(),
+            user: query.caller.user.as_deref(),
             place_id,
             place,
             channel: channel(place, query.channel),

@@ -54,7 +54,7 @@ pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>
     let c = Circumstances::new(set, query, place);
     let asked = asked(set, query, &c, &mut NoTrace).ok()?;
     let by_groups =
-        query.caller.user.as_ref().is_some_and(|user| matches!(user.groups, Groups::Known(_)));
+        query.caller.user.as_deref().is_some_and(|user| matches!(user.groups, Groups::Known(_)));
     let in_bounds = shadow::within_bounds(&asked, &c);
     let mut bans = Vec::new();
     let mut trials = Vec::new();

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use super::conditions::Circumstances;
 use super::{GrantMisses, NoTrace, Query, Reason, Verdict, asked, decide, limits};
 use crate::identity::{Caller, User};
@@ -15,7 +17,7 @@ use crate::policy::model::{Grant, PolicySet};
 /// Asked after a refusal only. What it promises was put to [`decide`].
 #[must_use]
 pub fn step_up<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<&'s [Box<str>]> {
-    let user = query.caller.user.as_ref()?;
+    let user = query.caller.user.as_deref()?;
     let refused = decide(set, query, &mut NoTrace);
     if refused.enforced == Verdict::Allow || refused.reason != Some(Reason::NoGrant) {
         return None;
@@ -35,7 +37,7 @@ pub fn step_up<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<&'s [Box<str
     // The tool's own limits, its approval, a ban that is only recorded: the decision knows.
     let scopes = nearest.scopes.as_slice();
     let wider = User { scopes: union(&user.scopes, scopes), ..user.clone() };
-    let caller = Caller { user: Some(wider), workload: query.caller.workload.clone() };
+    let caller = Caller { user: Some(Arc::new(wider)), workload: query.caller.workload.clone() };
     let stepped_up = decide(set, &Query { caller: &caller, ..*query }, &mut NoTrace);
     (stepped_up.enforced == Verdict::Allow).then_some(scopes)
 }

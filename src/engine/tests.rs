@@ -145,7 +145,13 @@ fn caller<'w>(set: &PolicySet, who: &'w str) -> (Caller, Option<&'w str>) {
         "ide" => Some("spiffe://td/ide/x".to_owned()),
         place => Some(format!("spiffe://td/{place}")),
     };
-    (Caller { user, workload: workload.map(|id| Workload::new(&id).unwrap()) }, channel)
+    (
+        Caller {
+            user: user.map(Into::into),
+            workload: workload.map(|id| Workload::new(&id).unwrap()),
+        },
+        channel,
+    )
 }
 
 fn ask(set: &PolicySet, who: &str, what: &str, now: &str) -> Decision {

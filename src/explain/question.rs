@@ -1,6 +1,7 @@
 //! What somebody wants to know, in the words of the command line.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -234,7 +235,7 @@ impl<'q> Question<'q> {
             }
             (None, None) => (None, None),
         };
-        Ok(Asker { who: Caller { user, workload }, channel })
+        Ok(Asker { who: Caller { user: user.map(Arc::new), workload }, channel })
     }
 
     fn person(&self, set: &PolicySet) -> Result<Option<User>, QuestionError> {

@@ -104,7 +104,7 @@ impl Words<'_> {
         let PlaceKind::Surface { clients: Some(clients), .. } = &place.kind else { return None };
         let refused = self.trace.client == Some(false);
         refused.then(|| {
-            let user = self.query.caller.user.as_ref();
+            let user = self.query.caller.user.as_deref();
             let client = user.and_then(|user| user.client.as_deref()).unwrap_or("none");
             let detail = format!("takes tokens of {}, has {client}", clients.join(" or "));
             step(Outcome::Miss, "client", detail, self.origin(place.origin))
@@ -349,7 +349,7 @@ impl Words<'_> {
 
     /// What is known about the user's groups.
     fn has(&self) -> String {
-        match self.query.caller.user.as_ref().map(|user| &user.groups) {
+        match self.query.caller.user.as_deref().map(|user| &user.groups) {
             None => "nobody is signed in".to_owned(),
             Some(Groups::Unknown) => "groups are unknown".to_owned(),
             Some(Groups::Known(groups)) => format!("has {}", self.group_list(groups, ", ")),
@@ -358,7 +358,7 @@ impl Words<'_> {
 
     /// The scopes that the token lacks.
     fn scopes(&self, needed: &[Box<str>]) -> String {
-        let user = self.query.caller.user.as_ref();
+        let user = self.query.caller.user.as_deref();
         let held = user.map(|user| user.scopes.as_slice()).unwrap_or_default();
         let missing: Vec<_> =
             needed.iter().filter(|scope| !held.contains(scope)).map(|scope| &**scope).collect();

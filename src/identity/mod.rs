@@ -4,6 +4,8 @@
 //! verification, a [`Workload`] out of certificate verification, and a [`Caller`] holds what was
 //! verified. A caller whose credential was presented and refused is not a caller at all.
 
+use std::sync::Arc;
+
 mod forwarded;
 mod groups;
 mod user_name;
@@ -18,7 +20,7 @@ pub use self::workload::{Workload, WorkloadPattern, WorkloadPatternError};
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
     /// The person, if a valid user token came with the request.
-    pub user: Option<User>,
+    pub user: Option<Arc<User>>,
     /// The calling process, if a valid SVID came with the request.
     pub workload: Option<Workload>,
 }

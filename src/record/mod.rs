@@ -47,12 +47,57 @@ pub fn text(from_outside: &str) -> String {
 /// The JSON form, without a line break.
 #[must_use]
 pub fn to_json(decision: &Decision) -> String {
-    Value::Object(object(decision)).to_string()
+    let mut line = Vec::with_capacity(1024);
+    write_json(decision, &mut line);
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Adds the JSON form, without a line break: as [`object`] is written, without making it.
+pub fn write_json(decision: &Decision, line: &mut Vec<u8>) {
+    let mut separator = b'{';
+    members(decision, |key, member| {
+        line.push(separator);
+        separator = b',';
+        // Writing to memory does not fail.
+        serde_json::to_writer(&mut *line, key).ok();
+        line.push(b':');
+        match member {
+            Member::Text(text) => serde_json::to_writer(&mut *line, text),
+            Member::Number(number) => serde_json::to_writer(&mut *line, &number),
+            Member::Object(object) => serde_json::to_writer(&mut *line, &object),
+        }
+        .ok();
+    });
+    if separator == b'{' {
+        line.push(separator);
+    }
+    line.push(b'}');
 }
 
 /// The JSON form as a tree. What has no value is left out.
 #[must_use]
 pub fn object(decision: &Decision) -> Map<String, Value> {
+    let mut object = Map::new();
+    members(decision, |key, member| {
+        let value = match member {
+            Member::Text(text) => json!(text),
+            Member::Number(number) => json!(number),
+            Member::Object(object) => Value::Object(object),
+        };
+        object.insert(key.to_owned(), value);
+    });
+    object
+}
+
+/// A value of the JSON form.
+enum Member<'d> {
+    Text(&'d str),
+    Number(i64),
+    Object(Map<String, Value>),
+}
+
+/// The members of the JSON form that have a value, in their order.
+fn members(decision: &Decision, mut put: impl FnMut(&'static str, Member<'_>)) {
     let Decision {
         id,
         time,
@@ -76,38 +121,52 @@ pub fn object(decision: &Decision) -> Map<String, Value> {
         surface,
         channel,
     } = decision;
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| {
-        let empty = matches!(&value, Value::Null) || value.as_str().is_some_and(str::is_empty);
-        if !empty {
-            object.insert(key.to_owned(), value);
+    let time = time.map(|time| rfc3339(&time)).unwrap_or_default();
+    let texts = |put: &mut dyn FnMut(&'static str, Member<'_>), texts: &[(&'static str, &str)]| {
+        for (key, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+            put(key, Member::Text(text));
         }
     };
-    put("time", json!(time.map(|time| rfc3339(&time))));
-    put("id", json!(id));
-    put("verdict", json!(word(*verdict)));
-    put("enforced", json!(word(*enforced)));
-    put("reason", json!(reason));
-    put("server", json!(server));
-    put("environment", json!(environment));
-    put("method", json!(method));
-    put("tool", json!(tool));
-    put("arguments", arguments.as_ref().map_or(Value::Null, arguments_json));
-    put("resource", json!(resource));
-    put("prompt", json!(prompt));
-    put("user", user.as_ref().map_or(Value::Null, user_json));
-    put("workload", json!(workload));
-    put("workload_proof", json!(proof(*workload_proof)));
-    put("surface", json!(surface));
-    put("channel", json!(channel));
-    put("rule", rule.as_ref().map_or(Value::Null, rule_json));
-    put("detail", json!(detail));
-    put("policy", json!(policy));
-    put("latency_us", json!(latency.map(|latency| microseconds(&latency))));
-    object
+    texts(
+        &mut put,
+        &[
+            ("time", &time),
+            ("id", id),
+            ("verdict", word(*verdict)),
+            ("enforced", word(*enforced)),
+            ("reason", reason),
+            ("server", server),
+            ("environment", environment),
+            ("method", method),
+            ("tool", tool),
+        ],
+    );
+    if let Some(arguments) = arguments {
+        put("arguments", Member::Object(arguments_json(arguments)));
+    }
+    texts(&mut put, &[("resource", resource), ("prompt", prompt)]);
+    if let Some(user) = user {
+        put("user", Member::Object(user_json(user)));
+    }
+    texts(
+        &mut put,
+        &[
+            ("workload", workload),
+            ("workload_proof", proof(*workload_proof)),
+            ("surface", surface),
+            ("channel", channel),
+        ],
+    );
+    if let Some(rule) = rule {
+        put("rule", Member::Object(rule_json(rule)));
+    }
+    texts(&mut put, &[("detail", detail), ("policy", policy)]);
+    if let Some(latency) = latency {
+        put("latency_us", Member::Number(microseconds(latency)));
+    }
 }
 
-fn arguments_json(arguments: &Arguments) -> Value {
+fn arguments_json(arguments: &Arguments) -> Map<String, Value> {
     let Arguments { digest, named } = arguments;
     let mut object = Map::new();
     object.insert("digest".to_owned(), json!(digest));
@@ -115,10 +174,10 @@ fn arguments_json(arguments: &Arguments) -> Value {
         // Kept as text: a value's exact form is part of what was asked for.
         object.insert("named".to_owned(), json!(named));
     }
-    Value::Object(object)
+    object
 }
 
-fn user_json(user: &User) -> Value {
+fn user_json(user: &User) -> Map<String, Value> {
     let User { issuer, subject, client, groups, groups_known, actors } = user;
     let mut object = Map::new();
     object.insert("issuer".to_owned(), json!(issuer));
@@ -131,12 +190,13 @@ fn user_json(user: &User) -> Value {
     if !actors.is_empty() {
         object.insert("actors".to_owned(), json!(actors));
     }
-    Value::Object(object)
+    object
 }
 
-fn rule_json(rule: &Rule) -> Value {
+fn rule_json(rule: &Rule) -> Map<String, Value> {
     let Rule { name, file, line } = rule;
-    json!({ "name": name, "file": file, "line": line })
+    let members = [("name", json!(name)), ("file", json!(file)), ("line", json!(line))];
+    members.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
 }
 
 fn word(verdict: i32) -> &'static str {

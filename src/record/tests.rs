@@ -49,6 +49,9 @@ fn the_json_form_of_a_full_record_and_of_an_empty_one() {
     let full = serde_json::to_string_pretty(&object(&full())).unwrap();
     insta::assert_snapshot!(full);
     assert_eq!(to_json(&Decision::default()), "{}");
+    for decision in [self::full(), Decision { id: "\u{1}\"é".to_owned(), ..Decision::default() }] {
+        assert_eq!(to_json(&decision), Value::Object(object(&decision)).to_string());
+    }
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Edge {
             return Err(say.unavailable("Envoy's listener does not bring answers to Toolgate"));
         }
         let identity = Identity {
-            user: caller.user.as_ref(),
+            user: caller.user.as_deref(),
             groups: policy.server(route.server).and_then(Server::forwarded_groups),
             workload: caller.workload.as_ref(),
             qualified: self.config.qualifies_users(),
@@ -244,7 +244,7 @@ impl Edge {
             certificate: &|| workloads.fingerprint(incoming.peer),
         };
         let mut bearer = None;
-        let user: Option<User> = match verifier.user(&incoming.headers, &here, policy) {
+        let user: Option<Arc<User>> = match verifier.user(&incoming.headers, &here, policy) {
             UserCredential::None => None,
             UserCredential::Invalid(error, unknown) => {
                 facts.unknown_key(unknown);
@@ -265,7 +265,7 @@ impl Edge {
                     return Err(say.unauthorized(Reason::TokenInvalid, error.to_string()));
                 }
             },
-            UserCredential::Verified(user) => Some(user),
+            UserCredential::Verified(user) => Some(Arc::new(user)),
         };
         if let Some(user) = &user {
             facts.user(user, incoming.route.server, policy);

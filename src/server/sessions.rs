@@ -58,7 +58,7 @@ impl SessionKey {
 
     pub(super) fn of(&self, owner: &Owner<'_>) -> OwnerKey {
         let Owner { server, environment, caller: Caller { user, workload } } = owner;
-        let user = user.as_ref().map(|User { issuer, subject, .. }| [&**issuer, &**subject]);
+        let user = user.as_deref().map(|User { issuer, subject, .. }| [&**issuer, &**subject]);
         let workload = workload.as_ref().map(Workload::to_string);
         let mut mac = self.0.clone();
         mac.update(PURPOSE);

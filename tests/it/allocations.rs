@@ -104,7 +104,10 @@ fn caller(set: &PolicySet, who: &str) -> Caller {
         client: Some("chat-app".into()),
         ..User::new("corp", subject, groups)
     });
-    Caller { user, workload: Some(Workload::new(&format!("spiffe://td/{place}")).unwrap()) }
+    Caller {
+        user: user.map(Into::into),
+        workload: Some(Workload::new(&format!("spiffe://td/{place}")).unwrap()),
+    }
 }
 
 const GOOD: &str = r#"{"sql":"select 1","limit":17,"to":["a@example.com","https://example.com/x"],"kind":2,"deep":[{"er":"x-1"},{}],"Straße":"abc"}"#;

@@ -43,7 +43,7 @@ fn reason(set: &PolicySet, groups: &[&str], arguments: &str) -> Option<Reason> {
     let query = Query {
         server: "s",
         environment: "prod",
-        caller: &Caller { user: Some(user), workload: Some(workload) },
+        caller: &Caller { user: Some(user.into()), workload: Some(workload) },
         channel: None,
         action: Action::CallTool {
             name: "look",

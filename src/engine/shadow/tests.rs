@@ -108,7 +108,7 @@ fn caller(set: &PolicySet, who: &str) -> Caller {
     };
     let user = groups.map(|groups| User::new("corp", "alice", groups));
     let workload = Workload::new(&format!("spiffe://td/{place}")).unwrap();
-    Caller { user, workload: Some(workload) }
+    Caller { user: user.map(Into::into), workload: Some(workload) }
 }
 
 /// The verdict, what is enforced, and why.

@@ -70,7 +70,7 @@ fn caller(set: &PolicySet, who: &str) -> Caller {
     let scopes: Vec<Box<str>> =
         scopes.split(',').filter(|scope| !scope.is_empty()).map(Into::into).collect();
     let user = groups.map(|groups| User { scopes, ..User::new("corp", "eve", groups) });
-    Caller { user, workload: Workload::new(workload).ok() }
+    Caller { user: user.map(Into::into), workload: Workload::new(workload).ok() }
 }
 
 fn object(text: &str) -> Object<'_> {

@@ -1,5 +1,7 @@
 //! A request that is not the one that was made.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -37,7 +39,7 @@ impl Draft {
     }
 
     pub(super) fn user(&self) -> Option<&User> {
-        self.caller.user.as_ref()
+        self.caller.user.as_deref()
     }
 
     pub(super) fn groups(&self) -> GroupSet {
@@ -49,13 +51,15 @@ impl Draft {
 
     pub(super) fn set_groups(&mut self, groups: GroupSet) {
         if let Some(user) = &mut self.caller.user {
+            let user = Arc::make_mut(user);
             user.groups = Groups::Known(groups);
         }
     }
 
     pub(super) fn as_user(&self, name: &UserName) -> Self {
         self.with(Change::User(name.to_string()), |draft| {
-            let user = draft.caller.user.get_or_insert_with(somebody);
+            let user = draft.caller.user.get_or_insert_with(|| Arc::new(somebody()));
+            let user = Arc::make_mut(user);
             user.issuer = name.issuer().into();
             user.subject = name.subject().into();
         })
@@ -69,7 +73,7 @@ impl Draft {
         let names = missing.iter().map(ToString::to_string).collect();
         Some(self.with(Change::Scopes(names), |draft| {
             if let Some(user) = &mut draft.caller.user {
-                user.scopes.extend(missing);
+                Arc::make_mut(user).scopes.extend(missing);
             }
         }))
     }
@@ -103,6 +107,7 @@ pub(super) fn via_place(draft: &Draft, place: &Place, channel: Option<&str>) -> 
         let id = channel.and_then(|name| place.channel_named(name));
         draft.channel = id.and_then(|channel| channel.ids.first()).map(ToString::to_string);
         if let Some(user) = &mut draft.caller.user {
+            let user = Arc::make_mut(user);
             user.client = first_client(place).or(user.client.take());
         }
     })

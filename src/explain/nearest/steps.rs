@@ -1,5 +1,7 @@
 //! One change more, in the direction of a grant.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -86,7 +88,7 @@ impl Search<'_> {
             GrantWho::People { .. } if draft.user().is_none() => {
                 let client = self.place(draft).and_then(first_client);
                 vec![draft.with(Change::SignIn, |draft| {
-                    draft.caller.user = Some(User { client, ..somebody() });
+                    draft.caller.user = Some(Arc::new(User { client, ..somebody() }));
                 })]
             }
             GrantWho::People { people: People::Groups(groups), .. } => self.joins(draft, groups),
@@ -190,7 +192,7 @@ impl Search<'_> {
         let change = Change::Client(client.to_string());
         vec![draft.with(change, |draft| {
             if let Some(user) = &mut draft.caller.user {
-                user.client = Some(client);
+                Arc::make_mut(user).client = Some(client);
             }
         })]
     }

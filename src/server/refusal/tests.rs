@@ -31,7 +31,7 @@ fn told(policy: &PolicySet, body: &str, era: Era) -> Reply {
         ..User::new("corp", "ana", Groups::Known(groups))
     };
     let workload = Workload::new("spiffe://prod.example.com/ns/ai-chat/sa/webapp").unwrap();
-    let caller = Caller { user: Some(user), workload: Some(workload) };
+    let caller = Caller { user: Some(user.into()), workload: Some(workload) };
     let message = mcp::parse(body.as_bytes()).unwrap();
     let action = if message.is_in(era) { message.action().unwrap() } else { mcp::Action::Unknown };
     let query = Query {

@@ -15,7 +15,7 @@ type Whose<'w> = (&'w str, &'w str, Option<(&'w str, &'w str)>, Option<&'w str>)
 fn owner(key: &SessionKey, (server, environment, user, workload): Whose<'_>) -> OwnerKey {
     let user = user.map(|(issuer, subject)| User::new(issuer, subject, Groups::Unknown));
     let workload = workload.map(|id| Workload::new(id).unwrap());
-    key.of(&Owner { server, environment, caller: &Caller { user, workload } })
+    key.of(&Owner { server, environment, caller: &Caller { user: user.map(Into::into), workload } })
 }
 
 const CHAT: Option<&str> = Some("spiffe://td/chat");
@@ -47,7 +47,8 @@ fn a_session_is_its_owners_and_nobody_elses() {
 fn who_somebody_is_does_not_depend_on_groups() {
     let of = |groups| {
         let user = User { email: Some("a@x".into()), ..User::new("corp", "alice", groups) };
-        let caller = Caller { user: Some(user), workload: Workload::new("spiffe://td/chat").ok() };
+        let caller =
+            Caller { user: Some(user.into()), workload: Workload::new("spiffe://td/chat").ok() };
         key(1).of(&Owner { server: "presto", environment: "prod", caller: &caller })
     };
     assert_eq!(of(Groups::Known(GroupSet::default())), owner(&key(1), ALICE));

@@ -77,7 +77,9 @@ pub(super) fn askers(sets: [&PolicySet; 2], theme: Theme) -> Vec<Both> {
             }
             let channels = if name.starts_with("bot") { CHANNELS } else { &CHANNELS[..1] };
             for channel in channels {
-                let callers = users.clone().map(|user| Caller { user, workload: workload(name) });
+                let callers = users
+                    .clone()
+                    .map(|user| Caller { user: user.map(Into::into), workload: workload(name) });
                 askers.push(Both { callers, channel: *channel });
             }
         }
@@ -194,7 +196,7 @@ fn asked_again(sets: [&PolicySet; 2], change: &Change) -> Option<Direction> {
             let (client, scopes) = (witness.client.clone(), witness.scopes.clone());
             User { client, scopes, ..user(name, groups) }
         });
-        let caller = Caller { user, workload: witness.workload.clone() };
+        let caller = Caller { user: user.map(Into::into), workload: witness.workload.clone() };
         let query = Query {
             server: &change.server,
             environment: &change.environment,

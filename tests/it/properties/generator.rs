@@ -308,7 +308,7 @@ pub(super) fn askers(set: &PolicySet) -> Vec<Asker> {
         for (place, channel) in places {
             for environment in ["prod", "dev"] {
                 let workload = Workload::new(&format!("spiffe://td/{place}")).ok();
-                let caller = Caller { user: user.clone(), workload };
+                let caller = Caller { user: user.clone().map(Into::into), workload };
                 askers.push(Asker { caller, channel, environment });
             }
         }

@@ -114,7 +114,7 @@ fn agree(
     let said = row(section, item).is_some_and(|row| {
         let cell = column(set, section, caller, channel).and_then(|index| row.cells.get(index));
         let clauses = cell.map(|Cell { clauses }| clauses.as_slice()).unwrap_or_default();
-        let user = caller.user.as_ref();
+        let user = caller.user.as_deref();
         clauses.iter().any(|clause| holds(set, clause, row, user, *within_limits))
     });
     let query =

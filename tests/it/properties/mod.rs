@@ -9,6 +9,7 @@ mod matrix;
 mod pairs;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -65,7 +66,7 @@ fn ask(set: &PolicySet, asker: &Asker, action: Action<'_>) -> Decision {
 fn with_all_scopes(asker: &Asker) -> Asker {
     let mut with_all = asker.clone();
     if let Some(user) = &mut with_all.caller.user {
-        user.scopes = SCOPES[3].iter().map(|scope| (*scope).into()).collect();
+        Arc::make_mut(user).scopes = SCOPES[3].iter().map(|scope| (*scope).into()).collect();
     }
     with_all
 }
@@ -150,7 +151,7 @@ proptest! {
                 }
                 for groups in subsets(&set) {
                     let mut known = asker.clone();
-                    known.caller.user.as_mut().unwrap().groups = groups;
+                    Arc::make_mut(known.caller.user.as_mut().unwrap()).groups = groups;
                     let decision = ask(&set, &known, action);
                     prop_assert!(!is_wider(decision, unknown), "{:?} {:?}", known, action);
                 }
@@ -184,13 +185,13 @@ proptest! {
                 let wanted = step_up(&set, &query(&asker, action));
                 let refused = decision.enforced != Verdict::Allow
                     && decision.reason == Some(Reason::NoGrant);
-                let tokens = asker.caller.user.iter().flat_map(with_scopes);
+                let tokens = asker.caller.user.as_deref().into_iter().flat_map(with_scopes);
                 let helps = |user: User| {
                     let mut with = asker.clone();
                     let holds = |scope| user.scopes.contains(scope);
                     let keeps = asker.caller.user.iter().flat_map(|u| &u.scopes).all(holds);
                     let (scopes, count) = (user.scopes.clone(), user.scopes.len());
-                    with.caller.user = Some(user);
+                    with.caller.user = Some(user.into());
                     let allowed = ask(&set, &with, action).enforced == Verdict::Allow;
                     (keeps && allowed).then_some((count, scopes))
                 };
