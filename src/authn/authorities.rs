@@ -5,6 +5,7 @@
 //! its listener being configured so. Only the leaf is here, so its issuer has to be in the bundle.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +29,13 @@ pub struct Authorities(BTreeMap<Box<str>, Vec<Authority>>);
 struct Authority {
     anchor: TrustAnchor<'static>,
     /// From when to when it is one, in seconds since the epoch.
+    valid: (i64, i64),
+}
+
+/// That an authority has signed a certificate. It counts for as long as that is one.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    trust_domain: Arc<str>,
     valid: (i64, i64),
 }
 
@@ -75,25 +83,48 @@ impl Authorities {
     /// # Errors
     ///
     /// If the trust domain has no bundle, or none of its authorities that are valid now has.
-    pub fn verify(&self, leaf: &[u8], trust_domain: &str, now: Timestamp) -> Result<(), SvidError> {
+    pub fn verify(
+        &self,
+        leaf: &[u8],
+        trust_domain: &str,
+        now: Timestamp,
+    ) -> Result<Signed, SvidError> {
         let authorities = self.0.get(trust_domain).ok_or(SvidError::NoBundle)?;
-        let second = now.as_second();
         // An anchor's own validity is nobody's concern in RFC 5280; here a bundle that is not
         // renewed must not count for ever.
-        let mut valid = authorities
-            .iter()
-            .filter(|authority| authority.valid.0 <= second && second <= authority.valid.1);
-        let time = u64::try_from(second).map_err(|_| SvidError::Untrusted)?;
+        let mut valid = authorities.iter().filter(|authority| includes(authority.valid, now));
+        let time = u64::try_from(now.as_second()).map_err(|_| SvidError::Untrusted)?;
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(time));
         let leaf = CertificateDer::from(leaf);
         let leaf = EndEntityCert::try_from(&leaf).map_err(|_| SvidError::Untrusted)?;
-        let has_signed = |Authority { anchor, .. }: &Authority| {
+        let has_signed = |Authority { anchor, valid: _ }: &&Authority| {
             let (anchors, usage) = (std::slice::from_ref(anchor), KeyUsage::client_auth());
             let algorithms = ALL_VERIFICATION_ALGS;
             leaf.verify_for_usage(algorithms, anchors, &[], time, usage, None, None).is_ok()
         };
-        if valid.any(has_signed) { Ok(()) } else { Err(SvidError::Untrusted) }
+        let signer = valid.find(has_signed).ok_or(SvidError::Untrusted)?;
+        Ok(Signed { trust_domain: trust_domain.into(), valid: signer.valid })
     }
+}
+
+impl Signed {
+    /// The trust domain whose authority has signed it.
+    #[must_use]
+    pub fn trust_domain(&self) -> &str {
+        &self.trust_domain
+    }
+
+    /// Whether it counts now, for a workload of this trust domain. Whether the certificate itself
+    /// is valid now is [`super::svid::leaf`]'s to say.
+    #[must_use]
+    pub fn counts(&self, trust_domain: &str, now: Timestamp) -> bool {
+        let Self { trust_domain: signed, valid } = self;
+        **signed == *trust_domain && includes(*valid, now)
+    }
+}
+
+fn includes((from, to): (i64, i64), now: Timestamp) -> bool {
+    (from..=to).contains(&now.as_second())
 }
 
 impl Authority {

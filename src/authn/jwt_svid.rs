@@ -115,7 +115,23 @@ pub fn claims_a_workload(token: &str, max_bytes: usize) -> bool {
     })
 }
 
-/// The workload that a JWT-SVID proves.
+/// A JWT-SVID whose signature holds. That holds for as long as the key is the trust domain's;
+/// everything else is asked at every request: [`Self::stands`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedSvid {
+    /// The workload that it proves.
+    pub workload: Workload,
+    /// Whom it is for.
+    pub audiences: Vec<Box<str>>,
+    /// When it begins, by the authority's clock.
+    pub begins: Option<Timestamp>,
+    /// When it was issued, by the authority's clock.
+    pub issued: Option<Timestamp>,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// Verifies a JWT-SVID.
 ///
 /// # Errors
 ///
@@ -125,7 +141,7 @@ pub fn verify(
     accepted: &Accepted<'_>,
     bundles: &Bundles,
     now: Timestamp,
-) -> Result<Workload, JwtSvidError> {
+) -> Result<VerifiedSvid, JwtSvidError> {
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtSvidError::NotCompact);
     let Parts { signed, header, payload, signature } = Parts::of(token, accepted.max_bytes)?;
     // The signature's own form is checked too: two spellings of it would be two tokens.
@@ -135,23 +151,17 @@ pub fn verify(
     let (algorithm, key_id) = read_header(header.as_object().ok_or(JwtSvidError::BadHeader)?)?;
     let payload = json::parse(&payload, LIMITS).map_err(|_| JwtSvidError::BadPayload)?;
     let claims = payload.as_object().ok_or(JwtSvidError::BadPayload)?;
-    let subject = claims.get("sub").and_then(Value::as_str).ok_or(JwtSvidError::Subject)?;
-    let workload = Workload::new(subject).map_err(|_| JwtSvidError::Subject)?;
-    let domain = workload.trust_domain();
-    if !accepted.trust_domains.iter().any(|known| **known == *domain) {
-        return Err(JwtSvidError::TrustDomain);
-    }
-    is_for(claims.get("aud"), accepted.audiences)?;
-    is_of_now(claims, now)?;
+    let svid = VerifiedSvid::read(claims)?;
+    svid.stands(accepted, now)?;
     if claims.contains("cnf") {
         return Err(JwtSvidError::Bound);
     }
-    let keys = bundles.of(domain).ok_or(JwtSvidError::NoBundle)?;
+    let keys = bundles.of(svid.workload.trust_domain()).ok_or(JwtSvidError::NoBundle)?;
     let key = keys.find(Some(key_id), algorithm).ok_or(JwtSvidError::UnknownKey)?;
     if !key.verifies(signature, signed.as_bytes(), algorithm) {
         return Err(JwtSvidError::Signature);
     }
-    Ok(workload)
+    Ok(svid)
 }
 
 struct Parts<'t> {
@@ -195,43 +205,70 @@ fn read_header<'h>(header: &'h Object<'_>) -> Result<(Algorithm, &'h str), JwtSv
     Ok((*algorithm, key_id.ok_or(JwtSvidError::KeyId)?))
 }
 
-/// RFC 7519 §4.1.3: one text or several.
-fn is_for(audience: Option<&Value<'_>>, ours: &[Box<str>]) -> Result<(), JwtSvidError> {
-    let is_ours = |audience: &str| ours.iter().any(|known| **known == *audience);
-    let named = match audience {
-        Some(Value::String(audience)) => is_ours(audience.as_str()),
-        Some(Value::Array(audiences)) => {
-            let texts: Option<Vec<_>> = audiences.iter().map(Value::as_str).collect();
-            texts.ok_or(JwtSvidError::ClaimType)?.into_iter().any(is_ours)
+impl VerifiedSvid {
+    /// What the claims say; nobody vouches for it yet.
+    fn read(claims: &Object<'_>) -> Result<Self, JwtSvidError> {
+        let subject = claims.get("sub").and_then(Value::as_str).ok_or(JwtSvidError::Subject)?;
+        Ok(Self {
+            workload: Workload::new(subject).map_err(|_| JwtSvidError::Subject)?,
+            audiences: audiences(claims.get("aud"))?,
+            begins: instant(claims, "nbf")?,
+            issued: instant(claims, "iat")?,
+            expires: instant(claims, "exp")?.ok_or(JwtSvidError::Expired)?,
+        })
+    }
+
+    /// Whether it may be believed here and now.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that does not hold.
+    pub fn stands(&self, accepted: &Accepted<'_>, now: Timestamp) -> Result<(), JwtSvidError> {
+        let Self { workload, audiences, begins, issued, expires } = self;
+        let Accepted { audiences: ours, trust_domains, max_bytes: _ } = accepted;
+        if !trust_domains.iter().any(|known| **known == *workload.trust_domain()) {
+            return Err(JwtSvidError::TrustDomain);
         }
-        None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
-    };
-    if named { Ok(()) } else { Err(JwtSvidError::Audience) }
+        if !audiences.iter().any(|audience| ours.contains(audience)) {
+            return Err(JwtSvidError::Audience);
+        }
+        // RFC 7519 §4.1.4: not accepted on or after.
+        if *expires <= now {
+            return Err(JwtSvidError::Expired);
+        }
+        let ahead = |from: &Option<Timestamp>| {
+            from.is_some_and(|from| from.duration_since(now) > CLOCK_LEEWAY)
+        };
+        if ahead(begins) || ahead(issued) {
+            return Err(JwtSvidError::NotYet);
+        }
+        let too_long = |from: Timestamp| expires.duration_since(from) > MAX_LIFETIME;
+        if too_long(now) || issued.is_some_and(too_long) {
+            return Err(JwtSvidError::Lifetime);
+        }
+        Ok(())
+    }
 }
 
-fn is_of_now(claims: &Object<'_>, now: Timestamp) -> Result<(), JwtSvidError> {
-    let instant = |name: &str| {
-        let Some(value) = claims.get(name) else {
-            return Ok(None);
-        };
-        let seconds = value.as_number().and_then(Number::as_i64);
-        let instant = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-        instant.map(Some).ok_or(JwtSvidError::ClaimType)
+/// RFC 7519 §4.1.3: one text or several.
+fn audiences(claim: Option<&Value<'_>>) -> Result<Vec<Box<str>>, JwtSvidError> {
+    match claim {
+        Some(Value::String(audience)) => Ok(vec![audience.as_str().into()]),
+        Some(Value::Array(audiences)) => {
+            let texts = audiences.iter().map(|audience| audience.as_str().map(Into::into));
+            texts.collect::<Option<Vec<_>>>().ok_or(JwtSvidError::ClaimType)
+        }
+        None | Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
+            Err(JwtSvidError::Audience)
+        }
+    }
+}
+
+fn instant(claims: &Object<'_>, name: &str) -> Result<Option<Timestamp>, JwtSvidError> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
     };
-    let (begins, issued) = (instant("nbf")?, instant("iat")?);
-    let expires = instant("exp")?.ok_or(JwtSvidError::Expired)?;
-    // RFC 7519 §4.1.4: not accepted on or after.
-    if expires <= now {
-        return Err(JwtSvidError::Expired);
-    }
-    let ahead =
-        |from: Option<Timestamp>| from.is_some_and(|from| from.duration_since(now) > CLOCK_LEEWAY);
-    if ahead(begins) || ahead(issued) {
-        return Err(JwtSvidError::NotYet);
-    }
-    let too_long = |from: Timestamp| expires.duration_since(from) > MAX_LIFETIME;
-    if too_long(now) || issued.is_some_and(too_long) {
-        return Err(JwtSvidError::Lifetime);
-    }
-    Ok(())
+    let seconds = value.as_number().and_then(Number::as_i64);
+    let instant = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    instant.map(Some).ok_or(JwtSvidError::ClaimType)
 }

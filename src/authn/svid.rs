@@ -12,7 +12,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Proof;
-use super::authorities::Authorities;
+use super::authorities::{Authorities, Signed};
 use crate::identity::Workload;
 
 /// Why a certificate proves no workload. For the log.
@@ -97,7 +97,7 @@ pub fn signed_by(
     workload: &Workload,
     authorities: &Authorities,
     now: Timestamp,
-) -> Result<(), SvidError> {
+) -> Result<Signed, SvidError> {
     authorities.verify(&der(peer.certificate)?, workload.trust_domain(), now)
 }
 

@@ -2,6 +2,7 @@
 //! never replaces what was good, and what was good does not count for ever: a key or a trust domain
 //! that was taken back must not live on in a file that nobody can read.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use super::status::{Part, State};
-use crate::authn::authorities::Authorities;
+use super::tokens::{Verified, Weigh};
+use crate::authn::authorities::{Authorities, Signed};
 use crate::authn::bundle::{Bundles, MAX_BUNDLES_BYTES};
+use crate::authn::jwt_svid::VerifiedSvid;
 use crate::disk;
 use crate::telemetry::BundlesState;
 
@@ -31,6 +34,9 @@ pub(super) trait ByDomain {
     /// Its name as a part of the process.
     const PART: &'static str;
 
+    /// What is kept of whatever was verified with it.
+    type Kept: Weigh + fmt::Debug;
+
     /// How many keys can be used, by trust domain.
     fn usable(&self) -> Vec<(&str, usize)>;
 }
@@ -38,6 +44,8 @@ pub(super) trait ByDomain {
 impl ByDomain for Authorities {
     const KIND: &'static str = "x509";
     const PART: &'static str = "authorities";
+
+    type Kept = Signed;
 
     fn usable(&self) -> Vec<(&str, usize)> {
         self.iter().collect()
@@ -48,6 +56,8 @@ impl ByDomain for Bundles {
     const KIND: &'static str = "jwt";
     const PART: &'static str = "trust bundles";
 
+    type Kept = Arc<VerifiedSvid>;
+
     fn usable(&self) -> Vec<(&str, usize)> {
         self.iter().map(|(name, keys)| (name, keys.len())).collect()
     }
@@ -55,36 +65,46 @@ impl ByDomain for Bundles {
 
 /// The bundles as they are known: with them JWT-SVIDs are verified.
 #[derive(Debug)]
-pub(super) struct HeldBundles<T = Bundles> {
+pub(super) struct HeldBundles<T: ByDomain = Bundles> {
+    /// What is kept of the verified may weigh so much.
+    bytes: u64,
     held: ArcSwapOption<Held<T>>,
     trouble: Mutex<Option<String>>,
     updates: AtomicU64,
     failures: AtomicU64,
 }
 
+/// Bundles, and what was verified with them. Other bundles begin with nothing, so that what they
+/// no longer say is believed of nobody.
 #[derive(Debug)]
-struct Held<T> {
-    bundles: Arc<T>,
+pub(super) struct Trusted<T: ByDomain> {
+    pub(super) bundles: T,
+    pub(super) verified: Verified<T::Kept>,
+}
+
+#[derive(Debug)]
+struct Held<T: ByDomain> {
+    trusted: Arc<Trusted<T>>,
     seen: Instant,
 }
 
-impl<T> Default for HeldBundles<T> {
-    fn default() -> Self {
+impl<T: ByDomain> HeldBundles<T> {
+    /// Nothing is known yet. What will be verified is kept in so many bytes.
+    pub(super) fn new(bytes: u64) -> Self {
         Self {
+            bytes,
             held: ArcSwapOption::empty(),
             trouble: Mutex::default(),
             updates: AtomicU64::default(),
             failures: AtomicU64::default(),
         }
     }
-}
 
-impl<T: ByDomain> HeldBundles<T> {
     /// The bundles; none until there are some, and once they have not been seen for too long.
-    pub(super) fn at(&self, now: Instant) -> Option<Arc<T>> {
+    pub(super) fn at(&self, now: Instant) -> Option<Arc<Trusted<T>>> {
         let held = self.held.load();
         let held = held.as_ref().filter(|held| held.age(now) <= MAX_AGE)?;
-        Some(Arc::clone(&held.bundles))
+        Some(Arc::clone(&held.trusted))
     }
 
     /// Brings bundles into force.
@@ -102,15 +122,16 @@ impl<T: ByDomain> HeldBundles<T> {
             }
         }
         self.updates.fetch_add(1, Ordering::Relaxed);
-        self.held.store(Some(Arc::new(Held { bundles: Arc::new(bundles), seen: now })));
+        let trusted = Arc::new(Trusted { bundles, verified: Verified::new(self.bytes) });
+        self.held.store(Some(Arc::new(Held { trusted, seen: now })));
         *self.trouble() = None;
     }
 
     /// The bundles are what they were, as of now.
     pub(super) fn confirm(&self, now: Instant) {
         if let Some(held) = self.held.load_full() {
-            let bundles = Arc::clone(&held.bundles);
-            self.held.store(Some(Arc::new(Held { bundles, seen: now })));
+            let trusted = Arc::clone(&held.trusted);
+            self.held.store(Some(Arc::new(Held { trusted, seen: now })));
         }
         *self.trouble() = None;
     }
@@ -142,7 +163,8 @@ impl<T: ByDomain> HeldBundles<T> {
             }
             Some(held) => {
                 let usable = |(name, keys): (&str, usize)| format!("{name}: {keys}");
-                let domains: Vec<_> = held.bundles.usable().into_iter().map(usable).collect();
+                let domains: Vec<_> =
+                    held.trusted.bundles.usable().into_iter().map(usable).collect();
                 let state = if because.is_empty() { State::Ok } else { State::Degraded };
                 (state, format!("keys of {}{because}", domains.join(", ")))
             }
@@ -157,7 +179,7 @@ impl<T: ByDomain> HeldBundles<T> {
             kind: T::KIND,
             age: held.as_ref().map(|held| held.age(now)),
             usable: held.as_ref().map(|held| {
-                let usable = held.bundles.usable().into_iter();
+                let usable = held.trusted.bundles.usable().into_iter();
                 usable.map(|(name, keys)| (name.to_owned(), keys)).collect()
             }),
             updates: self.updates.load(Ordering::Relaxed),
@@ -170,7 +192,7 @@ impl<T: ByDomain> HeldBundles<T> {
     }
 }
 
-impl<T> Held<T> {
+impl<T: ByDomain> Held<T> {
     fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.seen)
     }
@@ -235,7 +257,7 @@ mod tests {
 
     #[test]
     fn bundles_count_for_as_long_as_they_are_seen() {
-        let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
+        let (bundles, start) = (HeldBundles::<Bundles>::new(0), Instant::now());
         assert!(bundles.at(start).is_none());
         assert_eq!(bundles.part(start).state, State::Down);
         bundles.accept(jwt(NONE).unwrap(), start);
@@ -253,7 +275,7 @@ mod tests {
 
     #[test]
     fn bundles_that_are_taken_back_do_not_count() {
-        let (bundles, start) = (HeldBundles::<Bundles>::default(), Instant::now());
+        let (bundles, start) = (HeldBundles::<Bundles>::new(0), Instant::now());
         bundles.accept(jwt(NONE).unwrap(), start);
         assert!(bundles.withdraw("taken back"), "the first time is news");
         assert!(!bundles.withdraw("taken back"));

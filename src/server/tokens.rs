@@ -1,8 +1,9 @@
-//! Verified tokens, kept so that the next request with the same token costs no signature.
+//! What was verified, kept so that the next request with the same credential costs no signature.
 //!
-//! Exact: the whole token is compared. What is kept is what a signature covers, and only as long as
-//! the key set that verified it is the issuer's; everything that depends on the moment is asked
-//! again ([`VerifiedToken::stands`], revocation). Bounded by what the kept tokens weigh.
+//! Exact: the whole text is compared. What is kept is what a signature covers, and only as long as
+//! the keys that verified it are in force; everything that depends on the moment is asked again
+//! ([`VerifiedToken::stands`], revocation, [`VerifiedSvid::stands`], [`Signed::counts`]). Bounded
+//! by what is kept weighs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +11,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::authn::authorities::Signed;
+use crate::authn::jwt_svid::VerifiedSvid;
 use crate::authn::token::{ClaimedGroups, VerifiedToken};
 use crate::telemetry::TokenCache;
 
 /// What an entry costs besides its texts.
 const ENTRY_BYTES: usize = 512;
 
-/// What is expected of a token, to size the cache's table.
+/// What an allocation costs besides what is in it.
+const ALLOCATION: usize = 32;
+
+/// What is expected of an entry, to size the cache's table.
 const USUAL_BYTES: u64 = 2048;
+
+/// What was verified, by the whole text that it was verified from.
+#[derive(Debug)]
+pub(super) struct Verified<V>(Option<Cache<Box<str>, V, Weight>>);
+
+/// What is kept for a text.
+pub(super) trait Weigh: Clone {
+    /// Bytes of what it owns.
+    fn weight(&self) -> usize;
+}
 
 /// A token that was verified.
 #[derive(Clone, Debug)]
@@ -32,7 +48,7 @@ pub(super) struct Kept {
 /// The cache of verified tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    cache: Option<Cache<Box<str>, Kept, Weight>>,
+    cache: Verified<Kept>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -40,12 +56,33 @@ pub(super) struct Tokens {
 #[derive(Clone, Debug)]
 struct Weight;
 
+impl<V: Weigh> Verified<V> {
+    /// A cache of at most so many bytes; none with 0.
+    pub(super) fn new(bytes: u64) -> Self {
+        let entries = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self((bytes > 0).then(|| Cache::with_weighter(entries, bytes, Weight)))
+    }
+
+    pub(super) fn get(&self, text: &str) -> Option<V> {
+        self.0.as_ref()?.get(text)
+    }
+
+    pub(super) fn keep(&self, text: &str, verified: V) {
+        if let Some(cache) = &self.0 {
+            cache.insert(text.into(), verified);
+        }
+    }
+
+    /// How many there are, and what they weigh.
+    pub(super) fn size(&self) -> (u64, u64) {
+        self.0.as_ref().map_or((0, 0), |cache| (cache.len() as u64, cache.weight()))
+    }
+}
+
 impl Tokens {
     /// A cache of at most so many bytes; none with 0.
     pub(super) fn new(bytes: u64) -> Self {
-        let tokens = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-        let cache = (bytes > 0).then(|| Cache::with_weighter(tokens, bytes, Weight));
-        Self { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self { cache: Verified::new(bytes), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// The token, if it was verified with the keys that its issuer has now, by their generation.
@@ -54,7 +91,7 @@ impl Tokens {
         token: &str,
         generation: impl FnOnce(usize) -> Option<u64>,
     ) -> Option<Kept> {
-        let kept = self.cache.as_ref().and_then(|cache| cache.get(token));
+        let kept = self.cache.get(token);
         let kept = kept.filter(|kept| generation(kept.issuer) == Some(kept.keys));
         let counter = if kept.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -63,31 +100,54 @@ impl Tokens {
 
     /// Keeps a token that keys of this generation have verified.
     pub(super) fn keep(&self, text: &str, token: &Arc<VerifiedToken>, issuer: usize, keys: u64) {
-        if let Some(cache) = &self.cache {
-            cache.insert(text.into(), Kept { token: Arc::clone(token), issuer, keys });
-        }
+        self.cache.keep(text, Kept { token: Arc::clone(token), issuer, keys });
     }
 
     pub(super) fn observed(&self) -> TokenCache {
-        let held = self.cache.as_ref();
+        let (tokens, bytes) = self.cache.size();
         TokenCache {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            tokens: held.map_or(0, |cache| cache.len() as u64),
-            bytes: held.map_or(0, Cache::weight),
+            tokens,
+            bytes,
         }
     }
 }
 
-impl Weighter<Box<str>, Kept> for Weight {
-    fn weight(&self, text: &Box<str>, kept: &Kept) -> u64 {
-        (text.len() + weight(&kept.token) + ENTRY_BYTES) as u64
+impl<V: Weigh> Weighter<Box<str>, V> for Weight {
+    fn weight(&self, text: &Box<str>, kept: &V) -> u64 {
+        (text.len() + kept.weight() + ENTRY_BYTES) as u64
     }
 }
 
-/// Bytes of a token's texts. An allocation has some of its own.
+impl Weigh for Kept {
+    fn weight(&self) -> usize {
+        weight(&self.token)
+    }
+}
+
+impl Weigh for Arc<VerifiedSvid> {
+    fn weight(&self) -> usize {
+        let VerifiedSvid { workload, audiences, begins: _, issued: _, expires: _ } = &**self;
+        workload.to_string().len() + ALLOCATION + list(audiences)
+    }
+}
+
+impl Weigh for Signed {
+    fn weight(&self) -> usize {
+        text(self.trust_domain())
+    }
+}
+
+fn text(text: &str) -> usize {
+    text.len() + ALLOCATION
+}
+
+fn list(texts: &[Box<str>]) -> usize {
+    texts.iter().map(|item| text(item)).sum()
+}
+
 fn weight(token: &VerifiedToken) -> usize {
-    const ALLOCATION: usize = 32;
     let VerifiedToken {
         subject,
         groups,
@@ -104,8 +164,6 @@ fn weight(token: &VerifiedToken) -> usize {
         issued: _,
         expires: _,
     } = token;
-    let text = |text: &str| text.len() + ALLOCATION;
-    let list = |texts: &[Box<str>]| texts.iter().map(|item| text(item)).sum::<usize>();
     let some = [email, preferred_username, client, tenant, id];
     let groups = match groups {
         ClaimedGroups::Known(groups) => list(groups),

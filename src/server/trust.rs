@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bundles::{self, HeldBundles};
+use super::bundles::{self, HeldBundles, Trusted};
 use super::status::{Part, State};
 use super::tls::{self, OwnCertificate};
 use super::{ServeError, spire};
@@ -12,6 +12,10 @@ use crate::authn::authorities::Authorities;
 use crate::authn::bundle::Bundles;
 use crate::config::{BundlesSource, Config, GrpcListener, GrpcTls, TlsSource};
 use crate::telemetry::BundlesState;
+
+/// Workloads are fewer than users: what is kept of the credentials of either kind may weigh this
+/// part of what users' tokens may.
+const WORKLOADS_SHARE: u64 = 4;
 
 /// The bundles of the trust domains.
 #[derive(Debug)]
@@ -27,14 +31,15 @@ pub(super) struct Trust {
 impl Trust {
     /// Nothing is known yet.
     pub(super) fn new(config: &Config) -> Self {
-        let Config { workloads, grpc, .. } = config;
+        let Config { workloads, grpc, tokens, .. } = config;
+        let bytes = tokens.cache_bytes / WORKLOADS_SHARE;
         let own = match grpc {
             GrpcListener::Tcp { tls: Some(tls), .. } => Some(Arc::new(OwnCertificate::new(tls))),
             GrpcListener::Tcp { tls: None, .. } | GrpcListener::Unix(_) => None,
         };
         Self {
-            jwt: workloads.jwt_svid.as_ref().map(|_| Arc::default()),
-            x509: workloads.verify_certificates.then(Arc::default),
+            jwt: workloads.jwt_svid.as_ref().map(|_| Arc::new(HeldBundles::new(bytes))),
+            x509: workloads.verify_certificates.then(|| Arc::new(HeldBundles::new(bytes))),
             own,
         }
     }
@@ -99,12 +104,12 @@ impl Trust {
     }
 
     /// What JWT-SVIDs are verified with, if it is known.
-    pub(super) fn jwt(&self, now: Instant) -> Option<Arc<Bundles>> {
+    pub(super) fn jwt(&self, now: Instant) -> Option<Arc<Trusted<Bundles>>> {
         self.jwt.as_ref()?.at(now)
     }
 
     /// What certificates are verified with, if it is known.
-    pub(super) fn x509(&self, now: Instant) -> Option<Arc<Authorities>> {
+    pub(super) fn x509(&self, now: Instant) -> Option<Arc<Trusted<Authorities>>> {
         self.x509.as_ref()?.at(now)
     }
 

@@ -1,10 +1,15 @@
 //! The workload of a request: what its connection and its JWT-SVIDs prove, which has to be one.
+//! Signatures are verified once under the same bundles; everything else is asked every time.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::bundles::Trusted;
 use super::request::Headers;
 use crate::authn::Proof;
 use crate::authn::authorities::Authorities;
@@ -44,9 +49,9 @@ pub(super) enum WorkloadError {
 pub(super) struct WorkloadVerifier<'v> {
     pub(super) config: &'v Config,
     /// None while they are not known.
-    pub(super) bundles: Option<Arc<Bundles>>,
+    pub(super) bundles: Option<Arc<Trusted<Bundles>>>,
     /// The same.
-    pub(super) authorities: Option<Arc<Authorities>>,
+    pub(super) authorities: Option<Arc<Trusted<Authorities>>>,
     pub(super) now: Timestamp,
 }
 
@@ -95,8 +100,14 @@ impl WorkloadVerifier<'_> {
         if !self.config.workloads.verify_certificates {
             return Ok(());
         }
-        let authorities = self.authorities.as_ref().ok_or(WorkloadError::Unavailable)?;
-        Ok(svid::signed_by(peer, workload, authorities, self.now)?)
+        let Trusted { bundles, verified } =
+            &**self.authorities.as_ref().ok_or(WorkloadError::Unavailable)?;
+        let kept = verified.get(peer.certificate);
+        if !kept.is_some_and(|signed| signed.counts(workload.trust_domain(), self.now)) {
+            let signed = svid::signed_by(peer, workload, bundles, self.now)?;
+            verified.keep(peer.certificate, signed);
+        }
+        Ok(())
     }
 
     /// The workload that a JWT-SVID proves.
@@ -108,9 +119,17 @@ impl WorkloadVerifier<'_> {
             trust_domains: &workloads.trust_domains,
             max_bytes: self.config.tokens.max_bytes,
         };
-        let bundles = self.bundles.as_ref().ok_or(WorkloadError::Unavailable)?;
-        let workload = jwt_svid::verify(token, &accepted, bundles, self.now)?;
-        Ok(Proved { workload, proof: Proof::JwtSvid })
+        let Trusted { bundles, verified } =
+            &**self.bundles.as_ref().ok_or(WorkloadError::Unavailable)?;
+        let svid = if let Some(kept) = verified.get(token) {
+            kept.stands(&accepted, self.now)?;
+            kept
+        } else {
+            let svid = Arc::new(jwt_svid::verify(token, &accepted, bundles, self.now)?);
+            verified.keep(token, Arc::clone(&svid));
+            svid
+        };
+        Ok(Proved { workload: svid.workload.clone(), proof: Proof::JwtSvid })
     }
 
     /// The workload that the configured header proves, if it is there.
