@@ -7,9 +7,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 use thiserror::Error;
 
 use crate::json::{self, Limits, Object, Value};
@@ -42,10 +47,10 @@ pub struct KeySet {
 #[derive(Clone)]
 pub struct Key {
     id: Option<Box<str>>,
-    algorithms: Vec<Algorithm>,
+    /// What verifies, by algorithm: there is none for an algorithm that does not fit.
+    parsed: Vec<(Algorithm, ParsedPublicKey)>,
     /// What the key is made of, as it is written.
     numbers: [Box<str>; 2],
-    decoding: DecodingKey,
 }
 
 /// What keys verify.
@@ -239,7 +244,7 @@ impl KeySet {
             (None, [only]) => Some(only),
             (None, _) => None,
         };
-        key.filter(|key| key.algorithms.contains(&algorithm))
+        key.filter(|key| key.algorithms().any(|fitting| fitting == algorithm))
     }
 }
 
@@ -274,26 +279,30 @@ impl Key {
             let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::BadNumber)?;
             Ok((text, bytes))
         };
-        let (fitting, numbers, decoding) = match (text("kty")?, text("crv")?) {
+        let (fitting, numbers) = match (text("kty")?, text("crv")?) {
             (Some("RSA"), None) => {
                 let ((n, modulus), (e, exponent)) = (number("n")?, number("e")?);
                 if !is_rsa(&modulus, &exponent) {
                     return Err(KeyError::BadNumber);
                 }
-                let key = DecodingKey::from_rsa_components(n, e);
-                (vec![Algorithm::RS256, Algorithm::PS256], [n, e], key)
+                let key = RsaPublicKeyComponents { n: modulus, e: exponent };
+                let rs = key.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256);
+                let ps = key.to_parsed_public_key(&RSA_PSS_2048_8192_SHA256);
+                (vec![(Algorithm::RS256, rs), (Algorithm::PS256, ps)], [n, e])
             }
             (Some("EC"), Some(curve)) => {
-                let (algorithm, length) = match curve {
-                    "P-256" => (Algorithm::ES256, 32),
-                    "P-384" => (Algorithm::ES384, 48),
+                let (algorithm, verifying, length) = match curve {
+                    "P-256" => (Algorithm::ES256, &ECDSA_P256_SHA256_FIXED, 32),
+                    "P-384" => (Algorithm::ES384, &ECDSA_P384_SHA384_FIXED, 48),
                     _ => return Err(KeyError::Unsupported),
                 };
                 let ((x, x_bytes), (y, y_bytes)) = (number("x")?, number("y")?);
                 if x_bytes.len() != length || y_bytes.len() != length {
                     return Err(KeyError::BadNumber);
                 }
-                (vec![algorithm], [x, y], DecodingKey::from_ec_components(x, y))
+                // SEC 1 §2.3.4: an uncompressed point.
+                let point = [&[4][..], &x_bytes, &y_bytes].concat();
+                (vec![(algorithm, ParsedPublicKey::new(verifying, point))], [x, y])
             }
             // JWT-SVID §2.1 has no EdDSA.
             (Some("OKP"), Some("Ed25519")) if purpose == Purpose::Tokens => {
@@ -301,24 +310,23 @@ impl Key {
                 if bytes.len() != 32 {
                     return Err(KeyError::BadNumber);
                 }
-                (vec![Algorithm::EdDSA], [x, ""], DecodingKey::from_ed_components(x))
+                (vec![(Algorithm::EdDSA, ParsedPublicKey::new(&ED25519, bytes))], [x, ""])
             }
             _ => return Err(KeyError::Unsupported),
         };
-        let algorithms = match text("alg")? {
-            None => fitting,
-            Some(name) => {
-                let named = ALGORITHMS.iter().find(|(known, _)| *known == name);
-                let (_, algorithm) = named.ok_or(KeyError::WrongAlgorithm)?;
-                if !fitting.contains(algorithm) {
-                    return Err(KeyError::WrongAlgorithm);
-                }
-                vec![*algorithm]
+        let mut fitting = fitting;
+        if let Some(name) = text("alg")? {
+            let named = ALGORITHMS.iter().find(|(known, _)| *known == name);
+            let (_, named) = named.ok_or(KeyError::WrongAlgorithm)?;
+            fitting.retain(|(algorithm, _)| algorithm == named);
+            if fitting.is_empty() {
+                return Err(KeyError::WrongAlgorithm);
             }
-        };
+        }
         let id = text("kid")?.map(Into::into);
-        let decoding = decoding.map_err(|_| KeyError::BadNumber)?;
-        let key = Self { id, algorithms, numbers: numbers.map(Into::into), decoding };
+        let parsed = fitting.into_iter().map(|(algorithm, key)| Ok((algorithm, key?)));
+        let parsed = parsed.collect::<Result<_, KeyRejected>>().map_err(|_| KeyError::BadNumber)?;
+        let key = Self { id, parsed, numbers: numbers.map(Into::into) };
         // A key that makes the verifier panic does so here, and not in a request.
         catch_unwind(AssertUnwindSafe(|| key.try_out())).map_err(|_| KeyError::Unusable)?;
         Ok(key)
@@ -326,18 +334,20 @@ impl Key {
 
     /// Verifies something that does not hold, with every algorithm.
     fn try_out(&self) {
-        let signature = URL_SAFE_NO_PAD.encode([1; 64]);
-        for algorithm in &self.algorithms {
-            let _ = self.verifies(&signature, b"", *algorithm);
+        for algorithm in self.algorithms() {
+            let _ = self.verifies(&[1; 64], b"", algorithm);
         }
     }
 
-    /// Whether `signature` (base64url) is this key's over `signed`.
+    fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
+        self.parsed.iter().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// Whether `signature` is this key's over `signed`.
     #[must_use]
-    pub fn verifies(&self, signature: &str, signed: &[u8], algorithm: Algorithm) -> bool {
-        self.algorithms.contains(&algorithm)
-            && jsonwebtoken::crypto::verify(signature, signed, &self.decoding, algorithm)
-                .is_ok_and(|verified| verified)
+    pub fn verifies(&self, signature: &[u8], signed: &[u8], algorithm: Algorithm) -> bool {
+        let parsed = self.parsed.iter().find(|(fitting, _)| *fitting == algorithm);
+        parsed.is_some_and(|(_, key)| key.verify_sig(signed, signature).is_ok())
     }
 }
 
@@ -366,9 +376,9 @@ fn is_rsa(modulus: &[u8], exponent: &[u8]) -> bool {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        // `decoding` is made of the rest.
-        let Self { id, algorithms, numbers, decoding: _ } = self;
-        (id, algorithms, numbers) == (&other.id, &other.algorithms, &other.numbers)
+        // Parsed keys are made of the rest.
+        let Self { id, parsed: _, numbers } = self;
+        (id, numbers) == (&other.id, &other.numbers) && self.algorithms().eq(other.algorithms())
     }
 }
 
@@ -378,7 +388,7 @@ impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Key")
             .field("id", &self.id)
-            .field("algorithms", &self.algorithms)
+            .field("algorithms", &self.algorithms().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

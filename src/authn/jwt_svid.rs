@@ -145,7 +145,7 @@ pub fn verify(
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtSvidError::NotCompact);
     let Parts { signed, header, payload, signature } = Parts::of(token, accepted.max_bytes)?;
     // The signature's own form is checked too: two spellings of it would be two tokens.
-    decode(signature)?;
+    let signature = decode(signature)?;
     let (header, payload) = (decode(header)?, decode(payload)?);
     let header = json::parse(&header, LIMITS).map_err(|_| JwtSvidError::BadHeader)?;
     let (algorithm, key_id) = read_header(header.as_object().ok_or(JwtSvidError::BadHeader)?)?;
@@ -158,7 +158,7 @@ pub fn verify(
     }
     let keys = bundles.of(svid.workload.trust_domain()).ok_or(JwtSvidError::NoBundle)?;
     let key = keys.find(Some(key_id), algorithm).ok_or(JwtSvidError::UnknownKey)?;
-    if !key.verifies(signature, signed.as_bytes(), algorithm) {
+    if !key.verifies(&signature, signed.as_bytes(), algorithm) {
         return Err(JwtSvidError::Signature);
     }
     Ok(svid)

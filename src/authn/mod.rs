@@ -1,6 +1,6 @@
 //! TOKEN VERIFICATION: bytes, keys and a time in; an identity out. No network and no clock.
 //!
-//! The signature is `jsonwebtoken`'s work. Everything around it is ours, because the crate lets
+//! The signature is aws-lc-rs's work. Everything around it is ours, because libraries let
 //! through what must not pass (missing or oddly typed audiences, duplicate claims, payloads that
 //! are not objects, critical headers that nobody understood): see [`token`].
 

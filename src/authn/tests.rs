@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize, SanType,
@@ -15,7 +15,7 @@ use super::token::{
     Circumstances, ClaimedGroups, HeaderType, Issuer, MAX_TOKEN_BYTES, Rules, TokenError,
     UnverifiedToken, VerifiedToken,
 };
-use super::{bundle, jwt_svid};
+use super::{bundle, jwks, jwt_svid};
 
 const NOW: i64 = 1_795_000_000;
 
@@ -514,12 +514,84 @@ fn key_sets_are_told_apart_by_the_keys_that_verify() {
 }
 
 #[test]
-fn a_point_that_is_not_on_the_curve_verifies_nothing() {
-    // No key at all, though of the right length: it is left in, and nothing holds under it.
+fn a_point_that_is_not_on_the_curve_is_no_key() {
     let es = with(keys().jwks["keys"][2].clone(), "y", json!(B64.encode([7_u8; 32])));
     let set = KeySet::parse(json!({ "keys": [es] }).to_string().as_bytes()).unwrap();
+    let errors: Vec<_> = set.skipped().iter().map(|skipped| skipped.error).collect();
+    assert_eq!((errors, set.len()), (vec![KeyError::BadNumber], 0));
     let text = sign(&header(), &claims());
-    assert_eq!(verify_by(&text, &issuer(), &set, &here()), Err(TokenError::Signature));
+    assert_eq!(verify_by(&text, &issuer(), &set, &here()), Err(TokenError::UnknownKey));
+}
+
+/// The plain way: a key that is parsed anew, and a signature decoded by the library.
+fn plainly(token: &str, jwk: &Value, algorithm: Algorithm) -> bool {
+    let jwk: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+    let key = DecodingKey::from_jwk(&jwk).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm).unwrap_or(false)
+}
+
+#[test]
+fn parsed_keys_verify_what_the_library_verifies() {
+    let (set, issuer, mut held) = (key_set(), issuer(), 0);
+    let agree = |token: &str, jwk: &Value, algorithm| {
+        let plain = plainly(token, jwk, algorithm);
+        let ours = verify_by(token, &issuer, &set, &here());
+        assert_eq!(ours.is_ok(), plain, "{algorithm:?} {token} {ours:?}");
+        plain
+    };
+    for (at, (id, algorithm, _)) in keys().keys.iter().enumerate() {
+        let jwk = &keys().jwks["keys"][at];
+        let header = json!({ "alg": format!("{algorithm:?}"), "kid": id, "typ": "at+jwt" });
+        let token = sign(&header, &claims());
+        assert!(agree(&token, jwk, *algorithm));
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        // Every character of the signature becomes another: bits that count, and in the last one
+        // also bits that have to be zero.
+        for place in 0..signature.len() {
+            for other in ["A", "Q", "_", "=", "+", ""] {
+                let mut changed = signature.to_owned();
+                changed.replace_range(place..=place, other);
+                held += usize::from(agree(&format!("{signed}.{changed}"), jwk, *algorithm));
+            }
+        }
+        for changed in [
+            format!("{signature}A"),
+            format!("{signature}AAAA"),
+            format!("{signature}="),
+            format!("AAAA{signature}"),
+            "A".repeat(signature.len()),
+            "_".repeat(signature.len()),
+            B64.encode(token.as_bytes()),
+        ] {
+            assert!(!agree(&format!("{signed}.{changed}"), jwk, *algorithm));
+        }
+        let bytes = B64.decode(signature).unwrap();
+        let (r, s) = bytes.split_at(bytes.len() / 2);
+        for (first, last) in [(s, r), (r, r), (&[0; 32][..], s), (r, &[0; 32][..])] {
+            let changed = B64.encode([first, last].concat());
+            assert!(!agree(&format!("{signed}.{changed}"), jwk, *algorithm));
+        }
+        // What is signed becomes something else; only the signature is compared then.
+        for place in 0..signed.len() {
+            let mut changed = signed.as_bytes().to_vec();
+            changed[place] ^= 1;
+            let changed = String::from_utf8(changed).unwrap();
+            let ours = set.find(Some(id), *algorithm).unwrap();
+            assert!(!ours.verifies(&bytes, changed.as_bytes(), *algorithm));
+            assert!(!plainly(&format!("{changed}.{signature}"), jwk, *algorithm));
+        }
+        // The same signature under every key and algorithm that there is.
+        for (other, _, _) in &keys().keys {
+            for (_, claimed) in jwks::ALGORITHMS {
+                let found = set.find(Some(other), claimed);
+                let ours = found.is_some_and(|k| k.verifies(&bytes, signed.as_bytes(), claimed));
+                assert_eq!(ours, other == id && claimed == *algorithm, "{id} {other} {claimed:?}");
+            }
+        }
+    }
+    // A character may be replaced by itself, and by no other.
+    assert!((1..200).contains(&held), "{held}");
 }
 
 // === certificates ===

@@ -122,7 +122,7 @@ pub enum TokenError {
 #[derive(Debug)]
 pub struct UnverifiedToken<'t> {
     signed: &'t str,
-    signature: &'t str,
+    signature: Vec<u8>,
     header: Header,
     payload: Vec<u8>,
 }
@@ -157,7 +157,7 @@ impl<'t> UnverifiedToken<'t> {
         }
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::NotCompact);
         // The signature's own form is checked too: two spellings of it would be two tokens.
-        decode(signature)?;
+        let signature = decode(signature)?;
         let header_bytes = decode(header)?;
         let header = json::parse(&header_bytes, LIMITS).map_err(|_| TokenError::BadHeader)?;
         let header = Header::read(header.as_object().ok_or(TokenError::BadHeader)?)?;
@@ -228,7 +228,7 @@ impl UnverifiedClaims<'_> {
         verified.stands(issuer, here)?;
         let key = keys.find(key_id.as_deref(), *algorithm).ok_or(TokenError::UnknownKey)?;
         let signed = self.token.signed.as_bytes();
-        if !key.verifies(self.token.signature, signed, *algorithm) {
+        if !key.verifies(&self.token.signature, signed, *algorithm) {
             return Err(TokenError::Signature);
         }
         Ok(verified)
