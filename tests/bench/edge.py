@@ -2,8 +2,8 @@
 filters, and OPA, in turns and in one run. `--short` for less of it; `--only direct`, `through` or
 `scale` for a part.
 
-Prints a report, and writes it to target/bench/edge.json. Fails if an answer is not the expected one,
-or if a ratio is beyond what tests/bench/floors.json allows.
+Prints a report, and writes it to target/bench/edge.json. Fails if an answer is not the expected
+one, or if a ratio is beyond what tests/bench/floors.json allows.
 """
 
 import argparse
@@ -102,9 +102,7 @@ def measured(parts: list[str] | tuple[str, ...], *, short: bool) -> tuple[Groups
                     run(group)
         if "scale" in parts:
             with running.apart() as apart:
-                more["scale"] = scale.measured(
-                    apart, material, directories, upstream, size, tell
-                )
+                more["scale"] = scale.measured(apart, material, directories, upstream, size, tell)
     return groups, more
 
 

@@ -25,13 +25,14 @@ def groups(
     bare = [material.check("bare", material.token(), workload=False)]
     refused = [material.check("refused", material.token(), policies.REFUSED_TOOL)]
     cold = {
-        algorithm: [material.check(f"{algorithm}-{n}", material.token(algorithm)) for n in range(COLD)]
-        for algorithm in ALGORITHMS
+        each: [material.check(f"{each}-{n}", material.token(each)) for n in range(COLD)]
+        for each in ALGORITHMS
     }
     one = directories[1]
     usual = servers.toolgate("toolgate", Toolgate(one), 0)
     verifying = servers.toolgate("toolgate-cold", Toolgate(one, cache=0), 0)
 
+    by_tcp = servers.toolgate("toolgate-tcp", Toolgate(one, tcp=True), 0)
     recording = servers.toolgate("toolgate-file", Toolgate(one, decisions=FILE), 0)
 
     def row(name: str, server: Server, requests: list[Path], expect: dict[str, object]) -> Row:
@@ -42,7 +43,7 @@ def groups(
         row("ok, unix", servers.ok("ok", tcp=False, core=0), hot, ALLOWED),
         row("ok, TCP", servers.ok("ok-tcp", tcp=True, core=0), hot, ALLOWED),
         row("hot, unix", usual, hot, BY_TOOLGATE),
-        row("hot, TCP", servers.toolgate("toolgate-tcp", Toolgate(one, tcp=True), 0), hot, BY_TOOLGATE),
+        row("hot, TCP", by_tcp, hot, BY_TOOLGATE),
         row("hot, decisions to a file", recording, hot, BY_TOOLGATE),
         row("hot, no certificate", usual, bare, BY_TOOLGATE),
         row("refused", usual, refused, REFUSED),

@@ -138,7 +138,7 @@ def address(target: str) -> Json:
 def cluster(name: str, target: str, *, http2: bool) -> Json:
     endpoint = {"endpoint": {"address": address(target)}}
     assignment = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
-    found = {"name": name, "type": "STATIC", "connect_timeout": "2s", "load_assignment": assignment}
+    found = {"name": name, "type": "STATIC", "load_assignment": assignment}
     if http2:
         kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
         options = {

@@ -39,11 +39,10 @@ def described() -> str:
     """The machine in a line, with what disturbs a measurement."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "?")
-    pinning = "servers on one, load on the other" if len(cores()) > 1 else "one core: NOTHING IS PINNED"
+    pinning = "servers on one, load on another" if len(cores()) > 1 else "NOTHING IS PINNED"
     release = os.uname().release
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     load = os.getloadavg()[0]
     return (
         f"{model}, {len(cores())} cores ({pinning}), Linux {release}, "

@@ -35,10 +35,15 @@ class Material:
         (directory / "requests").mkdir(parents=True)
         pki = [binary("examples/dev_identity"), "pki", "--dir", self.certificates]
         subprocess.run(pki, check=True, capture_output=True)
-        keys = [binary("examples/dev_identity"), "token", "--keys", self.identity, "--sub", "nobody"]
-        subprocess.run(keys, check=True, capture_output=True)
+        token = [binary("examples/dev_identity"), "token", "--sub", "nobody"]
+        # The first token makes the keys.
+        subprocess.run([*token, "--keys", self.identity], check=True, capture_output=True)
         self._keys = Keys(self.identity)
         self.extensions: dict[str, str] = {}
+        pem = (self.certificates / "ai-chat.pem").read_text()
+        leaf = pem[: pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
+        # The surface's SPIFFE ID, and its certificate as Envoy hands it on.
+        self._principal = (policies.CHAT, quote(leaf, safe=""))
 
     def rs256(self) -> dict[str, Any]:
         """The key set for the peers, which refuse a set with an algorithm that they do not know."""
@@ -54,12 +59,6 @@ class Material:
         """The same, signed with a key that nobody knows."""
         return foreign(header(), payload())[0]
 
-    def principal(self) -> tuple[str, str]:
-        """The surface's SPIFFE ID, and its certificate as Envoy hands it on."""
-        pem = (self.certificates / "ai-chat.pem").read_text()
-        leaf = pem[: pem.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
-        return policies.CHAT, quote(leaf, safe="")
-
     def check(
         self,
         name: str,
@@ -69,7 +68,7 @@ class Material:
         raw: bool = True,
         workload: bool = True,
     ) -> Path:
-        """A file with a `CheckRequest`, of a caller with a certificate unless it has no workload."""
+        """A file with a `CheckRequest`; of a caller with a certificate, or without a workload."""
         body = call(tool)
         inner = [
             (":authority", "mcp.example.com"),
@@ -80,7 +79,7 @@ class Material:
             ("x-forwarded-proto", "https"),
             ("x-request-id", "7a1f7f3e-6f0b-4a55-9d5b-0d1f6a3c2b10"),
         ]
-        source = protobuf.peer(52114, *(self.principal() if workload else ("", "")))
+        source = protobuf.peer(52114, *(self._principal if workload else ("", "")))
         request = protobuf.check_request(inner, body, self.extensions, source, raw=raw)
         return self._write(f"{name}.check", request)
 
@@ -116,7 +115,8 @@ def call(tool: str) -> bytes:
     if tool != policies.TOOL:
         arguments = {"name": "orders", "value": SQL}
     params = {"name": tool, "arguments": arguments, "_meta": META}
-    return json.dumps({"jsonrpc": "2.0", "id": 42, "method": "tools/call", "params": params}).encode()
+    message = {"jsonrpc": "2.0", "id": 42, "method": "tools/call", "params": params}
+    return json.dumps(message).encode()
 
 
 def headers(token: str, tool: str, body: bytes) -> list[tuple[str, str]]:

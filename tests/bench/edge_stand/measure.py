@@ -65,7 +65,8 @@ def must_refuse(row: Row) -> None:
     compared with nobody."""
     done = attempt(row, 0.05, 0.0)
     if done.returncode == 0 or not re.search(REFUSAL, done.stderr):
-        raise ProcessError(f"{row.name} does not refuse: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise ProcessError(f"{row.name} does not refuse: {said}")
 
 
 def attempt(row: Row, seconds: float, warmup: float) -> "subprocess.CompletedProcess[str]":
