@@ -17,14 +17,16 @@ mod tokens;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
 use toolgate::engine::{NoTrace, Query, Verdict, decide};
 use toolgate::identity::{Caller, Groups, User, Workload};
-use toolgate::lists::{Rules, Visible, filter};
+use toolgate::lists::{Bits, Rules, Shown, Visible, filter};
 use toolgate::mcp;
 use toolgate::policy;
+use toolgate::policy::model::Offer;
 
 use self::tokens::{Kind, Signed};
 
@@ -55,7 +57,8 @@ fn decision(bencher: Bencher<'_, '_>, servers: usize) {
     let others = (0..300).step_by(16).filter_map(|other| set.group(&format!("team-{other}")));
     let groups = Groups::Known(mine.into_iter().chain(others).collect());
     let user = Some(User::new("corp", "alice", groups));
-    let caller = Caller { user, workload: Some(Workload::new(SURFACE).unwrap()) };
+    let caller =
+        Caller { user: user.map(Into::into), workload: Some(Workload::new(SURFACE).unwrap()) };
     let message = mcp::parse(BODY).unwrap();
     let server = format!("server-{index}");
     let query = Query {
@@ -101,8 +104,11 @@ fn list(bencher: Bencher<'_, '_>, tools: usize) {
         .unwrap();
     }
     message.push_str("]}}");
-    let names = (0..tools).step_by(2).map(|tool| format!("tool-{tool}").into_boxed_str());
-    let visible = Visible { tools: Some(names.collect()), ..Visible::default() };
+    let names: Vec<_> = (0..tools).map(|tool| format!("tool-{tool}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let offer = Arc::new(Offer::new(&names, Vec::new(), &[]));
+    let shown = Some(Bits::new(tools, (0..tools).step_by(2)));
+    let visible = Visible::new(offer, Shown { tools: shown, ..Shown::default() }).unwrap();
     let rules = Rules { visible, private: false };
     let bytes = BytesCount::of_slice(message.as_bytes());
     let message = message.as_bytes();

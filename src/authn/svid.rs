@@ -62,28 +62,73 @@ pub struct Peer<'p> {
     pub principal: &'p str,
 }
 
+/// What a leaf certificate says of itself, once it was found to be one for authentication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Whom it names.
+    pub workload: Workload,
+    /// From when to when, in seconds since the epoch.
+    valid: (i64, i64),
+}
+
+impl Leaf {
+    /// Whether it proves the workload of a peer with this principal now: all that [`proved`] asks
+    /// besides what the certificate's bytes alone answer.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that does not hold.
+    pub fn stands(
+        &self,
+        principal: &str,
+        trust_domains: &[Box<str>],
+        now: Timestamp,
+    ) -> Result<(), SvidError> {
+        self.is_valid(now)?;
+        if principal != self.workload.as_str() {
+            return Err(SvidError::Principal);
+        }
+        accepted(&self.workload, trust_domains)
+    }
+
+    fn is_valid(&self, now: Timestamp) -> Result<(), SvidError> {
+        let (from, to) = self.valid;
+        if (from..=to).contains(&now.as_second()) { Ok(()) } else { Err(SvidError::Validity) }
+    }
+}
+
 /// The workload that a peer's certificate proves; `None` without a client certificate.
 ///
 /// # Errors
 ///
-/// The first rule that does not hold: a certificate that proves nothing is refused, and is not the
-/// same as none.
+/// As [`proved`].
 pub fn workload(
     peer: Peer<'_>,
     trust_domains: &[Box<str>],
     now: Timestamp,
 ) -> Result<Option<Workload>, SvidError> {
+    Ok(proved(peer, trust_domains, now)?.map(|leaf| leaf.workload))
+}
+
+/// The same, with how long it does.
+///
+/// # Errors
+///
+/// The first rule that does not hold: a certificate that proves nothing is refused, and is not the
+/// same as none.
+pub fn proved(
+    peer: Peer<'_>,
+    trust_domains: &[Box<str>],
+    now: Timestamp,
+) -> Result<Option<Leaf>, SvidError> {
     match (peer.certificate, peer.principal) {
         ("", "") => return Ok(None),
         ("", _) => return Err(SvidError::NoCertificate),
         _ => {}
     }
-    let workload = leaf(&der(peer.certificate)?, now)?;
-    if peer.principal != workload.to_string() {
-        return Err(SvidError::Principal);
-    }
-    accepted(&workload, trust_domains)?;
-    Ok(Some(workload))
+    let leaf = read(&der(peer.certificate)?, now)?;
+    leaf.stands(peer.principal, trust_domains, now)?;
+    Ok(Some(leaf))
 }
 
 /// Verifies once more that the peer's certificate was signed by an authority of the trust domain
@@ -156,18 +201,21 @@ pub(super) fn der(certificate: &str) -> Result<Vec<u8>, SvidError> {
 ///
 /// The first rule that does not hold.
 pub fn leaf(der: &[u8], now: Timestamp) -> Result<Workload, SvidError> {
+    Ok(read(der, now)?.workload)
+}
+
+fn read(der: &[u8], now: Timestamp) -> Result<Leaf, SvidError> {
     let (rest, leaf) = X509Certificate::from_der(der).map_err(|_| SvidError::NotACertificate)?;
     if !rest.is_empty() {
         return Err(SvidError::NotACertificate);
     }
     let workload = Workload::new(uri_san(&leaf)?).map_err(|_| SvidError::NotASpiffeId)?;
     let validity = leaf.validity();
-    let now = now.as_second();
-    if now < validity.not_before.timestamp() || now > validity.not_after.timestamp() {
-        return Err(SvidError::Validity);
-    }
+    let valid = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    let read = Leaf { workload, valid };
+    read.is_valid(now)?;
     is_authentication_leaf(&leaf)?;
-    Ok(workload)
+    Ok(read)
 }
 
 /// When a certificate (DER) ends, in seconds since the epoch.

@@ -19,6 +19,11 @@ const UNSAFE: &AsciiSet = &CONTROLS.add(b',').add(b'%').add(b'|');
 /// since readers trim them.
 #[must_use]
 pub fn encoded(text: &str) -> String {
+    // What most are: the same as what follows comes to.
+    let plain = |byte: &u8| matches!(byte, b'!'..=b'~') && !matches!(byte, b',' | b'%' | b'|');
+    if text.as_bytes().iter().all(plain) {
+        return text.to_owned();
+    }
     let inner = text.trim_matches(' ');
     let start = text.len() - text.trim_start_matches(' ').len();
     let end = if inner.is_empty() { 0 } else { text.len() - start - inner.len() };

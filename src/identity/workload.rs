@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use spiffe::SpiffeId;
 use thiserror::Error;
@@ -11,7 +12,14 @@ const MAX_ID_BYTES: usize = 2048;
 
 /// A process that proved its SPIFFE ID.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Workload(SpiffeId);
+pub struct Workload {
+    /// The ID as it is written; it has one spelling.
+    id: Arc<str>,
+    /// Where its path begins.
+    path: usize,
+}
+
+const SCHEME: &str = "spiffe://";
 
 /// The workloads that a surface or service consists of: one ID, or a subtree of IDs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,19 +72,29 @@ impl Workload {
         if parsed.path().is_empty() {
             return Err(WorkloadPatternError::NoPath);
         }
-        Ok(Self(parsed))
+        Ok(Self { id: id.into(), path: SCHEME.len() + parsed.trust_domain_name().len() })
     }
 
     /// The trust domain's name, such as `prod.example.com`.
     #[must_use]
     pub fn trust_domain(&self) -> &str {
-        self.0.trust_domain_name()
+        self.id.get(SCHEME.len()..self.path).unwrap_or_default()
+    }
+
+    /// The SPIFFE ID.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.id
+    }
+
+    fn path(&self) -> &str {
+        self.id.get(self.path..).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.id.fmt(f)
     }
 }
 
@@ -89,11 +107,10 @@ impl WorkloadPattern {
         match self {
             Self::Exact(id) => id == workload,
             Self::Subtree(root) => {
-                root.0.trust_domain() == workload.0.trust_domain()
+                root.trust_domain() == workload.trust_domain()
                     && workload
-                        .0
                         .path()
-                        .strip_prefix(root.0.path())
+                        .strip_prefix(root.path())
                         .is_some_and(|rest| rest.starts_with('/'))
             }
         }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::keys::{Keys, Keyset, UnknownKey};
+use super::live::Live;
 use super::request::Headers;
-use super::tokens::Tokens;
+use super::tokens::{Kept, Tokens};
 use crate::authn::jwt_svid;
 use crate::authn::revocation::Revocations;
 use crate::authn::token::{
@@ -28,7 +29,7 @@ pub(super) enum UserCredential<'h> {
     /// A token that says that it is a workload's: no user credential, and not verified yet.
     JwtSvid(&'h str),
     /// A person.
-    Verified(User),
+    Verified(Arc<User>),
 }
 
 /// Why a user credential does not hold. For the log.
@@ -73,7 +74,7 @@ impl Verifier<'_> {
         &self,
         headers: &Headers<'h>,
         here: &Circumstances<'_>,
-        policy: &PolicySet,
+        live: &Live,
     ) -> UserCredential<'h> {
         let token = match headers.once("authorization") {
             Ok(None) => return UserCredential::None,
@@ -85,7 +86,9 @@ impl Verifier<'_> {
             Err(error) => return UserCredential::Invalid(error, None),
         };
         match self.verified(token, here) {
-            Ok((token, issuer)) => UserCredential::Verified(user(&token, issuer, policy)),
+            Ok((kept, issuer)) => UserCredential::Verified(
+                kept.user(live.number, |token| user(token, issuer, &live.policy)),
+            ),
             Err(Unverified::NoKeys) => UserCredential::Unavailable,
             Err(Unverified::JwtSvid) => UserCredential::JwtSvid(token),
             Err(Unverified::Bad(error, unknown)) => UserCredential::Invalid(error.into(), unknown),
@@ -97,7 +100,7 @@ impl Verifier<'_> {
         &self,
         text: &str,
         here: &Circumstances<'_>,
-    ) -> Result<(Arc<VerifiedToken>, &Issuer), Unverified> {
+    ) -> Result<(Kept, &Issuer), Unverified> {
         let issuers = || self.config.issuers.iter().map(|issuer| &issuer.issuer);
         let known = |issuer: &Issuer| match self.keys.of(&issuer.name) {
             Keyset::Known(keys) => Some(keys),
@@ -105,10 +108,10 @@ impl Verifier<'_> {
         };
         let generation = |place: usize| Some(known(issuers().nth(place)?)?.number);
         let kept = self.tokens.get(text, generation);
-        let (token, issuer) = if let Some(kept) = kept {
+        let (kept, issuer) = if let Some(kept) = kept {
             let issuer = issuers().nth(kept.issuer).ok_or(TokenError::Issuer)?;
             kept.token.stands(issuer, here)?;
-            (kept.token, issuer)
+            (kept, issuer)
         } else if self.is_jwt_svid(text) {
             return Err(Unverified::JwtSvid);
         } else {
@@ -122,16 +125,15 @@ impl Verifier<'_> {
                 let key = |id: &str| UnknownKey { issuer: issuer.name.clone(), id: id.into() };
                 Unverified::Bad(error, unknown.map(key))
             })?;
-            let verified = Arc::new(verified);
-            if let Some(place) = issuers().position(|other| other.name == issuer.name) {
-                self.tokens.keep(text, &verified, place, keys.number);
-            }
-            (verified, issuer)
+            let place = issuers().position(|other| other.name == issuer.name);
+            let kept = Kept::new(verified, place.ok_or(TokenError::Issuer)?, keys.number);
+            self.tokens.keep(text, &kept);
+            (kept, issuer)
         };
-        if self.revocations.denies(&issuer.name, &token) {
+        if self.revocations.denies(&issuer.name, &kept.token) {
             return Err(TokenError::Revoked.into());
         }
-        Ok((token, issuer))
+        Ok((kept, issuer))
     }
 
     /// Whether the token goes to those who verify JWT-SVIDs; then no issuer is tried.
@@ -167,8 +169,10 @@ fn user(token: &VerifiedToken, issuer: &Issuer, policy: &PolicySet) -> User {
 fn bearer(value: &[u8]) -> Result<&str, CredentialError> {
     let value = std::str::from_utf8(value).map_err(|_| CredentialError::NotBearer)?;
     let (scheme, token) = value.split_once(' ').ok_or(CredentialError::NotBearer)?;
-    let is_token = !token.is_empty()
-        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    let is_token = !token.is_empty() && token.bytes().all(|byte| {
+        matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+'..=b'/' | b'_' | b'~' | b'=')
+            && byte != b','
+    });
     if scheme.eq_ignore_ascii_case("bearer") && is_token {
         Ok(token)
     } else {

@@ -130,7 +130,7 @@ impl Edge {
         facts.method(message, &action, policy.server(route.server));
         let channel = asked::channel(headers, &say)?;
 
-        let caller = self.caller(incoming, policy, now, &say, facts)?;
+        let caller = self.caller(incoming, live, now, &say, facts)?;
         let query = Query {
             server: route.server,
             environment: route.environment,
@@ -219,15 +219,17 @@ impl Edge {
     fn caller(
         &self,
         incoming: &Incoming<'_>,
-        policy: &PolicySet,
+        live: &Live,
         now: Timestamp,
         say: &refusal::Say<'_>,
         facts: &mut Facts,
     ) -> Result<Caller, Refused> {
+        let policy = &live.policy;
         let workloads = WorkloadVerifier {
             config: &self.config,
             bundles: self.trust.jwt(Instant::now()),
             authorities: self.trust.x509(Instant::now()),
+            leaves: self.trust.leaves(),
             now,
         };
         let peer = workloads.peer(incoming.peer, &incoming.headers);
@@ -244,7 +246,7 @@ impl Edge {
             certificate: &|| workloads.fingerprint(incoming.peer),
         };
         let mut bearer = None;
-        let user: Option<Arc<User>> = match verifier.user(&incoming.headers, &here, policy) {
+        let user: Option<Arc<User>> = match verifier.user(&incoming.headers, &here, live) {
             UserCredential::None => None,
             UserCredential::Invalid(error, unknown) => {
                 facts.unknown_key(unknown);
@@ -265,7 +267,7 @@ impl Edge {
                     return Err(say.unauthorized(Reason::TokenInvalid, error.to_string()));
                 }
             },
-            UserCredential::Verified(user) => Some(Arc::new(user)),
+            UserCredential::Verified(user) => Some(user),
         };
         if let Some(user) = &user {
             facts.user(user, incoming.route.server, policy);

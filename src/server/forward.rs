@@ -84,7 +84,7 @@ pub(super) fn forward(
     let preferred = user.and_then(|user| user.preferred_username.as_deref());
     put(PREFERRED_USERNAME, preferred.map(encoded));
     put(GROUPS, user.and_then(|user| group_list(&user.groups, identity.groups, policy)));
-    put(WORKLOAD, identity.workload.map(ToString::to_string));
+    put(WORKLOAD, identity.workload.map(|workload| workload.as_str().to_owned()));
     put(SURFACE, identity.surface.map(str::to_owned));
     put(VERIFIED_CHANNEL, identity.channel.map(encoded));
     put(DECISION_ID, Some(identity.decision_id.to_owned()));

@@ -36,7 +36,7 @@ const DIRECTORY_MODE: u32 = 0o750;
 const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES as usize + 1024 * 1024;
 
 /// What comes of an answer while its headers are looked at comes in one piece. Envoy keeps about two
-/// megabytes of it waiting; the rest is what its caller may see.
+/// megabytes of it waiting.
 const MAX_PIECE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A listener that is open.

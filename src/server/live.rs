@@ -16,6 +16,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Live {
     pub(super) policy: Arc<PolicySet>,
+    /// Another one for each set that this process has had in force.
+    pub(super) number: u64,
     /// Routes of servers that have moved, by `server@environment`.
     former: HashMap<Box<str>, Vec<Former>>,
 }
@@ -44,7 +46,7 @@ pub(super) enum Agreement {
 
 impl Live {
     pub(super) fn new(policy: PolicySet) -> Self {
-        Self { policy: Arc::new(policy), former: HashMap::new() }
+        Self { policy: Arc::new(policy), number: 0, former: HashMap::new() }
     }
 
     /// The next set; where it moves a server, the way to where it was stays open for a while. That
@@ -84,7 +86,7 @@ impl Live {
             routes.retain(|route| given.is_none() || route.tokens.as_deref() == given);
         }
         former.retain(|_, routes| !routes.is_empty());
-        Self { policy: Arc::new(policy), former }
+        Self { policy: Arc::new(policy), number: self.number + 1, former }
     }
 
     /// Whether Envoy's route and the policy are of one mind about where a server is.

@@ -151,7 +151,7 @@ impl Facts {
     }
 
     pub(super) fn workload(&mut self, proved: Option<&Proved>) {
-        let workload = proved.map(|proved| text(&proved.workload.to_string()));
+        let workload = proved.map(|proved| text(proved.workload.as_str()));
         self.record.workload = workload.unwrap_or_default();
         self.record.workload_proof = match proved.map(|proved| proved.proof) {
             None => record::WorkloadProof::Unspecified,

@@ -59,7 +59,7 @@ impl SessionKey {
     pub(super) fn of(&self, owner: &Owner<'_>) -> OwnerKey {
         let Owner { server, environment, caller: Caller { user, workload } } = owner;
         let user = user.as_deref().map(|User { issuer, subject, .. }| [&**issuer, &**subject]);
-        let workload = workload.as_ref().map(Workload::to_string);
+        let workload = workload.as_ref().map(Workload::as_str);
         let mut mac = self.0.clone();
         mac.update(PURPOSE);
         // Each part says how long it is, and each that may be missing whether it is there: no two
@@ -74,7 +74,7 @@ impl SessionKey {
         part(Some(environment));
         part(user.map(|[issuer, _]| issuer));
         part(user.map(|[_, subject]| subject));
-        part(workload.as_deref());
+        part(workload);
         OwnerKey(mac.finalize().into_bytes().into())
     }
 }

@@ -8,12 +8,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
+use foldhash::quality::RandomState;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::authn::authorities::Signed;
 use crate::authn::jwt_svid::VerifiedSvid;
+use crate::authn::svid::Leaf;
 use crate::authn::token::{ClaimedGroups, VerifiedToken};
+use crate::identity::User;
 use crate::telemetry::TokenCache;
 
 /// What an entry costs besides its texts.
@@ -27,7 +31,7 @@ const USUAL_BYTES: u64 = 2048;
 
 /// What was verified, by the whole text that it was verified from.
 #[derive(Debug)]
-pub(super) struct Verified<V>(Option<Cache<Box<str>, V, Weight>>);
+pub(super) struct Verified<V>(Option<Cache<Box<str>, V, Weight, RandomState>>);
 
 /// What is kept for a text.
 pub(super) trait Weigh: Clone {
@@ -43,6 +47,35 @@ pub(super) struct Kept {
     pub(super) issuer: usize,
     /// The generation of the keys that it was verified with.
     keys: u64,
+    /// The person, as of the policy set that was in force when it was asked last.
+    person: Arc<ArcSwapOption<Person>>,
+}
+
+/// The person of a token, with the groups as one policy set names them.
+#[derive(Debug)]
+struct Person {
+    /// The number of that policy set.
+    policy: u64,
+    user: Arc<User>,
+}
+
+impl Kept {
+    pub(super) fn new(token: VerifiedToken, issuer: usize, keys: u64) -> Self {
+        Self { token: Arc::new(token), issuer, keys, person: Arc::default() }
+    }
+
+    /// The person, under the policy set of this number.
+    pub(super) fn user(&self, policy: u64, of: impl FnOnce(&VerifiedToken) -> User) -> Arc<User> {
+        if let Some(person) = &*self.person.load()
+            && person.policy == policy
+        {
+            return Arc::clone(&person.user);
+        }
+        let user = Arc::new(of(&self.token));
+        let person = Person { policy, user: Arc::clone(&user) };
+        self.person.store(Some(Arc::new(person)));
+        user
+    }
 }
 
 /// The cache of verified tokens.
@@ -60,7 +93,11 @@ impl<V: Weigh> Verified<V> {
     /// A cache of at most so many bytes; none with 0.
     pub(super) fn new(bytes: u64) -> Self {
         let entries = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-        Self((bytes > 0).then(|| Cache::with_weighter(entries, bytes, Weight)))
+        let cache = || {
+            let (hasher, lifecycle) = (RandomState::default(), DefaultLifecycle::default());
+            Cache::with(entries, bytes, Weight, hasher, lifecycle)
+        };
+        Self((bytes > 0).then(cache))
     }
 
     pub(super) fn get(&self, text: &str) -> Option<V> {
@@ -98,9 +135,9 @@ impl Tokens {
         kept
     }
 
-    /// Keeps a token that keys of this generation have verified.
-    pub(super) fn keep(&self, text: &str, token: &Arc<VerifiedToken>, issuer: usize, keys: u64) {
-        self.cache.keep(text, Kept { token: Arc::clone(token), issuer, keys });
+    /// Keeps a token.
+    pub(super) fn keep(&self, text: &str, kept: &Kept) {
+        self.cache.keep(text, kept.clone());
     }
 
     pub(super) fn observed(&self) -> TokenCache {
@@ -122,14 +159,21 @@ impl<V: Weigh> Weighter<Box<str>, V> for Weight {
 
 impl Weigh for Kept {
     fn weight(&self) -> usize {
-        weight(&self.token)
+        // The person holds what the token says once more, as far as it matters here.
+        2 * weight(&self.token)
+    }
+}
+
+impl Weigh for Arc<Leaf> {
+    fn weight(&self) -> usize {
+        text(self.workload.as_str())
     }
 }
 
 impl Weigh for Arc<VerifiedSvid> {
     fn weight(&self) -> usize {
         let VerifiedSvid { workload, audiences, begins: _, issued: _, expires: _ } = &**self;
-        workload.to_string().len() + ALLOCATION + list(audiences)
+        workload.as_str().len() + ALLOCATION + list(audiences)
     }
 }
 
@@ -179,4 +223,48 @@ fn weight(token: &VerifiedToken) -> usize {
         + list(audiences)
         + actors
         + some.into_iter().flatten().map(|value| text(value)).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Groups;
+
+    #[test]
+    fn a_person_is_of_the_policy_set_that_is_asked_about() {
+        let token = VerifiedToken {
+            subject: "alice".into(),
+            groups: ClaimedGroups::Unknown,
+            email: None,
+            preferred_username: None,
+            client: None,
+            tenant: None,
+            scopes: Vec::new(),
+            actors: Vec::new(),
+            id: None,
+            audiences: Vec::new(),
+            bound_to: None,
+            begins: None,
+            issued: None,
+            expires: jiff::Timestamp::MAX,
+        };
+        let kept = Kept::new(token, 0, 0);
+        let mut asked = 0;
+        let mut ask = |policy| {
+            let user = kept.clone().user(policy, |token| {
+                asked += 1;
+                User::new("corp", &format!("{}-{policy}", token.subject), Groups::Unknown)
+            });
+            (user.subject.to_string(), asked)
+        };
+        for (policy, subject, made) in [
+            (1, "alice-1", 1),
+            (1, "alice-1", 1),
+            (2, "alice-2", 2),
+            (2, "alice-2", 2),
+            (1, "alice-1", 3),
+        ] {
+            assert_eq!(ask(policy), (subject.to_owned(), made));
+        }
+    }
 }

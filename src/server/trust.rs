@@ -7,9 +7,11 @@ use std::time::Instant;
 use super::bundles::{self, HeldBundles, Trusted};
 use super::status::{Part, State};
 use super::tls::{self, OwnCertificate};
+use super::tokens::Verified;
 use super::{ServeError, spire};
 use crate::authn::authorities::Authorities;
 use crate::authn::bundle::Bundles;
+use crate::authn::svid::Leaf;
 use crate::config::{BundlesSource, Config, GrpcListener, GrpcTls, TlsSource};
 use crate::telemetry::BundlesState;
 
@@ -26,6 +28,8 @@ pub(super) struct Trust {
     x509: Option<Arc<HeldBundles<Authorities>>>,
     /// Ours to Envoy; there if Envoy asks by TLS.
     own: Option<Arc<OwnCertificate>>,
+    /// Callers' certificates that were read.
+    leaves: Verified<Arc<Leaf>>,
 }
 
 impl Trust {
@@ -41,7 +45,13 @@ impl Trust {
             jwt: workloads.jwt_svid.as_ref().map(|_| Arc::new(HeldBundles::new(bytes))),
             x509: workloads.verify_certificates.then(|| Arc::new(HeldBundles::new(bytes))),
             own,
+            leaves: Verified::new(bytes),
         }
+    }
+
+    /// Callers' certificates that were read.
+    pub(super) fn leaves(&self) -> &Verified<Arc<Leaf>> {
+        &self.leaves
     }
 
     /// Keeps everything up to date, for ever.
@@ -92,7 +102,7 @@ impl Trust {
 
     /// Whether whatever a workload may present can be verified.
     pub(super) fn is_known(&self, now: Instant) -> bool {
-        let Self { jwt, x509, own } = self;
+        let Self { jwt, x509, own, leaves: _ } = self;
         jwt.as_ref().is_none_or(|jwt| jwt.at(now).is_some())
             && x509.as_ref().is_none_or(|x509| x509.at(now).is_some())
             && own.as_ref().is_none_or(|own| own.part(super::now()).state != State::Down)
@@ -115,7 +125,7 @@ impl Trust {
 
     /// How it is, for `/readyz` and `/status`.
     pub(super) fn parts(&self, now: Instant) -> Vec<Part> {
-        let Self { jwt, x509, own } = self;
+        let Self { jwt, x509, own, leaves: _ } = self;
         let bundles = jwt.iter().map(|jwt| jwt.part(now));
         let bundles = bundles.chain(x509.iter().map(|x509| x509.part(now)));
         bundles.chain(own.iter().map(|own| own.part(super::now()))).collect()
@@ -123,7 +133,7 @@ impl Trust {
 
     /// How it is, for the metrics.
     pub(super) fn observed(&self, now: Instant) -> Vec<BundlesState> {
-        let Self { jwt, x509, own: _ } = self;
+        let Self { jwt, x509, own: _, leaves: _ } = self;
         let bundles = jwt.iter().map(|jwt| jwt.observed(now));
         bundles.chain(x509.iter().map(|x509| x509.observed(now))).collect()
     }

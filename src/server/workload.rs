@@ -11,11 +11,12 @@ use thiserror::Error;
 
 use super::bundles::Trusted;
 use super::request::Headers;
+use super::tokens::Verified;
 use crate::authn::Proof;
 use crate::authn::authorities::Authorities;
 use crate::authn::bundle::Bundles;
 use crate::authn::jwt_svid::{self, Accepted, JwtSvidError};
-use crate::authn::svid::{self, Peer, SvidError};
+use crate::authn::svid::{self, Leaf, Peer, SvidError};
 use crate::authn::xfcc::{self, Mode, Trust, XfccError};
 use crate::config::{Config, WorkloadsFrom};
 use crate::identity::Workload;
@@ -52,6 +53,8 @@ pub(super) struct WorkloadVerifier<'v> {
     pub(super) bundles: Option<Arc<Trusted<Bundles>>>,
     /// The same.
     pub(super) authorities: Option<Arc<Trusted<Authorities>>>,
+    /// Certificates that were read.
+    pub(super) leaves: &'v Verified<Arc<Leaf>>,
     pub(super) now: Timestamp,
 }
 
@@ -66,11 +69,11 @@ impl WorkloadVerifier<'_> {
         let domains = &self.config.workloads.trust_domains;
         let proved = match &self.config.workloads.from {
             WorkloadsFrom::Certificate => {
-                let workload = svid::workload(peer, domains, self.now)?;
-                if let Some(workload) = &workload {
-                    self.chain(peer, workload)?;
+                let leaf = self.leaf(peer, domains)?;
+                if let Some(leaf) = &leaf {
+                    self.chain(peer, &leaf.workload)?;
                 }
-                workload.map(|workload| (workload, Proof::Certificate))
+                leaf.map(|leaf| (leaf.workload.clone(), Proof::Certificate))
             }
             WorkloadsFrom::Principal => svid::principal(peer, domains, self.now)?,
             WorkloadsFrom::Xfcc(trust) => {
@@ -80,6 +83,19 @@ impl WorkloadVerifier<'_> {
             }
         };
         Ok(proved.map(|(workload, proof)| Proved { workload, proof }))
+    }
+
+    /// The peer's certificate, which is read once.
+    fn leaf(&self, peer: Peer<'_>, domains: &[Box<str>]) -> Result<Option<Arc<Leaf>>, SvidError> {
+        if let Some(leaf) = self.leaves.get(peer.certificate) {
+            leaf.stands(peer.principal, domains, self.now)?;
+            return Ok(Some(leaf));
+        }
+        let leaf = svid::proved(peer, domains, self.now)?.map(Arc::new);
+        if let Some(leaf) = &leaf {
+            self.leaves.keep(peer.certificate, Arc::clone(leaf));
+        }
+        Ok(leaf)
     }
 
     /// SHA-256 of the caller's certificate, if Envoy shows it. Behind another Envoy of ours the

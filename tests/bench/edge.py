@@ -65,14 +65,16 @@ def main() -> int:
     (ROOT / "target/bench/edge.json").write_text(json.dumps(document, indent=1) + "\n")
     problems = [f"a floor does not hold: {line}" for line in broken]
     if os.environ.get("CI") == "true":
-        problems += [f"{name} is missing: {why}" for name, why in missing.items()]
+        wanted = {name: why for name, why in missing.items() if why != opa.LEFT_OUT}
+        problems += [f"{name} is missing: {why}" for name, why in wanted.items()]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
 def measured(parts: list[str] | tuple[str, ...], *, short: bool) -> tuple[Groups, dict[str, Any]]:
-    program, missing = opa.program()
+    # It takes minutes to build.
+    program, missing = (Path(), opa.LEFT_OUT) if short else opa.program()
     shutil.rmtree(WORK, ignore_errors=True)
     material = Material(WORK)
     port = ports()

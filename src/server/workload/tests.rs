@@ -76,7 +76,8 @@ fn by_svid(
     token: &str,
 ) -> Result<String, WorkloadError> {
     let bundles = held.at(Instant::now());
-    let verifier = WorkloadVerifier { config, bundles, authorities: None, now };
+    let verifier =
+        WorkloadVerifier { config, bundles, authorities: None, leaves: &Verified::new(0), now };
     verifier.jwt_svid(token).map(|proved| proved.workload.to_string())
 }
 
@@ -128,8 +129,13 @@ fn what_is_kept_of_a_jwt_svid_ends_with_the_bundle() {
         let former = held.at(Instant::now()).unwrap();
         held.accept(bundles::jwt(&next).unwrap(), Instant::now());
         let now = at(0);
-        let began =
-            WorkloadVerifier { config: &config, bundles: Some(former), authorities: None, now };
+        let began = WorkloadVerifier {
+            config: &config,
+            bundles: Some(former),
+            authorities: None,
+            leaves: &Verified::new(0),
+            now,
+        };
         assert!(began.jwt_svid(&token).is_ok());
         assert_eq!(ask(&held), Err(expected.into()));
         assert_eq!(kept(&held).0, 0);
@@ -224,7 +230,8 @@ fn by_leaf(
     certificate: &str,
 ) -> Result<Option<String>, WorkloadError> {
     let authorities = held.at(Instant::now());
-    let verifier = WorkloadVerifier { config, bundles: None, authorities, now };
+    let verifier =
+        WorkloadVerifier { config, bundles: None, authorities, leaves: &Verified::new(0), now };
     let (headers, peer) = (Headers::default(), Peer { certificate, principal: ID });
     let proved = verifier.peer(peer, &headers)?;
     Ok(proved.map(|proved| proved.workload.to_string()))
@@ -263,4 +270,44 @@ fn a_kept_certificate_is_believed_when_a_new_one_would_be() {
             assert_eq!(found, expected, "{seconds} {next:?}");
         }
     }
+}
+
+#[test]
+fn a_certificate_that_was_read_is_believed_when_a_new_one_would_be() {
+    use SvidError::{NoCertificate, Principal, TrustDomain, Validity};
+    let (authority, _) = authority(-100, 500);
+    let certificate = leaf(&authority);
+    let [usual, elsewhere] = ["td", "other"].map(|domain| plain(configured(domain, "us")));
+    let ask = |leaves: &Verified<Arc<Leaf>>, config: &Config, seconds, certificate, principal| {
+        let now = at(seconds);
+        let verifier = WorkloadVerifier { config, bundles: None, authorities: None, leaves, now };
+        let proved = verifier.peer(Peer { certificate, principal }, &Headers::default());
+        proved.map(|proved| proved.map(|proved| proved.workload.to_string()))
+    };
+    for (config, seconds, shown, principal, expected) in [
+        (&usual, 0, &*certificate, ID, None),
+        (&usual, 600, &certificate, ID, None),
+        (&usual, 601, &certificate, ID, Some(Validity)),
+        (&usual, -1, &certificate, ID, Some(Validity)),
+        (&usual, 0, &certificate, "spiffe://td/ns/a/sa/c", Some(Principal)),
+        (&usual, 0, &certificate, "", Some(Principal)),
+        (&usual, 0, "", ID, Some(NoCertificate)),
+        (&elsewhere, 0, &certificate, ID, Some(TrustDomain)),
+    ] {
+        let expected = expected.map_or(Ok(Some(ID.to_owned())), |error| Err(error.into()));
+        let [cold, warm] = [(); 2].map(|()| Verified::new(ROOM));
+        assert_eq!(ask(&warm, &usual, 0, &certificate, ID), Ok(Some(ID.to_owned())));
+        assert_eq!(warm.size().0, 1);
+        for leaves in [cold, warm] {
+            let found = ask(&leaves, config, seconds, shown, principal);
+            assert_eq!(found, expected, "{seconds} {principal}");
+            assert!(leaves.size().0 == 1 || expected.is_err(), "what does not hold is not kept");
+        }
+    }
+}
+
+/// Where Envoy alone verifies certificates.
+fn plain(mut config: Config) -> Config {
+    config.workloads.verify_certificates = false;
+    config
 }

@@ -12,6 +12,8 @@ from workspace import REPOSITORY
 
 VERSION = "1.7.1"
 
+LEFT_OUT = "only the full form compares with it"
+
 
 def program() -> tuple[Path, str]:
     """Where it is, and why it is not there."""
