@@ -58,13 +58,13 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    let (config, _, policy, revoked) = match load::all(&args.config) {
+    let (config, loaded, revoked) = match load::all(&args.config) {
         Ok(all) => all,
         Err(exit) => return exit,
     };
     match input {
-        Some(input) => token(doctor::trimmed(&input), &config, &policy, &revoked, args),
-        None => checks(&config, &policy, &revoked, args),
+        Some(input) => token(doctor::trimmed(&input), &config, loaded.set(), &revoked, args),
+        None => checks(&config, loaded.set(), &revoked, args),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::authn::revocation::Revocations;
 use crate::config::revoked;
 use crate::config::{self, Config, Told};
 use crate::disk::{self, PolicyDirectory};
-use crate::policy::{self, Cores, PolicyFiles, PolicySet};
+use crate::policy::{self, Cores, Loaded, PolicyFiles, PolicySet};
 use crate::yaml::MAX_FILE_BYTES;
 
 /// A directory that keeps changing is taken as it is after so many looks; what changes then is
@@ -22,12 +22,11 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// Everything that is served: the configuration, the policies that it names, with their files, and
 /// the deny-list.
 #[cfg(feature = "serve")]
-pub(super) fn all(path: &Path) -> Result<(Config, PolicyFiles, PolicySet, Revocations), Exit> {
+pub(super) fn all(path: &Path) -> Result<(Config, Loaded, Revocations), Exit> {
     let config = configuration_or_policies(path, Told::default())?;
     // Everything that is wrong is said in one run.
     let (revoked, policies) = (revoked(&config), policies_under(&config));
-    let (files, policies) = policies?;
-    Ok((config, files, policies, revoked?))
+    Ok((config, policies?, revoked?))
 }
 
 /// The deny-list that a configuration names.
@@ -53,10 +52,10 @@ fn configuration_or_policies(path: &Path, told: Told<'_>) -> Result<Config, Exit
 }
 
 /// The policies that a configuration names, as far as it can serve them.
-fn policies_under(config: &Config) -> Result<(PolicyFiles, PolicySet), Exit> {
+fn policies_under(config: &Config) -> Result<Loaded, Exit> {
     let files = settled(&config.policies);
-    let policies =
-        policy::load_on(files.clone(), Cores::All).map_err(|problems| fail_with(&problems))?;
+    let loaded = Loaded::new(files, Cores::All).map_err(|problems| fail_with(&problems))?;
+    let policies = loaded.set();
     let unclaimable = policies.unclaimable(&config.group_prefixes());
     let mut failed = None;
     if !unclaimable.is_empty() {
@@ -81,7 +80,7 @@ fn policies_under(config: &Config) -> Result<(PolicyFiles, PolicySet), Exit> {
     }
     match failed {
         Some(exit) => Err(exit),
-        None => Ok((files, policies)),
+        None => Ok(loaded),
     }
 }
 
@@ -106,7 +105,7 @@ fn settled(directory: &Path) -> PolicyFiles {
 /// The configuration, with what is said beside it, and the policies that it names.
 pub(super) fn both(path: &Path, told: Told<'_>) -> Result<(Config, PolicySet), Exit> {
     let config = configuration_or_policies(path, told)?;
-    let (_, policies) = policies_under(&config)?;
+    let policies = policies_under(&config)?.set().clone();
     Ok((config, policies))
 }
 

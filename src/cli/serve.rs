@@ -26,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let (config, files, policy, revoked) = match load::all(&args.config) {
+    let (config, loaded, revoked) = match load::all(&args.config) {
         Ok(all) => all,
         Err(exit) => return exit,
     };
@@ -38,12 +38,12 @@ pub(super) fn run(args: &Args) -> Exit {
         if !problems.is_empty() {
             return Exit::Failure;
         }
-        let (digest, servers) = (policy.digest().short(), policy.servers().len());
+        let (digest, servers) = (loaded.set().digest().short(), loaded.set().servers().len());
         print(format_args!("ok: {servers} servers, policy {digest}\n"));
         return Exit::Success;
     }
     telemetry::init();
-    let serving = Serving { config, files, policy, revoked };
+    let serving = Serving { config, loaded, revoked };
     // For what goes on beside requests, which have threads of their own.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -95,7 +95,7 @@ impl Side {
             (origin.line == rule.line as usize).then_some(())
         };
         let kind = if entry("bans").is_some() { RuleKind::Ban } else { RuleKind::Grant };
-        let origin = Origin { file: rule.file.clone(), line: rule.line as usize };
+        let origin = Origin { file: rule.file.to_path_buf(), line: rule.line as usize };
         Some(Rule { kind, name: rule.name.clone(), path, origin })
     }
 }

@@ -397,7 +397,7 @@ fn a_decision_names_what_it_rests_on() {
 fn order_of_rules_and_files_never_matters() {
     let set = set();
     let mut turned = set.clone();
-    for (_, server) in turned.servers_mut_for_test() {
+    for server in turned.servers_mut_for_test() {
         server.grants.reverse();
         server.bans.reverse();
     }

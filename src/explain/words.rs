@@ -31,7 +31,7 @@ impl Words<'_> {
     }
 
     fn origin(&self, rule: RuleId) -> Option<Origin> {
-        self.set.rule(rule).map(|rule| Origin { file: rule.file.clone(), line: rule.line })
+        self.set.rule(rule).map(|rule| Origin { file: rule.file.to_path_buf(), line: rule.line })
     }
 
     fn rule_name(&self, rule: RuleId) -> String {

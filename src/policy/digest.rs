@@ -40,9 +40,14 @@ impl Digest {
     /// file that decides.
     #[must_use]
     pub fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut files: Vec<_> =
-            files.into_iter().map(|(path, bytes)| (path, Self::of(bytes))).collect();
-        files.sort_unstable();
+        Self::of_digests(files.into_iter().map(|(path, bytes)| (path, Self::of(bytes))))
+    }
+
+    /// The same, of files whose digests are known.
+    #[must_use]
+    pub fn of_digests<'a>(files: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
+        let mut files: Vec<_> = files.into_iter().collect();
+        files.sort();
         Self::of_parts(
             files.iter().flat_map(|(path, digest)| [path.as_bytes(), digest.0.as_slice()]),
         )

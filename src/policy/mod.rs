@@ -24,6 +24,7 @@ use crate::yaml::Node;
 
 pub use self::cores::Cores;
 pub use self::files::{Parsed, PolicyFile, PolicyFiles, is_test};
+pub use self::lower::Loaded;
 pub use self::model::PolicySet;
 
 /// Reads a whole policy directory.

@@ -70,7 +70,7 @@ use crate::authn::revocation::Revocations;
 use crate::config::keys::{KeysSource, RemoteKeys};
 use crate::config::{BundlesSource, Config};
 use crate::disk;
-use crate::policy::{PolicyFiles, PolicySet};
+use crate::policy::{Loaded, PolicySet};
 use crate::telemetry::{DecisionLog, Metrics, OpenError};
 
 pub use self::fetch::{FetchError, FetchedKeys, MetadataError, fetch_once};
@@ -118,10 +118,8 @@ pub enum ServeError {
 pub struct Serving {
     /// The sidecar's configuration.
     pub config: Config,
-    /// The policy directory as it was read.
-    pub files: PolicyFiles,
-    /// The policies that came out of it.
-    pub policy: PolicySet,
+    /// The policies, with the files that they were made of.
+    pub loaded: Loaded,
     /// The deny-list as it was read.
     pub revoked: Revocations,
 }
@@ -158,17 +156,17 @@ pub async fn run(
     serving: Serving,
     signals: Signals<impl Future<Output = ()> + Send + 'static>,
 ) -> Result<(), ServeError> {
-    let Serving { config, files, policy, revoked } = serving;
+    let Serving { config, loaded, revoked } = serving;
     let grpc = config.grpc.clone();
     // Before anything is written: another process that serves here has the log open too.
     let bound = listener::bind(&grpc).await?;
     let admin = admin::bind(config.http).await?;
-    let edge = Arc::new(edge(config, policy, revoked.clone())?);
+    let edge = Arc::new(edge(config, loaded.set().clone(), revoked.clone())?);
     for issuer in edge.config.issuers.clone() {
         tokio::spawn(keys::follow(Arc::clone(&edge.keys), issuer));
     }
     edge.trust.follow(&edge.config)?;
-    follow_policies(&edge, files, signals.reread)?;
+    follow_policies(&edge, loaded, signals.reread)?;
     revoked::follow(&edge, revoked).map_err(|error| ServeError::Listen {
         address: "the deny-list".to_owned(),
         reason: error.to_string(),
@@ -288,7 +286,7 @@ fn key<K>(
 /// Looks after the policy directory, on a thread of its own.
 fn follow_policies(
     edge: &Arc<Edge>,
-    files: PolicyFiles,
+    loaded: Loaded,
     reread: mpsc::Receiver<()>,
 ) -> Result<(), ServeError> {
     let prefixes: Vec<(String, String)> = edge
@@ -317,7 +315,7 @@ fn follow_policies(
             )),
         }
     };
-    let reload = Reload::new(edge.config.policies.clone(), files, Box::new(check));
+    let reload = Reload::new(edge.config.policies.clone(), loaded, Box::new(check));
     let mut envoy = EnvoyFiles::of(&edge.config);
     if let Some(envoy) = &mut envoy {
         envoy.keep(&edge.config, &edge.live.load().policy, &edge.status, Instant::now());

@@ -15,7 +15,7 @@ use super::supervisor;
 use crate::diagnostics::Diagnostics;
 use crate::disk::PolicyDirectory;
 use crate::policy::digest::Digest;
-use crate::policy::{self, PolicyFile, PolicyFiles, PolicySet};
+use crate::policy::{self, Loaded, PolicyFile, PolicySet};
 
 /// Two looks that find the same lie this far apart: a directory that is being written is not a
 /// set.
@@ -23,6 +23,9 @@ const SETTLED: Duration = Duration::from_millis(250);
 
 /// The directory is looked at as often as that costs this share of one core at most.
 const COST: u32 = 50;
+
+/// The file with the bans.
+const GUARDRAILS: &str = "guardrails.yaml";
 
 /// Every file is read again this often.
 const READ_ALL: Duration = Duration::from_secs(60);
@@ -40,7 +43,7 @@ pub(super) type Check = Box<dyn Fn(&PolicySet) -> Result<(), String> + Send>;
 pub(super) struct Reload {
     directory: PolicyDirectory,
     check: Check,
-    good: PolicyFiles,
+    good: Loaded,
     /// Versions of `guardrails.yaml` whose bans are in force although their sets are bad.
     bans: Vec<PolicyFile>,
     added: usize,
@@ -105,11 +108,14 @@ impl Problems {
 
 impl Reload {
     /// Begins with a set that was read a moment ago.
-    pub(super) fn new(root: PathBuf, good: PolicyFiles, check: Check) -> Self {
+    pub(super) fn new(root: PathBuf, good: Loaded, check: Check) -> Self {
         let mut directory = PolicyDirectory::new(root);
         directory.refresh(SystemTime::now());
         // What has changed since then is tried, and so is what is the same and was never bad.
-        let same = directory.files().files == good.files;
+        let files = directory.files();
+        let same = good.is_of(&files);
+        // The bytes are kept once.
+        let good = if same { good.next(files).unwrap_or(good) } else { good };
         let tried = if same { directory.identity() } else { Digest::of(&[]) };
         Self {
             directory,
@@ -150,21 +156,23 @@ impl Reload {
         self.settling = None;
         self.tried = found;
         let files = self.directory.files();
-        let loaded = policy::load(files.clone()).map_err(|problems| Problems::of(&problems));
-        let checked = loaded.and_then(|set| match (self.check)(&set) {
-            Ok(()) => Ok(set),
+        let guardrails = files.files.iter().find(|file| file.path == GUARDRAILS).cloned();
+        let loaded = self.good.next(files).map_err(|problems| Problems::of(&problems));
+        let checked = loaded.and_then(|loaded| match (self.check)(loaded.set()) {
+            Ok(()) => Ok(loaded),
             Err(problem) => Err(Problems::one(problem)),
         });
         match checked {
-            Ok(set) => {
-                self.good = files;
+            Ok(loaded) => {
+                let set = loaded.set().clone();
+                self.good = loaded;
                 self.bans.clear();
                 self.added = 0;
                 self.left_out = None;
                 Look::Good(Box::new(set))
             }
             Err(problems) => {
-                let amended = self.amend(&files);
+                let amended = self.amend(guardrails);
                 let problems = problems.and(self.left_out.as_ref());
                 Look::Bad { problems, amended, added: self.added }
             }
@@ -172,11 +180,8 @@ impl Reload {
     }
 
     /// The good files with what the bad ones ban beside.
-    fn amend(&mut self, bad: &PolicyFiles) -> Option<Box<PolicySet>> {
-        let guardrails = |files: &PolicyFiles| {
-            files.files.iter().find(|file| file.path == "guardrails.yaml").cloned()
-        };
-        let (new, old) = (guardrails(bad)?, guardrails(&self.good));
+    fn amend(&mut self, guardrails: Option<PolicyFile>) -> Option<Box<PolicySet>> {
+        let (new, old) = (guardrails?, self.good.file(GUARDRAILS));
         if old.is_some_and(|old| old.bytes == new.bytes)
             || self.bans.iter().any(|known| known.bytes == new.bytes)
         {
@@ -184,7 +189,7 @@ impl Reload {
         }
         let mut bans = self.bans.clone();
         bans.push(new);
-        let amended = policy::load_with_bans(self.good.clone(), &bans).ok()?;
+        let amended = self.good.with_bans(&bans).ok()?;
         let policy::Amended { set, added, left_out } = amended;
         self.left_out = (!left_out.list.is_empty()).then(|| Problems::of(&left_out));
         // A ban that came in goes only with a good set.
@@ -312,6 +317,7 @@ mod tests {
 
     use super::*;
     use crate::disk;
+    use crate::policy::Cores;
 
     /// A copy of the samples that is edited, and what a reload makes of it.
     struct Edited {
@@ -328,7 +334,7 @@ mod tests {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, &file.bytes).unwrap();
             }
-            let good = disk::read_policies(directory.path());
+            let good = Loaded::new(disk::read_policies(directory.path()), Cores::One).unwrap();
             let root = directory.path().to_owned();
             let reload = Reload::new(root, good, Box::new(|_| Ok(())));
             Self { directory, reload, now: Instant::now() }

@@ -51,20 +51,21 @@ impl Lowering<'_> {
 /// would be a wider one.
 fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &Servers<'_>) -> bool {
     let group = |name: &Text<'_>| {
-        name.value == names::ANYONE || lowering.groups.by_name.contains_key(name.value)
+        name.value == names::ANYONE || lowering.shared.groups.by_name.contains_key(name.value)
     };
     let place = |name: &Text<'_>| {
         let (name, channel) = match name.value.split_once('/') {
             Some((name, channel)) => (name, Some(channel)),
             None => (name.value, None),
         };
-        let place = lowering.places.iter().find(|place| *place.name == *name);
+        let place = lowering.shared.places.iter().find(|place| *place.name == *name);
         place.is_some_and(|place| {
             channel.is_none_or(|channel| place.channel_named(channel).is_some())
         })
     };
-    let environment =
-        |name: &Text<'_>| lowering.environments.iter().any(|known| *known.name == *name.value);
+    let environment = |name: &Text<'_>| {
+        lowering.shared.environments.iter().any(|known| *known.name == *name.value)
+    };
     let mut rest = true;
     let mut keep = |list: Option<&mut Vec<Text<'_>>>, known: &dyn Fn(&Text<'_>) -> bool| {
         if let Some(list) = list {

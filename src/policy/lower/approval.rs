@@ -7,7 +7,7 @@ use crate::policy::model::{Approver, Effect, Trait};
 use crate::policy::raw::{FloorOf, RawApprover, RawFloor, Text};
 
 /// The least approval that whatever has an effect or trait needs.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Floor {
     of: FloorOf,
     approver: Approver,
@@ -18,7 +18,7 @@ impl Lowering<'_> {
     pub(super) fn floors(&mut self, raw: &[RawFloor<'_>]) {
         for RawFloor { of, approver, place } in raw {
             let approver = self.approver(approver);
-            self.floors.push(Floor { of: *of, approver, place: *place });
+            self.asks().floors.push(Floor { of: *of, approver, place: *place });
         }
     }
 
@@ -43,7 +43,7 @@ impl Lowering<'_> {
             FloorOf::Effect(of) => of == effect,
             FloorOf::Trait(of) => traits.contains(&of),
         };
-        let floors: Vec<Floor> = self.floors.iter().filter(holds).cloned().collect();
+        let floors: Vec<Floor> = self.asks.floors.iter().filter(holds).cloned().collect();
         let Some(said) = said else {
             return self.strongest(tool, &floors);
         };

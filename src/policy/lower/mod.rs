@@ -1,6 +1,7 @@
 //! From files to the model: what the files say about each other. Every problem of every file is
 //! reported in one run; a set is made only if there is none.
 
+mod again;
 mod amend;
 mod approval;
 mod items;
@@ -10,22 +11,24 @@ mod rules;
 mod servers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use self::approval::Floor;
+use self::places::Workloads;
 use self::read::{check_presence, unread, unread_servers};
 use super::cores::Cores;
 use super::digest::Digest;
 use super::files::{PolicyFile, PolicyFiles, is_test};
-use super::model::{
-    Environment, EnvironmentId, GroupNames, PolicySet, Review, ReviewId, Rule, Server,
-};
+use super::model::{self, Environment, EnvironmentId, PolicySet, Review, ReviewId, Rule, Shared};
 use super::raw::{RawEnvironment, RawGroup, RawReview, RawServer, Text};
 use super::{Amended, Inspected};
 use crate::diagnostics::{
-    Code, Diagnostic, Diagnostics, Place as FilePlace, Sources, did_you_mean,
+    Code, Diagnostic, Diagnostics, Place as FilePlace, SourceId, Sources, did_you_mean,
 };
 use crate::identity::{GroupId, GroupSet};
 
+pub use self::again::Loaded;
 pub(super) use self::read::{Stampable, Tree, read, stampable, trees};
 
 /// What is known while the rest is resolved.
@@ -38,28 +41,36 @@ struct Lowering<'s> {
     unread: Vec<&'static str>,
     /// Servers' environments that are there and were refused.
     refused: Vec<(Box<str>, String)>,
-    groups: GroupNames,
-    environments: Vec<Environment>,
-    /// What each environment asks of the servers in it.
-    needs: Vec<Needs>,
-    reviews: Vec<Review>,
-    review_ids: HashMap<Box<str>, ReviewId>,
-    /// Per review: the digest it covers, by server.
-    covers: Vec<HashMap<Box<str>, Digest>>,
-    places: Vec<super::model::Place>,
-    /// The least approval, by effect or trait.
-    floors: Vec<Floor>,
+    shared: Arc<Shared>,
+    asks: Arc<Asks>,
+    /// Whose rules those are: see [`RuleId`].
+    rules_of: u32,
     rules: Vec<Rule>,
+    /// The file that the last of them stand in.
+    rules_in: Option<(SourceId, Arc<Path>)>,
     /// Whose upstream each `host:port` is.
     upstreams: HashMap<String, (FilePlace, String)>,
     /// Whose own resource each is.
     own_resources: HashMap<String, (FilePlace, String)>,
 }
 
+/// What the shared files ask of servers, beside what the set keeps.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asks {
+    /// What each environment asks of the servers in it.
+    needs: Vec<Needs>,
+    review_ids: HashMap<Box<str>, ReviewId>,
+    /// Per review: the digest it covers, by server.
+    covers: Vec<HashMap<Box<str>, Digest>>,
+    /// The least approval, by effect or trait.
+    floors: Vec<Floor>,
+}
+
 /// More guesses at what was meant than anybody reads.
 const MOST_GUESSES: usize = 200;
 
 /// What an environment asks of the servers in it.
+#[derive(Clone, Debug)]
 struct Needs {
     /// The kinds of review.
     reviews: Vec<Box<str>>,
@@ -81,7 +92,7 @@ pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     let trees = trees(&files, cores, &mut sources, &mut problems);
     let mut more = More::default();
     let (set, mut problems) = match set(&files, cores, &sources, &trees, problems, &mut more) {
-        Ok(set) => (Some(set), Vec::new()),
+        Ok((set, _)) => (Some(set), Vec::new()),
         Err(problems) => (None, problems),
     };
     // They decide nothing: what is wrong with them is a problem, and does not keep a set back.
@@ -90,11 +101,22 @@ pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     Inspected { set, trees, problems: Diagnostics { sources, list: problems }.sorted() }
 }
 
+/// A set with the bans of other guardrails beside its own.
 pub(super) fn lower(
-    mut files: PolicyFiles,
+    files: PolicyFiles,
     more_guardrails: &[PolicyFile],
     cores: Cores,
 ) -> Result<Amended, Diagnostics> {
+    whole(files, more_guardrails, cores).map(|(amended, _, _)| amended)
+}
+
+/// All that a directory says, with what the set does not keep of it: what the shared files ask of
+/// servers, and the files that decide, sorted by path.
+fn whole(
+    mut files: PolicyFiles,
+    more_guardrails: &[PolicyFile],
+    cores: Cores,
+) -> Result<(Amended, Arc<Asks>, PolicyFiles), Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     // Tests decide nothing, and are no part of the digest.
     files.files.retain(|file| !is_test(&file.path));
@@ -109,9 +131,9 @@ pub(super) fn lower(
     let set = set(&files, cores, &sources, &trees, problems, &mut more);
     let More { left_out, added, .. } = more;
     match set {
-        Ok(set) => {
+        Ok((set, asks)) => {
             let left_out = Diagnostics { sources, list: left_out }.sorted();
-            Ok(Amended { set, added, left_out })
+            Ok((Amended { set, added, left_out }, asks, files))
         }
         Err(list) => Err(Diagnostics { sources, list }.sorted()),
     }
@@ -134,30 +156,14 @@ fn set(
     trees: &[Tree<'_>],
     mut problems: Vec<Diagnostic>,
     more: &mut More<'_>,
-) -> Result<PolicySet, Vec<Diagnostic>> {
+) -> Result<(PolicySet, Arc<Asks>), Vec<Diagnostic>> {
     let mut raw = read(trees, cores, &mut problems);
     raw.broken.extend(unread_servers(files, &problems, &raw.servers));
     check_presence(files, &mut problems);
     let more_bans = amend::more_bans(more.trees, &mut more.left_out);
 
-    let mut lowering = Lowering {
-        sources,
-        problems,
-        broken: &raw.broken,
-        unread: unread(files, &raw.read),
-        refused: Vec::new(),
-        groups: GroupNames::default(),
-        environments: Vec::new(),
-        needs: Vec::new(),
-        reviews: Vec::new(),
-        review_ids: HashMap::new(),
-        covers: Vec::new(),
-        places: Vec::new(),
-        floors: Vec::new(),
-        rules: Vec::new(),
-        upstreams: HashMap::new(),
-        own_resources: HashMap::new(),
-    };
+    let unread = unread(files, &raw.read);
+    let mut lowering = Lowering::new(sources, problems, &raw.broken, unread);
     let named: Servers<'_> =
         raw.servers.iter().map(|(server, _)| (server.name.value, server)).collect();
     lowering.groups(&raw.groups);
@@ -176,14 +182,18 @@ fn set(
     let left_out = lowering.amend(more_bans, &named, &mut guardrails);
     more.left_out.extend(left_out);
     more.added = guardrails.len() - own;
-    let mut servers = HashMap::new();
+    let rules = std::mem::take(&mut lowering.rules);
+    let all = lowering.shared();
+    (all.guardrails, all.rules) = (guardrails, rules);
+    let Workloads { exact, subtrees, none } = workloads;
+    (all.exact_workloads, all.workload_subtrees, all.without_workload) = (exact, subtrees, none);
+    let mut servers = model::Servers::default();
     for (server, file_name) in &raw.servers {
-        let server = lowering.server(server, file_name);
-        let named = rules::named_groups(&server, &guardrails);
-        servers.insert(server.name.clone(), Server { named_groups: named, ..server });
+        let number = servers.number_for(server.name.value);
+        servers.put(lowering.server(server, file_name, number));
     }
 
-    let Lowering { problems, groups, environments, reviews, places, rules, .. } = lowering;
+    let Lowering { problems, shared, asks, .. } = lowering;
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -196,23 +206,44 @@ fn set(
             .map(|file| (file.path.as_str(), &*file.bytes))
             .chain(more.iter().map(|(path, bytes)| (path.as_str(), *bytes))),
     );
-    Ok(PolicySet {
-        digest,
-        groups,
-        environments,
-        places,
-        reviews,
-        servers,
-        guardrails,
-        rules,
-        exact_workloads: workloads.exact,
-        workload_subtrees: workloads.subtrees,
-        without_workload: workloads.none,
-    })
+    Ok((PolicySet { digest, shared, servers }, asks))
 }
 
 fn names(servers: &Servers<'_>) -> Vec<String> {
     servers.keys().map(ToString::to_string).collect()
+}
+
+impl<'s> Lowering<'s> {
+    fn new(
+        sources: &'s Sources,
+        problems: Vec<Diagnostic>,
+        broken: &'s [String],
+        unread: Vec<&'static str>,
+    ) -> Self {
+        Self {
+            sources,
+            problems,
+            broken,
+            unread,
+            refused: Vec::new(),
+            shared: Arc::default(),
+            asks: Arc::default(),
+            rules_of: 0,
+            rules: Vec::new(),
+            rules_in: None,
+            upstreams: HashMap::new(),
+            own_resources: HashMap::new(),
+        }
+    }
+
+    /// What is being made. Nothing is copied as long as nobody else has it.
+    fn shared(&mut self) -> &mut Shared {
+        Arc::make_mut(&mut self.shared)
+    }
+
+    fn asks(&mut self) -> &mut Asks {
+        Arc::make_mut(&mut self.asks)
+    }
 }
 
 impl Lowering<'_> {
@@ -251,15 +282,16 @@ impl Lowering<'_> {
 
     fn groups(&mut self, raw: &[RawGroup<'_>]) {
         for group in raw {
-            let Ok(index) = u32::try_from(self.groups.names.len()) else {
+            let Ok(index) = u32::try_from(self.shared.groups.names.len()) else {
                 return;
             };
             let (id, name) = (GroupId(index), Box::<str>::from(group.name.value));
-            self.groups.names.push(name.clone());
-            self.groups.by_name.insert(name.clone(), id);
+            let groups = &mut self.shared().groups;
+            groups.names.push(name.clone());
+            groups.by_name.insert(name.clone(), id);
             match &group.claims {
                 None => {
-                    self.groups.claimed_by_name.insert(name, id);
+                    groups.claimed_by_name.insert(name, id);
                 }
                 Some(claims) => {
                     for claim in claims {
@@ -276,7 +308,8 @@ impl Lowering<'_> {
                                 Diagnostic::error(Code::BadValue, claim.place, message).help(help),
                             );
                         }
-                        self.groups
+                        self.shared()
+                            .groups
                             .claimed_by_value
                             .entry(claim.value.into())
                             .or_default()
@@ -290,11 +323,11 @@ impl Lowering<'_> {
     fn group_set(&mut self, names: &[Text<'_>]) -> GroupSet {
         let mut set = GroupSet::default();
         for name in names {
-            if let Some(group) = self.groups.by_name.get(name.value) {
+            if let Some(group) = self.shared.groups.by_name.get(name.value) {
                 set.insert(*group);
             } else {
                 let candidates: Vec<_> =
-                    self.groups.names.iter().map(ToString::to_string).collect();
+                    self.shared.groups.names.iter().map(ToString::to_string).collect();
                 self.unknown(Code::UnknownGroup, *name, "group", "groups.yaml", &candidates);
             }
         }
@@ -325,8 +358,8 @@ impl Lowering<'_> {
             let boxed = |texts: &[Text<'_>]| -> Vec<Box<str>> {
                 texts.iter().map(|text| text.value.into()).collect()
             };
-            self.environments.push(Environment { name: environment.name.value.into() });
-            self.needs.push(Needs {
+            self.shared().environments.push(Environment { name: environment.name.value.into() });
+            self.asks().needs.push(Needs {
                 reviews: boxed(&environment.reviews),
                 upstreams: boxed(&environment.upstreams).into_iter().collect(),
             });
@@ -334,10 +367,10 @@ impl Lowering<'_> {
     }
 
     fn environment(&mut self, name: Text<'_>) -> Option<EnvironmentId> {
-        let found = self.environments.iter().position(|known| &*known.name == name.value);
+        let found = self.shared.environments.iter().position(|known| &*known.name == name.value);
         if found.is_none() {
             let candidates: Vec<_> =
-                self.environments.iter().map(|known| known.name.to_string()).collect();
+                self.shared.environments.iter().map(|known| known.name.to_string()).collect();
             let (code, file) = (Code::UnknownEnvironment, "guardrails.yaml");
             self.unknown(code, name, "environment", file, &candidates);
         }
@@ -355,11 +388,11 @@ impl Lowering<'_> {
                     self.unknown(code, *server, "server", file, &names(servers));
                 }
             }
-            self.covers.push(covers);
-            if let Ok(index) = u32::try_from(self.reviews.len()) {
-                self.review_ids.insert(review.name.value.into(), ReviewId(index));
+            self.asks().covers.push(covers);
+            if let Ok(index) = u32::try_from(self.shared.reviews.len()) {
+                self.asks().review_ids.insert(review.name.value.into(), ReviewId(index));
             }
-            self.reviews.push(Review {
+            self.shared().reviews.push(Review {
                 name: review.name.value.into(),
                 kind: review.kind.value.into(),
                 approved: review.approved,
@@ -369,7 +402,7 @@ impl Lowering<'_> {
     }
 
     fn review(&mut self, name: Text<'_>) -> Option<ReviewId> {
-        let found = self.review_ids.get(name.value).copied();
+        let found = self.asks.review_ids.get(name.value).copied();
         if found.is_none() {
             // No guess: SEC-1412 and SEC-1413 are both plausible, and only one was meant.
             self.unknown(Code::UnknownReview, name, "review", "reviews.yaml", &[]);

@@ -24,7 +24,7 @@ impl Lowering<'_> {
         let mut patterns: Vec<(&Spanned<WorkloadPattern>, &str)> = Vec::new();
         let mut without: Option<FilePlace> = None;
         for place in raw {
-            let Ok(index) = u32::try_from(self.places.len()) else {
+            let Ok(index) = u32::try_from(self.shared.places.len()) else {
                 break;
             };
             let id = PlaceId(index);
@@ -84,7 +84,13 @@ impl Lowering<'_> {
             let patterns = place.workloads.iter().flatten();
             let workloads = patterns.map(|pattern| pattern.value.clone()).collect();
             let origin = self.rule(name);
-            self.places.push(Place { name: name.value.into(), origin, workloads, kind, reaches });
+            self.shared().places.push(Place {
+                name: name.value.into(),
+                origin,
+                workloads,
+                kind,
+                reaches,
+            });
         }
         workloads
     }
@@ -154,7 +160,8 @@ impl Lowering<'_> {
             Some((surface, channel)) => (surface, Some(channel)),
             None => (name.value, None),
         };
-        let found = self.places.iter().enumerate().find(|(_, place)| &*place.name == surface_name);
+        let found =
+            self.shared.places.iter().enumerate().find(|(_, place)| &*place.name == surface_name);
         let Some((index, place)) = found else {
             if name.value == "any-surface" {
                 let message = "`any-surface` stands beside other surfaces, and means them too";
@@ -205,7 +212,7 @@ impl Lowering<'_> {
 
     fn surface_names(&self) -> Vec<String> {
         let mut names = vec!["any-surface".to_owned()];
-        for place in &self.places {
+        for place in &self.shared.places {
             if let PlaceKind::Surface { channels, .. } = &place.kind {
                 names.push(place.name.to_string());
                 names.extend(
@@ -217,13 +224,18 @@ impl Lowering<'_> {
     }
 
     pub(super) fn service(&mut self, name: Text<'_>) -> Option<PlaceId> {
-        let found = self.places.iter().position(|place| {
+        let found = self.shared.places.iter().position(|place| {
             &*place.name == name.value && matches!(place.kind, PlaceKind::Service)
         });
         if found.is_none() {
             let is_service = |place: &&Place| matches!(place.kind, PlaceKind::Service);
-            let candidates: Vec<_> =
-                self.places.iter().filter(is_service).map(|place| place.name.to_string()).collect();
+            let candidates: Vec<_> = self
+                .shared
+                .places
+                .iter()
+                .filter(is_service)
+                .map(|place| place.name.to_string())
+                .collect();
             let (code, file) = (Code::UnknownPlace, "surfaces.yaml");
             self.unknown(code, name, "service", file, &candidates);
         }

@@ -1,8 +1,11 @@
 //! Grants and bans.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::items::Named;
 use super::{Lowering, Servers, names as names_of};
-use crate::diagnostics::{Code, Diagnostic, Place as FilePlace};
+use crate::diagnostics::{Code, Diagnostic, Place as FilePlace, SourceId};
 use crate::identity::GroupSet;
 use crate::policy::model::{
     Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, Items, People, PromptId,
@@ -13,15 +16,28 @@ use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, Text};
 
 impl Lowering<'_> {
     pub(super) fn rule(&mut self, name: Text<'_>) -> RuleId {
-        let id = RuleId(u32::try_from(self.rules.len()).unwrap_or(u32::MAX));
+        let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         let (line, _) = self.sources.line_column(name.place);
-        let file = self.sources.get(name.place.source).map(|source| source.path.clone());
+        let file = self.rule_file(name.place.source);
         self.rules.push(Rule {
             name: name.value.into(),
-            file: file.unwrap_or_default(),
+            file,
             line: u32::try_from(line).unwrap_or(u32::MAX),
         });
-        id
+        RuleId { of: self.rules_of, index }
+    }
+
+    /// The path of a file; the same one for all its rules.
+    fn rule_file(&mut self, source: SourceId) -> Arc<Path> {
+        if let Some((known, path)) = &self.rules_in
+            && *known == source
+        {
+            return Arc::clone(path);
+        }
+        let path = self.sources.get(source).map(|source| source.path.as_path());
+        let path = Arc::from(path.unwrap_or(Path::new("")));
+        self.rules_in = Some((source, Arc::clone(&path)));
+        path
     }
 
     fn people(&mut self, names: &[Text<'_>]) -> People {
@@ -29,7 +45,7 @@ impl Lowering<'_> {
             return People::AnyoneSignedIn;
         }
         let (anyone, groups): (Vec<_>, Vec<_>) = names.iter().copied().partition(|name| {
-            names::means_anyone(name.value) && !self.groups.by_name.contains_key(name.value)
+            names::means_anyone(name.value) && !self.shared.groups.by_name.contains_key(name.value)
         });
         for name in anyone {
             if name.value != ANYONE && self.unread.contains(&"groups.yaml") {

@@ -18,7 +18,8 @@ use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
 
 impl Lowering<'_> {
-    pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str) -> Server {
+    /// A server that is to have a number of its own. The shared files are known by now.
+    pub(super) fn server(&mut self, raw: &RawServer<'_>, file_name: &str, number: u32) -> Server {
         let RawServer {
             name,
             environments,
@@ -37,6 +38,8 @@ impl Lowering<'_> {
             lists,
         } = raw;
         self.problems.extend(misnamed(*name, file_name));
+        self.rules_of = number.saturating_add(1);
+        self.rules.clear();
         let mut server = Server {
             name: name.value.into(),
             environments: Vec::new(),
@@ -52,6 +55,7 @@ impl Lowering<'_> {
             forwarded_groups: None,
             forward_token: *forward_token,
             protocol: protocol.clone(),
+            rules: Box::default(),
             own_resource: own_resource.and_then(|text| self.own_resource(text, name.value)),
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
@@ -81,12 +85,15 @@ impl Lowering<'_> {
             let mut groups = named_groups(&server, &[]);
             for tool in tools {
                 if let Some(RawApprover::Groups(names)) = &tool.approval {
-                    let known = names.iter().filter_map(|name| self.groups.by_name.get(name.value));
+                    let known =
+                        names.iter().filter_map(|name| self.shared.groups.by_name.get(name.value));
                     known.for_each(|group| groups.insert(*group));
                 }
             }
             server.forwarded_groups = Some(groups);
         }
+        server.named_groups = named_groups(&server, &self.shared.guardrails);
+        server.rules = std::mem::take(&mut self.rules).into();
         server
     }
 
@@ -126,7 +133,8 @@ impl Lowering<'_> {
         let mut listed = Vec::new();
         for name in &raw.reviews {
             if let Some(review) = self.review(*name) {
-                let covered = self.covers.get(review.index()).and_then(|covers| covers.get(server));
+                let covered =
+                    self.asks.covers.get(review.index()).and_then(|covers| covers.get(server));
                 let coverage = match covered {
                     None => Coverage::Nothing,
                     Some(digest) if digest == tools_digest => Coverage::Tools,
@@ -137,11 +145,14 @@ impl Lowering<'_> {
         }
         // Only now: what else is wrong has been said too.
         let upstream = upstream?;
-        let needs = self.needs.get(id.index());
+        let needs = self.asks.needs.get(id.index());
         let kinds = needs.map(|needs| needs.reviews.clone()).unwrap_or_default();
         let of_kind = |kind: &str| {
             let matches = |review: &ListedReview| {
-                self.reviews.get(review.id.index()).is_some_and(|review| &*review.kind == kind)
+                self.shared
+                    .reviews
+                    .get(review.id.index())
+                    .is_some_and(|review| &*review.kind == kind)
             };
             listed.iter().copied().filter(matches).collect()
         };
@@ -212,7 +223,7 @@ impl Lowering<'_> {
             }
         }
         let host_port = format!("{host}:{port}");
-        let needs = self.needs.get(environment.index());
+        let needs = self.asks.needs.get(environment.index());
         if !needs.is_some_and(|needs| needs.upstreams.contains(host_port.as_str())) {
             let name = raw.name.value;
             let message = format!("`{host_port}` is not an upstream of `{name}`");

@@ -4,11 +4,12 @@ mod items;
 mod offer;
 mod protocol;
 mod rules;
+mod servers;
 mod set;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -55,24 +56,48 @@ ids! {
     ResourceId,
     /// A prompt of one server.
     PromptId,
-    /// A grant, ban, surface or service; leads to its file and line.
-    RuleId,
 }
 
-/// Everything that decides, as of one moment.
+/// A grant, ban, surface or service; leads to its file and line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId {
+    /// Whose it is: a server's number among the servers and one more, or 0 for what no server's
+    /// file says. What one server says changes nothing in the ids of another's rules.
+    pub(crate) of: u32,
+    /// Which of its rules, in the order of the file.
+    pub(crate) index: u32,
+}
+
+/// Everything that decides, as of one moment. A clone shares what it is made of: the next set
+/// differs in few servers.
 #[derive(Clone, Debug)]
 pub struct PolicySet {
     pub(super) digest: Digest,
+    pub(super) shared: Arc<Shared>,
+    pub(super) servers: Servers,
+}
+
+/// What no server's file says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared {
     pub(super) groups: GroupNames,
     pub(super) environments: Vec<Environment>,
     pub(super) places: Vec<Place>,
     pub(super) reviews: Vec<Review>,
-    pub(super) servers: HashMap<Box<str>, Server>,
     pub(super) guardrails: Vec<Ban>,
+    /// The rules of all that.
     pub(super) rules: Vec<Rule>,
     pub(super) exact_workloads: HashMap<Workload, PlaceId>,
     pub(super) workload_subtrees: Vec<(WorkloadPattern, PlaceId)>,
     pub(super) without_workload: Option<PlaceId>,
+}
+
+/// The servers, each with a number of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Servers {
+    by_name: Arc<HashMap<Box<str>, u32>>,
+    /// By number. What was removed leaves a gap.
+    numbered: Vec<Option<Arc<Server>>>,
 }
 
 /// The groups that policies may name.
@@ -171,6 +196,8 @@ pub struct Server {
     pub(crate) forward_token: bool,
     pub(crate) own_resource: Option<Box<str>>,
     pub(crate) protocol: Protocol,
+    /// The names and places of its grants and bans.
+    pub(super) rules: Box<[Rule]>,
 }
 
 /// What lists show.
@@ -250,7 +277,7 @@ pub struct Rule {
     /// Its name.
     pub name: Box<str>,
     /// The file, as it is shown to people.
-    pub file: PathBuf,
+    pub file: Arc<Path>,
     /// The line, from 1.
     pub line: u32,
 }

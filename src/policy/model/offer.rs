@@ -1,18 +1,19 @@
 //! What a server offers, by name and in order: what the index of a tool, resource or prompt means.
 
-use std::collections::HashMap;
-
 use super::{PromptId, ToolId};
 use crate::policy::digest::Digest;
 use crate::policy::uri::UriPattern;
+
+/// Sorted: there are few, and many servers.
+type ByName<Id> = Box<[(Box<str>, Id)]>;
 
 /// The names of a server's tools, the patterns of its resources and the names of its prompts.
 /// Shared: an answer that lasts for hours holds this, and not the policy set that it is of.
 #[derive(Debug)]
 pub struct Offer {
-    tools: HashMap<Box<str>, ToolId>,
-    resources: Vec<UriPattern>,
-    prompts: HashMap<Box<str>, PromptId>,
+    tools: ByName<ToolId>,
+    resources: Box<[UriPattern]>,
+    prompts: ByName<PromptId>,
     digest: Digest,
 }
 
@@ -22,7 +23,7 @@ impl Offer {
     pub fn new(tools: &[&str], resources: Vec<UriPattern>, prompts: &[&str]) -> Self {
         let digest = digest(tools, &resources, prompts);
         let (tools, prompts) = (by_name(tools, ToolId), by_name(prompts, PromptId));
-        Self { tools, resources, prompts, digest }
+        Self { tools, resources: resources.into(), prompts, digest }
     }
 
     /// The same for two offers exactly if every index means the same in both.
@@ -40,7 +41,7 @@ impl Offer {
     /// The tool of that name.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<ToolId> {
-        self.tools.get(name).copied()
+        find(&self.tools, name)
     }
 
     /// The resources, and patterns of them.
@@ -58,12 +59,20 @@ impl Offer {
     /// The prompt of that name.
     #[must_use]
     pub fn prompt(&self, name: &str) -> Option<PromptId> {
-        self.prompts.get(name).copied()
+        find(&self.prompts, name)
     }
 }
 
-fn by_name<Id: Copy>(names: &[&str], id: fn(u32) -> Id) -> HashMap<Box<str>, Id> {
-    (0..).zip(names).map(|(index, name)| (Box::from(*name), id(index))).collect()
+fn by_name<Id: Copy>(names: &[&str], id: fn(u32) -> Id) -> ByName<Id> {
+    let ids = (0..).zip(names).map(|(index, name)| (Box::from(*name), id(index)));
+    let mut ids: ByName<Id> = ids.collect();
+    ids.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    ids
+}
+
+fn find<Id: Copy>(ids: &ByName<Id>, name: &str) -> Option<Id> {
+    let at = ids.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+    ids.get(at).map(|(_, id)| *id)
 }
 
 /// How many there are of each kind stands before them, so that no prompt is another's tool.

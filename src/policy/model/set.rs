@@ -1,12 +1,12 @@
 //! What can be asked of a policy set.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use url::Url;
 
 use super::{
     Ban, EnvironmentId, Grant, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId,
-    Server,
+    Server, Shared,
 };
 use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
@@ -30,14 +30,15 @@ impl PolicySet {
     /// The server of that name.
     #[must_use]
     pub fn server(&self, name: &str) -> Option<&Server> {
-        self.servers.get(name)
+        self.servers.get(name).map(|server| &**server)
     }
 
     /// The servers, sorted by name.
     #[must_use]
     pub fn servers(&self) -> Vec<&Server> {
-        let mut servers: Vec<_> = self.servers.values().collect();
-        servers.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let mut servers: Vec<_> = self.servers.iter().map(|server| &**server).collect();
+        // Stable, since that is fast where most of it is sorted.
+        servers.sort_by(|a, b| a.name.cmp(&b.name));
         servers
     }
 
@@ -56,37 +57,38 @@ impl PolicySet {
     /// The environment of that name.
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<EnvironmentId> {
-        let index = self.environments.iter().position(|environment| &*environment.name == name)?;
+        let index =
+            self.shared.environments.iter().position(|environment| &*environment.name == name)?;
         u32::try_from(index).ok().map(EnvironmentId)
     }
 
     /// An environment's name.
     #[must_use]
     pub fn environment_name(&self, id: EnvironmentId) -> &str {
-        self.environments.get(id.index()).map_or("", |environment| &environment.name)
+        self.shared.environments.get(id.index()).map_or("", |environment| &environment.name)
     }
 
     /// The names of all environments, in the order of the guardrails.
     pub(crate) fn environment_names(&self) -> impl Iterator<Item = &str> {
-        self.environments.iter().map(|environment| &*environment.name)
+        self.shared.environments.iter().map(|environment| &*environment.name)
     }
 
     /// A surface or service.
     #[must_use]
     pub fn place(&self, id: PlaceId) -> Option<&Place> {
-        self.places.get(id.index())
+        self.shared.places.get(id.index())
     }
 
     /// The surface or service of that name.
     #[must_use]
     pub fn place_named(&self, name: &str) -> Option<(PlaceId, &Place)> {
-        let index = self.places.iter().position(|place| &*place.name == name)?;
-        Some((PlaceId(u32::try_from(index).ok()?), self.places.get(index)?))
+        let index = self.shared.places.iter().position(|place| &*place.name == name)?;
+        Some((PlaceId(u32::try_from(index).ok()?), self.shared.places.get(index)?))
     }
 
     /// The names of all surfaces and services.
     pub fn place_names(&self) -> impl Iterator<Item = &str> {
-        self.places.iter().map(|place| &*place.name)
+        self.shared.places.iter().map(|place| &*place.name)
     }
 
     /// The surface or service that a workload belongs to. No workload belongs to the surface
@@ -94,11 +96,11 @@ impl PolicySet {
     #[must_use]
     pub fn place_of(&self, workload: Option<&Workload>) -> Option<PlaceId> {
         let Some(workload) = workload else {
-            return self.without_workload;
+            return self.shared.without_workload;
         };
-        self.exact_workloads.get(workload).copied().or_else(|| {
+        self.shared.exact_workloads.get(workload).copied().or_else(|| {
             let matching = |(pattern, _): &&(WorkloadPattern, PlaceId)| pattern.matches(workload);
-            self.workload_subtrees.iter().find(matching).map(|(_, place)| *place)
+            self.shared.workload_subtrees.iter().find(matching).map(|(_, place)| *place)
         })
     }
 
@@ -107,7 +109,7 @@ impl PolicySet {
     #[must_use]
     pub(crate) fn as_if_reviewed(&self) -> Self {
         let mut set = self.clone();
-        for server in set.servers.values_mut() {
+        for server in set.servers.iter_mut() {
             for environment in &mut server.environments {
                 environment.reviews.clear();
             }
@@ -122,29 +124,28 @@ impl PolicySet {
         let server = Server {
             grants: grants.iter().map(|grant| (*grant).clone()).collect(),
             bans: bans.iter().map(|ban| (*ban).clone()).collect(),
+            rules: Box::default(),
             ..server.clone()
+        };
+        let shared = Shared {
+            reviews: Vec::new(),
+            guardrails: Vec::new(),
+            rules: Vec::new(),
+            ..Shared::clone(&self.shared)
         };
         Self {
             digest: self.digest,
-            groups: self.groups.clone(),
-            environments: self.environments.clone(),
-            places: self.places.clone(),
-            reviews: Vec::new(),
-            servers: HashMap::from([(server.name.clone(), server)]),
-            guardrails: Vec::new(),
-            rules: Vec::new(),
-            exact_workloads: self.exact_workloads.clone(),
-            workload_subtrees: self.workload_subtrees.clone(),
-            without_workload: self.without_workload,
+            shared: Arc::new(shared),
+            servers: [server].into_iter().collect(),
         }
     }
 
     /// Every claim that puts a user into a group: its name, or `issuer:value`. The two are told
     /// apart, since no name is a value.
     pub(crate) fn claims_of_groups(&self) -> impl Iterator<Item = (GroupClaim<'_>, GroupId)> {
-        let by_name = self.groups.claimed_by_name.iter();
+        let by_name = self.shared.groups.claimed_by_name.iter();
         let by_name = by_name.map(|(name, group)| (GroupClaim::Name(name), *group));
-        let by_value = self.groups.claimed_by_value.iter().flat_map(|(value, groups)| {
+        let by_value = self.shared.groups.claimed_by_value.iter().flat_map(|(value, groups)| {
             groups.iter().map(|group| (GroupClaim::Value(value), *group))
         });
         by_name.chain(by_value)
@@ -152,52 +153,55 @@ impl PolicySet {
 
     /// The patterns of workloads that places consist of.
     pub(crate) fn workload_patterns(&self) -> impl Iterator<Item = &WorkloadPattern> {
-        self.places.iter().flat_map(|place| &place.workloads)
+        self.shared.places.iter().flat_map(|place| &place.workloads)
     }
 
     /// The places, in the order of the file.
     pub(crate) fn places(&self) -> &[Place] {
-        &self.places
+        &self.shared.places
     }
 
     /// The reviews, in the order of `reviews.yaml`.
     pub fn reviews(&self) -> impl Iterator<Item = (ReviewId, &Review)> {
-        (0..).map(ReviewId).zip(&self.reviews)
+        (0..).map(ReviewId).zip(&self.shared.reviews)
     }
 
     /// A review.
     #[must_use]
     pub fn review(&self, id: ReviewId) -> Option<&Review> {
-        self.reviews.get(id.index())
+        self.shared.reviews.get(id.index())
     }
 
     /// A rule's name and place.
     #[must_use]
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {
-        self.rules.get(id.index())
+        match id.of {
+            0 => self.shared.rules.get(id.index as usize),
+            _ => self.servers.rule(id),
+        }
     }
 
     /// The bans that hold everywhere.
     #[must_use]
     pub fn guardrails(&self) -> &[Ban] {
-        &self.guardrails
+        &self.shared.guardrails
     }
 
     /// The group of that name in `groups.yaml`.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<GroupId> {
-        self.groups.by_name.get(name).copied()
+        self.shared.groups.by_name.get(name).copied()
     }
 
     /// A group's name.
     #[must_use]
     pub fn group_name(&self, id: GroupId) -> &str {
-        self.groups.names.get(id.0 as usize).map_or("", |name| name)
+        self.shared.groups.names.get(id.0 as usize).map_or("", |name| name)
     }
 
     /// The names of all groups.
     pub fn group_names(&self) -> impl Iterator<Item = &str> {
-        self.groups.names.iter().map(|name| &**name)
+        self.shared.groups.names.iter().map(|name| &**name)
     }
 
     /// The groups, claim values of groups, and users that no token of these issuers (name and
@@ -206,16 +210,17 @@ impl PolicySet {
     pub fn unclaimable(&self, issuers: &[(&str, &str)]) -> Vec<String> {
         let known = |issuer: &str| issuers.iter().any(|(name, _)| *name == issuer);
         let values = self
+            .shared
             .groups
             .claimed_by_value
             .keys()
             .filter(|value| !value.split_once(':').is_some_and(|(issuer, _)| known(issuer)));
-        let names = self.groups.claimed_by_name.keys().filter(|name| {
+        let names = self.shared.groups.claimed_by_name.keys().filter(|name| {
             // A value that is listed for another group is not this group's any more.
             !issuers.iter().any(|(issuer, prefix)| {
                 name.strip_prefix(prefix).is_some_and(|value| {
                     let key = format!("{issuer}:{value}");
-                    !self.groups.claimed_by_value.contains_key(key.as_str())
+                    !self.shared.groups.claimed_by_value.contains_key(key.as_str())
                 })
             })
         });
@@ -229,7 +234,7 @@ impl PolicySet {
 
     /// Every scope that a grant names.
     pub(crate) fn named_scopes(&self) -> impl Iterator<Item = &str> {
-        let grants = self.servers.values().flat_map(|server| &server.grants);
+        let grants = self.servers.iter().flat_map(|server| &server.grants);
         grants.flat_map(|grant| &grant.scopes).map(|scope| &**scope)
     }
 
@@ -248,12 +253,13 @@ impl PolicySet {
 
     /// Every user that a grant or ban names.
     pub fn named_users(&self) -> impl Iterator<Item = &UserName> {
-        let grants = self.servers.values().flat_map(|server| &server.grants);
+        let grants = self.servers.iter().flat_map(|server| &server.grants);
         let granted = grants.filter_map(|grant| match &grant.who {
             GrantWho::Users(users, _) => Some(users),
             GrantWho::People { .. } | GrantWho::Services(_) => None,
         });
-        let bans = self.servers.values().flat_map(|server| &server.bans).chain(&self.guardrails);
+        let bans =
+            self.servers.iter().flat_map(|server| &server.bans).chain(&self.shared.guardrails);
         let banned = bans.filter_map(|ban| ban.who.as_ref()).map(|who| &who.users);
         granted.chain(banned).flatten()
     }
@@ -273,7 +279,7 @@ impl PolicySet {
         for value in values {
             key.clear();
             key.extend([issuer, ":", value]);
-            if let Some(listed) = self.groups.claimed_by_value.get(key.as_str()) {
+            if let Some(listed) = self.shared.groups.claimed_by_value.get(key.as_str()) {
                 for group in listed {
                     groups.insert(*group);
                 }
@@ -281,7 +287,7 @@ impl PolicySet {
             }
             key.clear();
             key.extend([prefix, value]);
-            if let Some(group) = self.groups.claimed_by_name.get(key.as_str()) {
+            if let Some(group) = self.shared.groups.claimed_by_name.get(key.as_str()) {
                 groups.insert(*group);
             }
         }
@@ -291,9 +297,7 @@ impl PolicySet {
 
 #[cfg(test)]
 impl PolicySet {
-    pub(crate) fn servers_mut_for_test(
-        &mut self,
-    ) -> impl Iterator<Item = (&Box<str>, &mut Server)> {
+    pub(crate) fn servers_mut_for_test(&mut self) -> impl Iterator<Item = &mut Server> {
         self.servers.iter_mut()
     }
 }

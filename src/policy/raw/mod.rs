@@ -196,7 +196,7 @@ pub(super) struct RawFloor<'n> {
 }
 
 /// What a floor is for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum FloorOf {
     Effect(Effect),
     Trait(Trait),

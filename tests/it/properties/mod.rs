@@ -1,6 +1,7 @@
 //! What holds for every policy. The policies are random, the callers are all there could be.
 
 mod access;
+mod again;
 mod always;
 mod diff;
 mod generator;
