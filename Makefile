@@ -103,7 +103,7 @@ alive: venv build ## Everything changes while 20,000 requests and more flow (som
 
 .PHONY: soak
 soak: venv ## Ten minutes at 1,000 calls a second, ten with SPIRE, providers gone for one (SHORT=1: 40 s)
-	@$(CARGO) build --locked --release --bins --examples
+	@$(CARGO) build --locked --release --bins --example dev_identity --example sample_servers
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/soak/soak.py
 	@$(if $(SHORT),,$(MAKE) test-idp IDP_TESTS=tests/idp/test_outages.py)
 	@$(if $(SHORT),,$(MAKE) test-spire SPIRE_TESTS=tests/spire/test_rotation.py)

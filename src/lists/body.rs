@@ -123,6 +123,12 @@ impl Body {
         }
     }
 
+    /// How many bytes are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Takes in the next piece, and releases what may go on. What was not finished by the last
     /// piece is looked at as it stands.
     pub fn push(&mut self, piece: &[u8], last: bool) -> Released {

@@ -5,6 +5,7 @@
 //! it, so each new one goes to the thread that has the fewest.
 
 use std::io;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tonic::transport::server::Connected;
+
+/// Of each worker, for what takes long: large lists, and names that are looked up.
+const MAX_BLOCKING: usize = 16;
 
 /// A connection of Envoy's, between two runtimes.
 pub(super) enum Accepted {
@@ -56,8 +60,12 @@ impl Workers {
         F: Future<Output = ()> + Send + 'static,
     {
         let mut workers = Self { threads: Vec::new(), ended: JoinSet::new() };
-        for number in 0..thread::available_parallelism()?.get() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        for number in 0..cores {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .max_blocking_threads(MAX_BLOCKING)
+                .enable_all()
+                .build()?;
             let (connections, given) = mpsc::unbounded_channel();
             let (end, ended) = oneshot::channel::<()>();
             let connect = connect.clone();

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use envoy_types::pb::envoy::config::core::v3::Metadata;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessor;
@@ -14,6 +14,7 @@ use envoy_types::pb::google::protobuf::Struct;
 use envoy_types::pb::google::protobuf::value::Kind;
 use serde_json::json;
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -38,6 +39,9 @@ const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 
 /// What may be held of all of them.
 const MAX_HELD_BYTES_OF_ALL: usize = 128 * 1024 * 1024;
+
+/// To look at so much takes about as long as ten decisions.
+const LONG_BYTES: usize = 32 * 1024;
 
 /// Looks at answers.
 pub(in crate::server) struct Processor {
@@ -65,17 +69,36 @@ impl ExternalProcessor for Processor {
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Replies>, Status> {
         self.peers.check(&request, crate::server::now())?;
-        let mut exchange = Exchange::new(Arc::clone(&self.edge), self.rooms.clone());
-        let replies = request.into_inner().map(move |message| {
-            let message = message?;
-            // A bug must cost one answer, and that answer does not pass.
-            catch_unwind(AssertUnwindSafe(|| exchange.reply(message))).unwrap_or_else(|_| {
-                tracing::error!("an answer made Toolgate panic; it does not pass");
-                Err(Status::internal("looking at the answer panicked"))
-            })
+        let exchange = Exchange::new(Arc::clone(&self.edge), self.rooms.clone());
+        let exchange = Arc::new(Mutex::new(exchange));
+        let replies = request.into_inner().then(move |message| {
+            let exchange = Arc::clone(&exchange);
+            async move { reply(&exchange, message?).await }
         });
         Ok(Response::new(Box::pin(replies)))
     }
+}
+
+/// Beside this thread, if it takes long: others wait for their answers here.
+async fn reply(
+    exchange: &Arc<Mutex<Exchange>>,
+    message: ProcessingRequest,
+) -> Result<ProcessingResponse, Status> {
+    let locked = |exchange: &Mutex<Exchange>, message| {
+        let mut exchange = exchange.lock().unwrap_or_else(PoisonError::into_inner);
+        // A bug must cost one answer, and that answer does not pass.
+        catch_unwind(AssertUnwindSafe(|| exchange.reply(message)))
+    };
+    let replied = if exchange.lock().unwrap_or_else(PoisonError::into_inner).is_long(&message) {
+        let exchange = Arc::clone(exchange);
+        spawn_blocking(move || locked(&exchange, message)).await.ok()
+    } else {
+        Some(locked(exchange, message))
+    };
+    replied.and_then(Result::ok).unwrap_or_else(|| {
+        tracing::error!("an answer made Toolgate panic; it does not pass");
+        Err(Status::internal("looking at the answer panicked"))
+    })
 }
 
 /// One answer on its way.
@@ -106,6 +129,16 @@ struct Whose {
 impl Exchange {
     pub(super) fn new(edge: Arc<Edge>, rooms: Rooms) -> Self {
         Self { edge, rooms, state: State::Begins }
+    }
+
+    /// Whether answering it could take longer than decisions do.
+    fn is_long(&self, seen: &ProcessingRequest) -> bool {
+        match (&self.state, &seen.request) {
+            (State::Filtered(body, _), Some(Seen::ResponseBody(piece))) => {
+                body.held() + piece.body.len() > LONG_BYTES
+            }
+            _ => false,
+        }
     }
 
     /// Answers one message of Envoy's. After an error there is no other.
