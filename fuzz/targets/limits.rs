@@ -51,7 +51,7 @@ fn reason(set: &PolicySet, arguments: &Object<'_>) -> Option<Reason> {
     let query = Query {
         server: "s",
         environment: "prod",
-        caller: &Caller { user: Some(user), workload: Some(workload) },
+        caller: &Caller { user: Some(user.into()), workload: Some(workload) },
         channel: None,
         action: Action::CallTool { name: "look", arguments, task: false },
         now: "2026-11-20T12:00:00Z".parse().expect("an instant"),

@@ -45,7 +45,7 @@ fn caller(set: &PolicySet, place: Option<PlaceId>) -> Caller {
     let user = User::new("corp", "ana", Groups::Known(groups));
     let place = place.and_then(|id| set.place(id));
     let workload = place.and_then(|place| place.workloads.first()?.example());
-    Caller { user: Some(user), workload }
+    Caller { user: Some(user.into()), workload }
 }
 
 fn ask(set: &PolicySet, server: &Server, environment: &ServerEnvironment) {
