@@ -2,7 +2,7 @@
 //! there; the only module that does so for the command line and the server alike.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ pub struct PolicyDirectory {
     problems: Vec<Diagnostic>,
     identity: Digest,
     read: usize,
+    /// Looks so far.
+    looks: u64,
 }
 
 /// A file as it was when it was read.
@@ -51,6 +53,8 @@ struct Known {
     settled: bool,
     bytes: Arc<[u8]>,
     digest: Digest,
+    /// The last look that has found it.
+    seen: u64,
 }
 
 /// What the file system says of a file.
@@ -122,22 +126,33 @@ impl PolicyDirectory {
             problems: Vec::new(),
             identity: Digest::of(&[]),
             read: 0,
+            looks: 0,
         }
     }
 
     /// Looks at the directory as of `now`, the file system's idea of the time.
     pub fn refresh(&mut self, now: SystemTime) {
-        let known = std::mem::take(&mut self.files);
-        let mut look = Look { known, now, files: BTreeMap::new(), problems: Vec::new(), read: 0 };
-        if let Err(error) = look.directory(&self.root, "", 0) {
+        self.looks += 1;
+        let former = std::mem::take(&mut self.problems);
+        let (files, looks) = (&mut self.files, self.looks);
+        let mut look =
+            Look { files, now, looks, problems: Vec::new(), read: 0, changed: looks == 1 };
+        if let Err(error) = look.directory(&self.root, &mut String::new(), 0) {
             let help = "give the policy directory, which holds servers/, surfaces.yaml, \
                         groups.yaml, reviews.yaml and guardrails.yaml";
             look.problems.push(unreadable(&self.root, &error).help(help));
         }
-        let Look { files, problems, read, .. } = look;
-        self.files = files;
-        self.problems = problems;
-        self.read = read;
+        let Look { problems, read, changed, .. } = look;
+        let before = self.files.len();
+        self.files.retain(|_, known| known.seen == looks);
+        (self.problems, self.read) = (problems, read);
+        if changed || self.files.len() != before || !(self.problems.is_empty() && former.is_empty())
+        {
+            self.identify();
+        }
+    }
+
+    fn identify(&mut self) {
         let problems = self.problems.iter().map(|problem| format!("{problem:?}"));
         let problems: String = problems.collect();
         let parts = self
@@ -197,16 +212,21 @@ impl PolicyDirectory {
 }
 
 /// One look at a directory.
-struct Look {
-    known: BTreeMap<String, Known>,
+struct Look<'d> {
+    files: &'d mut BTreeMap<String, Known>,
     now: SystemTime,
-    files: BTreeMap<String, Known>,
+    /// The number of this one.
+    looks: u64,
     problems: Vec<Diagnostic>,
     read: usize,
+    /// Whether a file is new, or another than it was.
+    changed: bool,
 }
 
-impl Look {
-    fn directory(&mut self, path: &Path, inside: &str, depth: usize) -> io::Result<()> {
+impl Look<'_> {
+    /// Looks at a directory, whose path inside the whole is `inside`.
+    fn directory(&mut self, path: &Path, inside: &mut String, depth: usize) -> io::Result<()> {
+        let outer = inside.len();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -219,16 +239,18 @@ impl Look {
             if name.starts_with('.') {
                 continue;
             }
-            let inside =
-                if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") };
-            // Follows links: a ConfigMap is a directory of them.
-            let looked = match fs::metadata(entry.path()) {
+            if outer > 0 {
+                inside.push('/');
+            }
+            inside.push_str(name);
+            let looked = match metadata_of(&entry) {
                 Ok(metadata) if metadata.is_dir() && depth < MAX_DEPTH => {
-                    self.directory(&entry.path(), &inside, depth + 1)
+                    self.directory(&entry.path(), inside, depth + 1)
                 }
-                Ok(metadata) => self.file(&entry.path(), inside, &metadata),
+                Ok(metadata) => self.file(&entry, inside, &metadata),
                 Err(error) => Err(error),
             };
+            inside.truncate(outer);
             if let Err(error) = looked {
                 self.problems.push(unreadable(&entry.path(), &error));
             }
@@ -238,13 +260,13 @@ impl Look {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, inside: String, metadata: &Metadata) -> io::Result<()> {
+    fn file(&mut self, entry: &DirEntry, inside: &str, metadata: &Metadata) -> io::Result<()> {
         let stamp = Stamp::of(metadata);
-        if let Some(known) = self.known.remove(&inside)
+        if let Some(known) = self.files.get_mut(inside)
             && known.settled
             && known.stamp == stamp
         {
-            self.files.insert(inside, known);
+            known.seen = self.looks;
             return Ok(());
         }
         self.read += 1;
@@ -252,16 +274,34 @@ impl Look {
             // A pipe or a device could be read for ever.
             return Err(io::Error::other("it is not a regular file"));
         }
-        let file = fs::File::open(path)?;
+        let file = fs::File::open(entry.path())?;
         // Of the file that is read, whatever the path leads to by now; and older than the bytes,
         // so that what changes in between is read again.
         let stamp = Stamp::of(&file.metadata()?);
         let bytes: Arc<[u8]> = read_whole(file, MAX_FILE_BYTES)?.into();
         let settled = stamp.is_older_than(self.now);
         let digest = Digest::of(&bytes);
-        self.files.insert(inside, Known { stamp, settled, bytes, digest });
+        let seen = self.looks;
+        match self.files.get_mut(inside) {
+            // The same bytes stay those that are there, and shared.
+            Some(known) if known.digest == digest => {
+                (known.stamp, known.settled, known.seen) = (stamp, settled, seen);
+            }
+            Some(_) | None => {
+                self.changed = true;
+                let known = Known { stamp, settled, bytes, digest, seen };
+                self.files.insert(inside.to_owned(), known);
+            }
+        }
         Ok(())
     }
+}
+
+/// Follows links: a `ConfigMap` is a directory of them.
+fn metadata_of(entry: &DirEntry) -> io::Result<Metadata> {
+    // By the directory that is open: cheaper than by its path, which only a link needs.
+    let metadata = entry.metadata()?;
+    if metadata.is_symlink() { fs::metadata(entry.path()) } else { Ok(metadata) }
 }
 
 impl Stamp {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -12,14 +13,13 @@ use crate::config::{Config, EnvoyConfig};
 use crate::disk::{self, Stamp};
 use crate::envoy::{CLUSTERS_FILE, ROUTES_FILE, render_routes};
 use crate::policy::PolicySet;
-use crate::policy::digest::Digest;
 
 /// The two files that follow the policies. The bootstrap does not: Envoy reads it once.
 pub(super) struct EnvoyFiles {
     envoy: EnvoyConfig,
     directory: PathBuf,
     /// The set that the files are of, and how they looked when they were written.
-    written: Option<(Digest, [Option<Stamp>; 2])>,
+    written: Option<(Arc<PolicySet>, [Option<Stamp>; 2])>,
     /// Clusters of former sets by name, and until when they are kept: Envoy takes up the two files
     /// one after the other, and a route that it still has must lead somewhere.
     former: BTreeMap<String, (Value, Instant)>,
@@ -42,15 +42,22 @@ impl EnvoyFiles {
     pub(super) fn keep(
         &mut self,
         config: &Config,
-        policy: &PolicySet,
+        policy: &Arc<PolicySet>,
         status: &Status,
         now: Instant,
     ) {
         let over = self.former.values().any(|(_, until)| *until <= now);
-        if self.written == Some((policy.digest(), self.stamps())) && !over {
+        let stamps = self.stamps();
+        if let Some((written, looked)) = &mut self.written
+            && *looked == stamps
+            && !over
+            && (written.digest() == policy.digest() || written.routes_as(policy))
+        {
+            // The version in the files stays that of the routes.
+            *written = Arc::clone(policy);
             return;
         }
-        if self.written.is_none_or(|(digest, _)| digest != policy.digest()) {
+        if self.written.as_ref().is_none_or(|(written, _)| written.digest() != policy.digest()) {
             self.remember(now);
         }
         self.former.retain(|_, (_, until)| *until > now);
@@ -69,7 +76,7 @@ impl EnvoyFiles {
         match written {
             Ok(()) => {
                 status.envoy_files(None);
-                self.written = Some((policy.digest(), self.stamps()));
+                self.written = Some((Arc::clone(policy), self.stamps()));
             }
             Err(problem) => {
                 if status.envoy_files(Some(problem.clone())) {
@@ -116,16 +123,49 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::policy::{Cores, Loaded, PolicyFiles};
     use crate::{config, policy};
 
-    /// The samples, with knowledge at this port.
-    fn policies(port: u16) -> PolicySet {
+    /// The samples, with some texts replaced.
+    fn edited(replace: &[(&str, &str)]) -> PolicyFiles {
         let mut files = disk::read_policies("policies".as_ref());
         for file in &mut files.files {
             let text = String::from_utf8(file.bytes.to_vec()).unwrap();
-            file.bytes = text.replace(":7104", &format!(":{port}")).into_bytes().into();
+            let text = replace.iter().fold(text, |text, (from, to)| text.replace(from, to));
+            file.bytes = text.into_bytes().into();
         }
-        policy::load(files).unwrap()
+        files
+    }
+
+    /// The samples, with knowledge at this port.
+    fn policies(port: u16) -> PolicySet {
+        policy::load(edited(&[(":7104", &format!(":{port}"))])).unwrap()
+    }
+
+    #[test]
+    fn files_are_written_again_where_envoy_sees_something_else() {
+        const HERE: &str = "http://127.0.0.1:7104";
+        const LISTED: &str = "\"127.0.0.1:7104\"";
+        let both = format!("{LISTED}, \"127.0.0.1:7105\"");
+        let directory = tempfile::tempdir().unwrap();
+        let path = "envoy/toolgate.yaml".as_ref();
+        let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
+        let first = Loaded::new(edited(&[(LISTED, &both)]), Cores::One).unwrap();
+        let status = Status::new(first.set(), None, Timestamp::UNIX_EPOCH);
+        let mut files = EnvoyFiles::of(&config).unwrap();
+        files.directory = directory.path().to_owned();
+        let now = Instant::now();
+        files.keep(&config, &Arc::new(first.set().clone()), &status, now);
+        for (replace, is_written) in [
+            (("minutes_saved: 8", "minutes_saved: 9"), false),
+            ((HERE, "http://127.0.0.1:7105"), true),
+        ] {
+            let before = files.stamps();
+            let next = first.next(edited(&[(LISTED, &both), replace])).unwrap();
+            assert_ne!(next.set().digest(), first.set().digest(), "nothing was replaced");
+            files.keep(&config, &Arc::new(next.set().clone()), &status, now);
+            assert_eq!(files.stamps() != before, is_written, "{replace:?}");
+        }
     }
 
     #[test]
@@ -133,7 +173,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = "envoy/toolgate.yaml".as_ref();
         let config = config::parse(path, &std::fs::read_to_string(path).unwrap()).unwrap();
-        let (old, new) = (policies(7104), policies(7105));
+        let (old, new) = (Arc::new(policies(7104)), Arc::new(policies(7105)));
         let status = Status::new(&old, None, Timestamp::UNIX_EPOCH);
         let files = || {
             let mut files = EnvoyFiles::of(&config).unwrap();

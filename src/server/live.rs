@@ -56,7 +56,7 @@ impl Live {
         for routes in former.values_mut() {
             routes.retain(|route| route.until > now);
         }
-        for server in self.policy.servers() {
+        for server in self.policy.changed_in(&policy) {
             for environment in &server.environments {
                 let name = self.policy.environment_name(environment.id);
                 let moved = policy
@@ -130,7 +130,7 @@ fn owners(policy: &PolicySet) -> HashMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{PolicyFile, PolicyFiles};
+    use crate::policy::{Cores, Loaded, PolicyFile, PolicyFiles};
     use crate::{disk, policy};
 
     /// The samples with some texts replaced.
@@ -157,6 +157,28 @@ mod tests {
     fn agrees(live: &Live, (path, hash): &(String, String), now: Instant) -> bool {
         let route = Route { server: "presto", environment: "prod", path, hash };
         live.agrees_on(route, || now) == Agreement::Agreed
+    }
+
+    #[test]
+    fn a_move_is_seen_in_a_set_that_was_made_from_what_has_changed() {
+        let files = |to: &str| {
+            let mut files = disk::read_policies("policies".as_ref());
+            for file in &mut files.files {
+                let text = String::from_utf8(file.bytes.to_vec()).unwrap();
+                let text = text.replace("http://127.0.0.1:7101/mcp", to);
+                file.bytes = text.into_bytes().into();
+            }
+            files
+        };
+        let old = Loaded::new(files("http://127.0.0.1:7101/mcp"), Cores::One).unwrap();
+        let new = old.next(files("http://127.0.0.1:7101/other")).unwrap();
+        assert_eq!(old.set().changed_in(new.set()).len(), 1, "the others are shared");
+        let (was, is) = (route(old.set()), route(new.set()));
+        assert_ne!(was, is);
+        let began = Instant::now();
+        let live = Live::new(old.set().clone()).followed_by(new.set().clone(), began);
+        assert!(agrees(&live, &was, began) && agrees(&live, &is, began));
+        assert!(!agrees(&live, &was, began + GRACE));
     }
 
     const MOVES: [&str; 4] =

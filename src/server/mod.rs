@@ -241,7 +241,7 @@ pub fn check(config: &Config) -> Vec<String> {
 }
 
 fn edge(config: Config, policy: PolicySet, revoked: Revocations) -> Result<Edge, ServeError> {
-    let servers = policy.servers().len();
+    let servers = policy.servers_count();
     tracing::info!(policy = %policy.digest(), servers, "policies in force");
     Ok(Edge {
         keys: Arc::new(Keys::new(&config.issuers)),

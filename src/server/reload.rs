@@ -282,7 +282,7 @@ impl Follower {
             Look::Same => {}
             Look::Settling => settling = true,
             Look::Good(set) => {
-                let servers = set.servers().len();
+                let servers = set.servers_count();
                 let files_read = self.reload.read();
                 tracing::info!(policy = %set.digest(), servers, files_read, "policies in force");
                 self.edge.status.good(&set);

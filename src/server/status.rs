@@ -174,7 +174,7 @@ impl Status {
             started: now,
             policy: Mutex::new(PolicyStatus {
                 digest: policy.digest(),
-                servers: policy.servers().len(),
+                servers: policy.servers_count(),
                 loaded: now,
                 bans: 0,
                 trouble: None,
@@ -209,7 +209,7 @@ impl Status {
         let mut policy = self.policy();
         *policy = PolicyStatus {
             digest: set.digest(),
-            servers: set.servers().len(),
+            servers: set.servers_count(),
             loaded: Timestamp::now(),
             bans: 0,
             trouble: None,

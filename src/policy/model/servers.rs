@@ -20,6 +20,22 @@ impl Servers {
         self.numbered.iter().flatten()
     }
 
+    /// The servers of either that are not the very same in both, side by side. A look at where they
+    /// are kept, and at none of them.
+    pub(in crate::policy) fn differing<'s>(
+        &'s self,
+        other: &'s Self,
+    ) -> impl Iterator<Item = [Option<&'s Arc<Server>>; 2]> {
+        let all = 0..self.numbered.len().max(other.numbered.len());
+        let at = |servers: &'s Self, number| servers.numbered.get(number).and_then(Option::as_ref);
+        let pairs = all.map(move |number| [at(self, number), at(other, number)]);
+        pairs.filter(|pair| match pair {
+            [Some(one), Some(two)] => !Arc::ptr_eq(one, two),
+            [Some(_), None] | [None, Some(_)] => true,
+            [None, None] => false,
+        })
+    }
+
     /// How many there are.
     pub(in crate::policy) fn len(&self) -> usize {
         self.by_name.len()

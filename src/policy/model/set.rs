@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     Ban, EnvironmentId, Grant, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId,
-    Server, Shared,
+    Server, Shared, Upstream,
 };
 use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
@@ -40,6 +40,37 @@ impl PolicySet {
         // Stable, since that is fast where most of it is sorted.
         servers.sort_by(|a, b| a.name.cmp(&b.name));
         servers
+    }
+
+    /// How many servers there are.
+    #[must_use]
+    pub fn servers_count(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// The servers of this set that may be others in the next one, in which the same names may
+    /// mean something else. All of them, unless the next one was made from what has changed.
+    pub(crate) fn changed_in<'s>(&'s self, next: &'s Self) -> Vec<&'s Server> {
+        if !Arc::ptr_eq(&self.shared, &next.shared) {
+            return self.servers();
+        }
+        let differing = self.servers.differing(&next.servers);
+        differing.filter_map(|[mine, _]| mine.map(|server| &**server)).collect()
+    }
+
+    /// Whether Envoy sees the same of both sets; `false` also if that is not easily told.
+    pub(crate) fn routes_as(&self, other: &Self) -> bool {
+        fn seen(server: &Server) -> impl Iterator<Item = (EnvironmentId, &str, &str, &Upstream)> {
+            let environments = server.environments.iter();
+            environments.map(|here| (here.id, &*here.path, &*here.route, &here.upstream))
+        }
+        // Where those are the same, an environment's id is its name.
+        let same_names = Arc::ptr_eq(&self.shared, &other.shared);
+        same_names
+            && self.servers.differing(&other.servers).all(|pair| match pair {
+                [Some(one), Some(two)] => one.name == two.name && seen(one).eq(seen(two)),
+                [Some(_) | None, None] | [None, Some(_)] => false,
+            })
     }
 
     /// The environment that a server's bare name means: its only one, else `prod`.
@@ -248,7 +279,10 @@ impl PolicySet {
         let is_one = |server: &&Server| {
             server.own_resource().is_some_and(|resource| all.contains(&canonical(resource)))
         };
-        self.servers().into_iter().filter(is_one).map(|server| &*server.name).collect()
+        let servers = self.servers.iter().map(|server| &**server).filter(is_one);
+        let mut names: Vec<_> = servers.map(|server| &*server.name).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Every user that a grant or ban names.
