@@ -50,7 +50,8 @@ impl PolicySet {
 
     /// The servers of this set that may be others in the next one, in which the same names may
     /// mean something else. All of them, unless the next one was made from what has changed.
-    pub(crate) fn changed_in<'s>(&'s self, next: &'s Self) -> Vec<&'s Server> {
+    #[must_use]
+    pub fn changed_in<'s>(&'s self, next: &'s Self) -> Vec<&'s Server> {
         if !Arc::ptr_eq(&self.shared, &next.shared) {
             return self.servers();
         }
@@ -59,7 +60,8 @@ impl PolicySet {
     }
 
     /// Whether Envoy sees the same of both sets; `false` also if that is not easily told.
-    pub(crate) fn routes_as(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn routes_as(&self, other: &Self) -> bool {
         fn seen(server: &Server) -> impl Iterator<Item = (EnvironmentId, &str, &str, &Upstream)> {
             let environments = server.environments.iter();
             environments.map(|here| (here.id, &*here.path, &*here.route, &here.upstream))
