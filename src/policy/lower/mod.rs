@@ -43,7 +43,7 @@ struct Lowering<'s> {
     refused: Vec<(Box<str>, String)>,
     shared: Arc<Shared>,
     asks: Arc<Asks>,
-    /// Whose rules those are: see [`RuleId`].
+    /// Whose rules those are: see `RuleId`.
     rules_of: u32,
     rules: Vec<Rule>,
     /// The file that the last of them stand in.
