@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Exit {
     let serving = Serving { config, loaded, revoked };
     // For what goes on beside requests, which have threads of their own.
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let served = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         let outcome = runtime.block_on(async {
             let stop = stop_signal().map_err(|error| error.to_string())?;

@@ -85,7 +85,7 @@ impl Verifier<'_> {
             Ok(token) => token,
             Err(error) => return UserCredential::Invalid(error, None),
         };
-        match self.verified(token, here) {
+        match self.verified(token, here, &live.policy) {
             Ok((kept, issuer)) => UserCredential::Verified(
                 kept.user(live.number, |token| user(token, issuer, &live.policy)),
             ),
@@ -100,6 +100,7 @@ impl Verifier<'_> {
         &self,
         text: &str,
         here: &Circumstances<'_>,
+        policy: &PolicySet,
     ) -> Result<(Kept, &Issuer), Unverified> {
         let issuers = || self.config.issuers.iter().map(|issuer| &issuer.issuer);
         let known = |issuer: &Issuer| match self.keys.of(&issuer.name) {
@@ -126,7 +127,7 @@ impl Verifier<'_> {
                 Unverified::Bad(error, unknown.map(key))
             })?;
             let place = issuers().position(|other| other.name == issuer.name);
-            let kept = Kept::new(verified, place.ok_or(TokenError::Issuer)?, keys.number);
+            let kept = Kept::new(verified, place.ok_or(TokenError::Issuer)?, keys.number, policy);
             self.tokens.keep(text, &kept);
             (kept, issuer)
         };

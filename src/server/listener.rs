@@ -84,8 +84,9 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 /// the next one would fail at once.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// All connections together. Envoy opens a few for each of its threads.
-const MAX_CONNECTIONS: usize = 4096;
+/// All connections together. Envoy opens a few for each of its threads; files, keys and the log need
+/// descriptors too.
+const MAX_CONNECTIONS: usize = 512;
 
 /// Serves until stopping begins and what is in flight has been answered. `ready` is what health
 /// says.
@@ -109,14 +110,7 @@ pub(super) async fn serve(
         connect(connection, place, own.clone(), router.clone(), until.clone())
     });
     let workers = workers.map_err(|error| ServeError::Workers(error.to_string()))?;
-    let path = match &bound {
-        Bound::Unix(_, path) => Some(path.clone()),
-        Bound::Tcp(_) => None,
-    };
-    let outcome = take_in(bound, workers, stopping).await;
-    // Ours to remove: we opened it.
-    path.map(fs::remove_file).transpose().ok();
-    outcome
+    take_in(bound, workers, stopping).await
 }
 
 /// Gives connections to those who answer them, until stopping begins, and waits for their end.
@@ -126,15 +120,18 @@ async fn take_in(
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
+    let outcome = loop {
+        if places.available_permits() == 0 {
+            tracing::warn!(MAX_CONNECTIONS, "no more connections are taken in");
+        }
         let next = async {
             let permit = Arc::clone(&places).acquire_owned().await;
             (taken(bound.accept().await).await, permit)
         };
         tokio::select! {
-            () = stopped(stopping.clone()) => break,
+            () = stopped(stopping.clone()) => break Ok(()),
             () = workers.any_ended() => {
-                return Err(ServeError::Workers("one of them has ended".to_owned()));
+                break Err(ServeError::Workers("one of them has ended".to_owned()));
             }
             (connection, permit) = next => {
                 if let (Ok(connection), Ok(permit)) = (connection, permit) {
@@ -142,11 +139,17 @@ async fn take_in(
                 }
             }
         }
+    };
+    // Whoever comes now is turned away at once, and not kept waiting for nobody. While we listen on
+    // it the socket's file is ours; afterwards it may be that of a process that follows.
+    if let Bound::Unix(_, path) = &bound {
+        fs::remove_file(path).ok();
     }
-    // Whoever comes now is turned away at once, and not kept waiting for nobody.
     drop(bound);
-    workers.finish().await;
-    Ok(())
+    if outcome.is_ok() {
+        workers.finish().await;
+    }
+    outcome
 }
 
 /// One connection, to its end.

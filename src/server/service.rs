@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
@@ -21,39 +23,72 @@ use crate::engine::Reason;
 use crate::record::Decision;
 use crate::telemetry::Decided;
 
+/// To decide what is longer takes as long as many decisions.
+const LONG_BYTES: usize = 32 * 1024;
+
+/// So many of these at a time; of more, nobody says how much memory they take.
+const MAX_LONG: usize = 64;
+
 /// Answers Envoy.
 pub(super) struct Service {
     edge: Arc<Edge>,
     peers: Peers,
+    /// Places for what takes long.
+    long: Arc<Semaphore>,
 }
 
 impl Service {
     pub(super) fn new(edge: Arc<Edge>, peers: Peers) -> Self {
-        Self { edge, peers }
+        Self { edge, peers, long: Arc::new(Semaphore::new(MAX_LONG)) }
     }
 
     /// Decides, and once more if a key that the token names may have become known since. One
     /// decision counts, and is recorded.
-    async fn decide_at_last(&self, incoming: &Incoming<'_>, asked: Asked) -> (Outcome, Count<'_>) {
-        let mut outcome = self.decide(incoming, asked);
+    async fn decide_at_last(self: &Arc<Self>, asks: &Asks, asked: Asked) -> (Outcome, Count<'_>) {
+        let mut outcome = self.decide(asks, asked).await;
         let mut count = Count::new(self, &outcome, asked.began);
         let unknown = outcome.unknown_key.take();
         if let Some(fetched) = unknown.and_then(|key| self.edge.keys.unknown(&key)) {
             // Who gives up meanwhile has been refused, and is counted so.
             fetched.await;
-            outcome = self.decide(incoming, Asked { now: super::now(), ..asked });
+            outcome = self.decide(asks, Asked { now: super::now(), ..asked }).await;
             count.is_about(&outcome);
         }
         (outcome, count)
     }
 
+    /// Decides; beside this thread if it takes long, since others wait for their answers here, and
+    /// nobody has said yet who asks.
+    async fn decide(self: &Arc<Self>, asks: &Asks, asked: Asked) -> Outcome {
+        if asks.message.len() <= LONG_BYTES {
+            return self.decide_now(asks, asked);
+        }
+        let refuse = |detail| failed(&self.edge.live.load(), None, asked, detail);
+        let Ok(place) = Arc::clone(&self.long).try_acquire_owned() else {
+            return refuse("too many large requests at a time");
+        };
+        let (service, asks) = (Arc::clone(self), asks.clone());
+        let decided = spawn_blocking(move || {
+            let _place = place;
+            service.decide_now(&asks, asked)
+        });
+        decided.await.unwrap_or_else(|_| refuse("the decision ended early"))
+    }
+
     /// A bug must cost one request, and that request is refused.
-    fn decide(&self, incoming: &Incoming<'_>, asked: Asked) -> Outcome {
+    fn decide_now(&self, asks: &Asks, asked: Asked) -> Outcome {
         let live = self.edge.live.load();
+        let incoming = match Incoming::of(&asks.message, asks.answers_return) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
+                return failed(&live, None, asked, &error.to_string());
+            }
+        };
         let checked = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(feature = "faults")]
-            super::faults::panic_if_told(incoming);
-            self.edge.check(&live, incoming, asked)
+            super::faults::panic_if_told(&incoming);
+            self.edge.check(&live, &incoming, asked)
         }));
         checked.unwrap_or_else(|_| {
             tracing::error!("a request made the decision panic; it was refused");
@@ -80,28 +115,30 @@ impl Service {
     }
 
     /// Answers one `CheckRequest` with a `CheckResponse`.
-    pub(super) async fn check(&self, request: Request<Bytes>) -> Result<Vec<u8>, Status> {
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        request: Request<Bytes>,
+    ) -> Result<Vec<u8>, Status> {
         let asked = Asked { now: super::now(), began: Instant::now() };
         self.peers.check(&request, asked.now)?;
         let answers_return = ext_proc::is_announced(request.metadata());
-        let message = request.into_inner();
-        let (outcome, count) = match Incoming::of(&message, answers_return) {
-            Ok(incoming) => {
-                #[cfg(feature = "faults")]
-                if let Some(response) = super::faults::inject(&incoming).await {
-                    return response;
-                }
-                self.decide_at_last(&incoming, asked).await
-            }
-            Err(error) => {
-                tracing::error!(%error, "Envoy is not configured as `toolgate envoy` renders it");
-                let outcome = failed(&self.edge.live.load(), None, asked, &error.to_string());
-                let count = Count::new(self, &outcome, asked.began);
-                (outcome, count)
-            }
-        };
+        let asks = Asks { message: request.into_inner(), answers_return };
+        #[cfg(feature = "faults")]
+        if let Ok(incoming) = Incoming::of(&asks.message, answers_return)
+            && let Some(response) = super::faults::inject(&incoming).await
+        {
+            return response;
+        }
+        let (outcome, count) = self.decide_at_last(&asks, asked).await;
         Ok(self.answer(outcome, count).await)
     }
+}
+
+/// A `CheckRequest` as it came, and whether Envoy shows Toolgate answers.
+#[derive(Clone)]
+struct Asks {
+    message: Bytes,
+    answers_return: bool,
 }
 
 /// Refused, because Toolgate fails; recorded all the same.

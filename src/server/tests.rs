@@ -16,6 +16,7 @@ use super::keys::{Keys, Keyset};
 use super::record::Told;
 use super::request::{Headers, Incoming};
 use super::response::check_response;
+use super::service::Service;
 use super::*;
 use crate::config::DecisionsConfig;
 use crate::identity::{GroupSet, Groups, User};
@@ -324,4 +325,40 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
         assert_eq!(is_removed("mcp-method"), mirrors_removed);
         assert_eq!(is_removed("mcp-param-region"), mirrors_removed);
     }
+}
+
+/// What `Check` says: the status of the answer to the client.
+async fn check(service: &Arc<Service>, message: Vec<u8>) -> (i32, i32) {
+    let response = service.check(tonic::Request::new(message.into())).await.unwrap();
+    status(&CheckResponse::decode(&*response).unwrap())
+}
+
+#[test]
+fn large_requests_keep_small_ones_waiting_for_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let edge = edge();
+        let small = request(&edge, |_, _| {}).encode_to_vec();
+        let large = request(&edge, |_, http| http.raw_body.resize(40_000, b' ')).encode_to_vec();
+        let peers = Peers::new(&edge.config.grpc);
+        let service = Arc::new(Service::new(Arc::new(edge), peers));
+        // Whatever is decided beside this thread waits for this.
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let blocked = tokio::task::spawn_blocking(move || waits.recv().is_err());
+        let ask = |message: Vec<u8>| {
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { check(&service, message).await })
+        };
+        let waiting: Vec<_> = (0..64).map(|_| ask(large.clone())).collect();
+        tokio::task::yield_now().await;
+        assert!(waiting.iter().all(|asked| !asked.is_finished()));
+        assert_eq!(ask(small).await.unwrap(), (DENIED, 401), "nobody is signed in");
+        assert_eq!(ask(large.clone()).await.unwrap(), (DENIED, 503), "there is no room for more");
+        drop(go_on);
+        assert!(blocked.await.unwrap());
+        for asked in waiting {
+            assert_eq!(asked.await.unwrap(), (DENIED, 401));
+        }
+        assert_eq!(ask(large).await.unwrap(), (DENIED, 401), "there is room again");
+    });
 }

@@ -18,6 +18,7 @@ use crate::authn::jwt_svid::VerifiedSvid;
 use crate::authn::svid::Leaf;
 use crate::authn::token::{ClaimedGroups, VerifiedToken};
 use crate::identity::User;
+use crate::policy::PolicySet;
 use crate::telemetry::TokenCache;
 
 /// What an entry costs besides its texts.
@@ -49,6 +50,8 @@ pub(super) struct Kept {
     keys: u64,
     /// The person, as of the policy set that was in force when it was asked last.
     person: Arc<ArcSwapOption<Person>>,
+    /// What the person's groups take at most.
+    groups_bytes: usize,
 }
 
 /// The person of a token, with the groups as one policy set names them.
@@ -60,8 +63,10 @@ struct Person {
 }
 
 impl Kept {
-    pub(super) fn new(token: VerifiedToken, issuer: usize, keys: u64) -> Self {
-        Self { token: Arc::new(token), issuer, keys, person: Arc::default() }
+    pub(super) fn new(token: VerifiedToken, issuer: usize, keys: u64, policy: &PolicySet) -> Self {
+        // One bit for each group that there is.
+        let groups_bytes = policy.group_names().count() / 8;
+        Self { token: Arc::new(token), issuer, keys, person: Arc::default(), groups_bytes }
     }
 
     /// The person, under the policy set of this number.
@@ -160,7 +165,7 @@ impl<V: Weigh> Weighter<Box<str>, V> for Weight {
 impl Weigh for Kept {
     fn weight(&self) -> usize {
         // The person holds what the token says once more, as far as it matters here.
-        2 * weight(&self.token)
+        2 * weight(&self.token) + self.groups_bytes
     }
 }
 
@@ -229,6 +234,7 @@ fn weight(token: &VerifiedToken) -> usize {
 mod tests {
     use super::*;
     use crate::identity::Groups;
+    use crate::{disk, policy};
 
     #[test]
     fn a_person_is_of_the_policy_set_that_is_asked_about() {
@@ -248,7 +254,8 @@ mod tests {
             issued: None,
             expires: jiff::Timestamp::MAX,
         };
-        let kept = Kept::new(token, 0, 0);
+        let policy = policy::load(disk::read_policies("policies".as_ref())).unwrap();
+        let kept = Kept::new(token, 0, 0, &policy);
         let mut asked = 0;
         let mut ask = |policy| {
             let user = kept.clone().user(policy, |token| {

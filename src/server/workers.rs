@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tonic::transport::server::Connected;
 
 /// Of each worker, for what takes long: large lists, and names that are looked up.
-const MAX_BLOCKING: usize = 16;
+const MAX_BLOCKING: usize = 4;
 
 /// A connection of Envoy's, between two runtimes.
 pub(super) enum Accepted {

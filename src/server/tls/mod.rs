@@ -23,7 +23,8 @@ pub(super) use self::own::{Material, OwnCertificate, Roots};
 use super::listener;
 use crate::authn::svid;
 
-const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Envoy has no more for it.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// No connection is older.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);

@@ -72,7 +72,10 @@ impl<O: Output> Writer<O> {
                 push(&mut lines, &next);
             }
             self.write(&lines);
-            thread::sleep(PAUSE);
+            // A short queue would fill up meanwhile.
+            if self.feed.records.max_capacity() >= BATCH {
+                thread::sleep(PAUSE);
+            }
         }
     }
 

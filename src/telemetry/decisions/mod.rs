@@ -212,7 +212,8 @@ impl DecisionLog {
             self.sinks.iter().for_each(|sink| {
                 sink.dropped.fetch_add(1, Ordering::Relaxed);
             });
-            return if required || self.when_full != WhenFull::Drop { Err(Full) } else { Ok(()) };
+            // The process ends: nothing is let through that nobody would know of.
+            return Err(Full);
         };
         match self.when_full {
             WhenFull::Block => {
