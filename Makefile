@@ -115,7 +115,7 @@ bench: venv build ## Measure 10,000 servers, unknown keys, long lists and the ed
 	@$(CARGO) bench --locked --bench access -- $(if $(SHORT),--short,)
 	@$(CARGO) bench --locked --bench micro
 	@$(CARGO) bench --locked --bench unknown_keys -- $(if $(SHORT),--short,)
-	@$(CARGO) build --locked --release --bins
+	@$(CARGO) build --locked --release --bins --example bench_load --example bench_ok
 	@$(TOOLGATE_CACHE)/venv/bin/python tests/bench/lists.py $(if $(SHORT),--short,)
 	@$(MAKE) bench-edge
 
