@@ -171,11 +171,13 @@ impl KeySet {
         keys: impl IntoIterator<Item = &'k Value<'k>>,
         purpose: Purpose,
     ) -> Result<Self, KeySetError> {
-        let keys = keys.into_iter();
-        let parsed: Vec<_> = keys.map(|key| (id(key), Key::parse(key, purpose))).collect();
-        if parsed.len() > MAX_KEYS {
+        // Before any is parsed, which costs as much as a signature.
+        let keys: Vec<_> = keys.into_iter().collect();
+        if keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
+        let parsed = keys.into_iter().map(|key| (id(key), Key::parse(key, purpose)));
+        let parsed: Vec<_> = parsed.collect();
         let mut set = Self::default();
         for (at, (id, key)) in parsed.iter().enumerate() {
             let named = || parsed.iter().take(at).filter(|(other, _)| id.is_some() && other == id);
