@@ -1,6 +1,5 @@
 //! Where Envoy connects: a Unix socket that only its group may open, or TCP.
 
-use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
@@ -10,22 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
-use tokio_stream::StreamExt;
-use tonic::server::NamedService;
-use tonic::transport::Server;
-use tonic::transport::server::{Connected, Router};
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ServeError;
 use super::ext_proc::Processor;
-use super::grpc::Authorization;
+use super::grpc::{AUTHORIZATION, Services};
+use super::peer::Leaf;
 use super::service::Service;
 use super::tls::{self, OwnCertificate};
-use super::workers::{Accepted, Open, Place, Workers};
+use super::workers::{Accepted, Place, Workers};
 use crate::config::{FilePath, GrpcListener};
 use crate::envoy::MAX_BODY_BYTES;
 
@@ -101,13 +97,13 @@ pub(super) async fn serve(
     // Before anybody can ask: a new reporter says that the whole is serving.
     report_once(&reporter, &mut ready).await;
     tokio::spawn(report(reporter, ready));
-    let service = Authorization::new(Arc::new(service), MAX_MESSAGE_BYTES);
     let processor =
         ExternalProcessorServer::new(processor).max_decoding_message_size(MAX_PIECE_BYTES);
-    let router = Server::builder().add_service(service).add_service(processor).add_service(health);
+    let others = Routes::new(processor).add_service(health);
+    let services = Services::new(service, MAX_MESSAGE_BYTES, others);
     let until = stopping.clone();
     let workers = Workers::start(move |connection, place| {
-        connect(connection, place, own.clone(), router.clone(), until.clone())
+        connect(connection, place, own.clone(), services.clone(), until.clone())
     });
     let workers = workers.map_err(|error| ServeError::Workers(error.to_string()))?;
     take_in(bound, workers, stopping).await
@@ -157,12 +153,12 @@ async fn connect(
     connection: Accepted,
     place: Place,
     own: Option<Arc<OwnCertificate>>,
-    router: Router,
+    services: Services,
     stopping: watch::Receiver<bool>,
 ) {
     let served = match (connection, own) {
         (Accepted::Unix(connection), _) => match UnixStream::from_std(connection) {
-            Ok(connection) => answer(connection, router, stopped(stopping)).await,
+            Ok(connection) => services.answer(connection, Leaf::default(), stopped(stopping)).await,
             Err(error) => return not_taken(&error),
         },
         (Accepted::Tcp(connection), own) => {
@@ -172,8 +168,8 @@ async fn connect(
             };
             connection.set_nodelay(true).ok();
             match own {
-                None => answer(connection, router, stopped(stopping)).await,
-                Some(own) => Box::pin(tls::connect(connection, own, router, stopping)).await,
+                None => services.answer(connection, Leaf::default(), stopped(stopping)).await,
+                Some(own) => Box::pin(tls::connect(connection, own, services, stopping)).await,
             }
         }
     };
@@ -181,27 +177,6 @@ async fn connect(
         tracing::debug!(%error, "a connection of Envoy's has failed");
     }
     drop(place);
-}
-
-/// Answers what is asked on a connection until it is closed, or told to go and what is in flight
-/// has been answered.
-pub(super) async fn answer<C>(
-    connection: C,
-    router: Router,
-    ends: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error>
-where
-    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-{
-    let (open, closed) = Open::new(connection);
-    let incoming = tokio_stream::once(Ok::<_, Infallible>(open)).chain(tokio_stream::pending());
-    let ends = async {
-        tokio::select! {
-            () = ends => {}
-            _ = closed => {}
-        }
-    };
-    router.serve_with_incoming_shutdown(incoming, ends).await
 }
 
 impl Bound {
@@ -243,7 +218,7 @@ async fn report(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
 async fn report_once(reporter: &HealthReporter, ready: &mut watch::Receiver<bool>) {
     let status =
         if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for name in [Authorization::NAME, ""] {
+    for name in [AUTHORIZATION, ""] {
         reporter.set_service_status(name, status).await;
     }
 }

@@ -1,8 +1,10 @@
 //! Who may ask: Envoy, and nobody else.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
-use tonic::{Request, Status};
+use rustls_pki_types::CertificateDer;
+use tonic::Status;
 
 use crate::authn::svid;
 use crate::config::{GrpcListener, GrpcTls};
@@ -11,6 +13,17 @@ use crate::identity::Workload;
 /// The workloads that may ask, where the transport proves it; `None` where it need not.
 #[derive(Clone, Debug)]
 pub(super) struct Peers(Option<Vec<Workload>>);
+
+/// The certificate by which whoever asks has opened the connection, if there is one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leaf(Option<Arc<[u8]>>);
+
+impl Leaf {
+    /// Of the chain that was presented.
+    pub(super) fn of(chain: Option<&[CertificateDer<'_>]>) -> Self {
+        Self(chain.and_then(<[_]>::first).map(|leaf| leaf.as_ref().into()))
+    }
+}
 
 impl Peers {
     pub(super) fn new(listener: &GrpcListener) -> Self {
@@ -21,14 +34,12 @@ impl Peers {
     }
 
     /// TLS has verified the chain; only the configured identities may ask.
-    pub(super) fn check<T>(&self, request: &Request<T>, now: Timestamp) -> Result<(), Status> {
+    pub(super) fn check(&self, leaf: Option<&Leaf>, now: Timestamp) -> Result<(), Status> {
         let Some(accept) = &self.0 else {
             return Ok(());
         };
-        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let certificates = tls.and_then(TlsConnectInfo::peer_certs);
-        let leaf = certificates.as_deref().and_then(|certificates| certificates.first());
-        match leaf.map(|leaf| svid::leaf(leaf.as_ref(), now)) {
+        let leaf = leaf.and_then(|leaf| leaf.0.as_deref());
+        match leaf.map(|leaf| svid::leaf(leaf, now)) {
             Some(Ok(workload)) if accept.contains(&workload) => Ok(()),
             Some(Ok(_) | Err(_)) | None => {
                 tracing::error!("somebody other than Envoy asked");

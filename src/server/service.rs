@@ -1,29 +1,33 @@
 //! What `envoy.service.auth.v3.Authorization` does: from Envoy's message to the answer's, with the
 //! decision recorded and counted.
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tonic::{Request, Status};
+use tonic::Status;
 use uuid::Uuid;
 
 use super::answer::{Answer, Reply};
 use super::edge::{Asked, Edge};
 use super::ext_proc;
 use super::live::Live;
-use super::peer::Peers;
+use super::peer::{Leaf, Peers};
 use super::record::{Counted, Facts, Outcome, Told};
 use super::request::{Incoming, Route};
 use super::response::check_response;
 use crate::engine::Reason;
 use crate::record::Decision;
-use crate::telemetry::Decided;
+use crate::telemetry::{Decided, Full};
 
-/// To decide what is longer takes as long as many decisions.
+/// What is longer takes as long as many decisions.
 const LONG_BYTES: usize = 32 * 1024;
 
 /// So many of these at a time; of more, nobody says how much memory they take.
@@ -42,27 +46,9 @@ impl Service {
         Self { edge, peers, long: Arc::new(Semaphore::new(MAX_LONG)) }
     }
 
-    /// Decides, and once more if a key that the token names may have become known since. One
-    /// decision counts, and is recorded.
-    async fn decide_at_last(self: &Arc<Self>, asks: &Asks, asked: Asked) -> (Outcome, Count<'_>) {
-        let mut outcome = self.decide(asks, asked).await;
-        let mut count = Count::new(self, &outcome, asked.began);
-        let unknown = outcome.unknown_key.take();
-        if let Some(fetched) = unknown.and_then(|key| self.edge.keys.unknown(&key)) {
-            // Who gives up meanwhile has been refused, and is counted so.
-            fetched.await;
-            outcome = self.decide(asks, Asked { now: super::now(), ..asked }).await;
-            count.is_about(&outcome);
-        }
-        (outcome, count)
-    }
-
-    /// Decides; beside this thread if it takes long, since others wait for their answers here, and
-    /// nobody has said yet who asks.
-    async fn decide(self: &Arc<Self>, asks: &Asks, asked: Asked) -> Outcome {
-        if asks.message.len() <= LONG_BYTES {
-            return self.decide_now(asks, asked);
-        }
+    /// Decides beside this thread, since others wait for their answers here, and nobody has said
+    /// yet who asks.
+    async fn decide_beside(self: &Arc<Self>, asks: &Asks, asked: Asked) -> Outcome {
         let refuse = |detail| failed(&self.edge.live.load(), None, asked, detail);
         let Ok(place) = Arc::clone(&self.long).try_acquire_owned() else {
             return refuse("too many large requests at a time");
@@ -96,41 +82,100 @@ impl Service {
         })
     }
 
-    /// Records the decision, and answers; or refuses, where a record may not be lost and would be.
-    async fn answer(&self, outcome: Outcome, mut count: Count<'_>) -> Vec<u8> {
-        let Outcome { answer, record, audit_required, minutes_saved, unknown_key: _, put_up_with } =
-            outcome;
-        if let Some(violation) = put_up_with {
-            self.edge.metrics.put_up_with(violation.as_str());
+    /// Answers, unless something has to be waited for: a key that the token names may become known,
+    /// or there may be room for the record.
+    fn answer_now(&self, outcome: Outcome, began: Instant) -> Result<Vec<u8>, Waits<'_>> {
+        let count = Count::new(&self.edge, &outcome, began);
+        if outcome.unknown_key.is_some() {
+            return Err(Box::new((outcome, count)));
+        }
+        match self.edge.log.record_now(&outcome.record, outcome.audit_required) {
+            Some(recorded) => Ok(self.answer(outcome, count, recorded)),
+            None => Err(Box::new((outcome, count))),
+        }
+    }
+
+    /// Answers after that wait. Whoever gives up meanwhile has been refused, and is counted so. One
+    /// decision counts, and is recorded.
+    async fn answer_later(
+        self: &Arc<Self>,
+        asks: &Asks,
+        asked: Asked,
+        waits: Waits<'_>,
+    ) -> Vec<u8> {
+        let (mut outcome, mut count) = *waits;
+        let unknown = outcome.unknown_key.take();
+        if let Some(fetched) = unknown.and_then(|key| self.edge.keys.unknown(&key)) {
+            fetched.await;
+            let asked = Asked { now: super::now(), ..asked };
+            outcome = if asks.is_long() {
+                self.decide_beside(asks, asked).await
+            } else {
+                self.decide_now(asks, asked)
+            };
+            count.is_about(&outcome);
         }
         // Envoy may give up while the record waits for room: then it has answered 503 itself.
         let expected = std::mem::replace(&mut count.counted, Counted::unrecorded());
-        if self.edge.log.record(Arc::clone(&record), audit_required).await.is_err() {
+        let recorded = self.edge.log.record(&outcome.record, outcome.audit_required).await;
+        count.counted = expected;
+        self.answer(outcome, count, recorded)
+    }
+
+    /// Answers; or refuses, where a record may not be lost and is.
+    fn answer(
+        &self,
+        outcome: Outcome,
+        mut count: Count<'_>,
+        recorded: Result<(), Full>,
+    ) -> Vec<u8> {
+        let Outcome {
+            answer,
+            record,
+            audit_required: _,
+            minutes_saved,
+            unknown_key: _,
+            put_up_with,
+        } = outcome;
+        if let Some(violation) = put_up_with {
+            self.edge.metrics.put_up_with(violation.as_str());
+        }
+        if recorded.is_err() {
+            count.counted = Counted::unrecorded();
             let reply = Reply::http(503, Reason::Unavailable, &record.id);
             return check_response(Answer::Refuse(reply), &Told::unrecorded(&record));
         }
-        count.counted = expected;
         count.minutes_saved = minutes_saved;
         check_response(answer, &Told::of(&record))
     }
 
-    /// Answers one `CheckRequest` with a `CheckResponse`.
+    /// Answers one `CheckRequest` with a `CheckResponse`. `headers` and `leaf` are of whoever asks.
     pub(super) async fn check(
         self: &Arc<Self>,
-        request: Request<Bytes>,
+        message: Bytes,
+        headers: &HeaderMap,
+        leaf: &Leaf,
     ) -> Result<Vec<u8>, Status> {
         let asked = Asked { now: super::now(), began: Instant::now() };
-        self.peers.check(&request, asked.now)?;
-        let answers_return = ext_proc::is_announced(request.metadata());
-        let asks = Asks { message: request.into_inner(), answers_return };
+        self.peers.check(Some(leaf), asked.now)?;
+        let answers_return = ext_proc::is_announced(headers);
+        let asks = Asks { message, answers_return };
         #[cfg(feature = "faults")]
         if let Ok(incoming) = Incoming::of(&asks.message, answers_return)
             && let Some(response) = super::faults::inject(&incoming).await
         {
             return response;
         }
-        let (outcome, count) = self.decide_at_last(&asks, asked).await;
-        Ok(self.answer(outcome, count).await)
+        let decided = if asks.is_long() {
+            self.decide_beside(&asks, asked).await
+        } else {
+            self.decide_now(&asks, asked)
+        };
+        // Most have nothing to wait for.
+        match self.answer_now(decided, asked.began) {
+            Ok(message) => Ok(message),
+            Err(waits) => Ok(Box::pin(self.answer_later(&asks, asked, waits)).await),
+        }
     }
 }
 
@@ -140,6 +185,16 @@ struct Asks {
     message: Bytes,
     answers_return: bool,
 }
+
+impl Asks {
+    /// Whether to decide takes as long as many decisions.
+    fn is_long(&self) -> bool {
+        self.message.len() > LONG_BYTES
+    }
+}
+
+/// What is decided, and has something to wait for.
+type Waits<'e> = Box<(Outcome, Count<'e>)>;
 
 /// Refused, because Toolgate fails; recorded all the same.
 fn failed(live: &Live, route: Option<Route<'_>>, asked: Asked, detail: &str) -> Outcome {
@@ -161,9 +216,9 @@ struct Count<'e> {
 }
 
 impl<'e> Count<'e> {
-    fn new(service: &'e Service, outcome: &Outcome, began: Instant) -> Self {
+    fn new(edge: &'e Edge, outcome: &Outcome, began: Instant) -> Self {
         let (record, counted) = (Arc::clone(&outcome.record), Counted::of(&outcome.record));
-        Self { record, counted, minutes_saved: None, edge: &service.edge, began }
+        Self { record, counted, minutes_saved: None, edge, began }
     }
 
     /// It has been decided once more.

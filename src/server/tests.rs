@@ -13,6 +13,7 @@ use prost::Message as _;
 use super::answer::Forward;
 use super::edge::{Asked, Edge};
 use super::keys::{Keys, Keyset};
+use super::peer::Leaf;
 use super::record::Told;
 use super::request::{Headers, Incoming};
 use super::response::check_response;
@@ -43,7 +44,7 @@ pub(super) fn edge() -> Edge {
     }
 }
 
-fn request(
+pub(super) fn request(
     edge: &Edge,
     change: impl FnOnce(&mut AttributeContext, &mut HttpRequest),
 ) -> CheckRequest {
@@ -329,7 +330,8 @@ fn nothing_is_both_set_and_removed_and_every_reserved_name_is_one_of_them() {
 
 /// What `Check` says: the status of the answer to the client.
 async fn check(service: &Arc<Service>, message: Vec<u8>) -> (i32, i32) {
-    let response = service.check(tonic::Request::new(message.into())).await.unwrap();
+    let (headers, leaf) = (hyper::HeaderMap::new(), Leaf::default());
+    let response = service.check(message.into(), &headers, &leaf).await.unwrap();
     status(&CheckResponse::decode(&*response).unwrap())
 }
 

@@ -6,16 +6,12 @@
 
 use std::io;
 use std::num::NonZero;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::thread;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tonic::transport::server::Connected;
 
 /// Of each worker, for what takes long: large lists, and names that are looked up.
 const MAX_BLOCKING: usize = 4;
@@ -123,66 +119,4 @@ async fn work<F>(
         }
     }
     while open.join_next().await.is_some() {}
-}
-
-/// A connection that says when it is closed.
-pub(super) struct Open<C> {
-    connection: C,
-    _closed: oneshot::Sender<()>,
-}
-
-impl<C> Open<C> {
-    /// The connection, and what resolves when it is closed.
-    pub(super) fn new(connection: C) -> (Self, oneshot::Receiver<()>) {
-        let (closed, is_closed) = oneshot::channel();
-        (Self { connection, _closed: closed }, is_closed)
-    }
-}
-
-impl<C: Connected> Connected for Open<C> {
-    type ConnectInfo = C::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.connection.connect_info()
-    }
-}
-
-impl<C: AsyncRead + Unpin> AsyncRead for Open<C> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_read(context, buffer)
-    }
-}
-
-impl<C: AsyncWrite + Unpin> AsyncWrite for Open<C> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.connection.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(context)
-    }
 }

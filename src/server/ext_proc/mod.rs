@@ -15,7 +15,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use tonic::metadata::MetadataMap;
+use hyper::HeaderMap;
 
 use self::plan::View;
 pub(super) use self::plan::{PLAN, Plan};
@@ -30,8 +30,8 @@ use crate::server::sessions::OwnerKey;
 
 /// Whether the listener that a request came by brings answers to Toolgate. An older one does not,
 /// whatever its routes say.
-pub(super) fn is_announced(metadata: &MetadataMap) -> bool {
-    metadata.get(ANSWERS_HEADER).is_some_and(|value| value == "1")
+pub(super) fn is_announced(headers: &HeaderMap) -> bool {
+    headers.get(ANSWERS_HEADER).is_some_and(|value| value == "1")
 }
 
 /// A request that is let through.

@@ -68,7 +68,7 @@ impl ExternalProcessor for Processor {
         &self,
         request: Request<Streaming<ProcessingRequest>>,
     ) -> Result<Response<Replies>, Status> {
-        self.peers.check(&request, crate::server::now())?;
+        self.peers.check(request.extensions().get(), crate::server::now())?;
         let exchange = Exchange::new(Arc::clone(&self.edge), self.rooms.clone());
         let exchange = Arc::new(Mutex::new(exchange));
         let replies = request.into_inner().then(move |message| {

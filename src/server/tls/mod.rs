@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Router;
 
 pub(super) use self::files::{check, follow};
 pub(super) use self::own::{Material, OwnCertificate, Roots};
+use super::grpc::Services;
 use super::listener;
+use super::peer::Leaf;
 use crate::authn::svid;
 
 /// Envoy has no more for it.
@@ -33,9 +34,9 @@ const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 pub(super) async fn connect(
     connection: TcpStream,
     own: Arc<OwnCertificate>,
-    router: Router,
+    services: Services,
     stopping: watch::Receiver<bool>,
-) -> Result<(), tonic::transport::Error> {
+) -> hyper::Result<()> {
     // Without a certificate nobody is answered, and nothing is ever plain.
     let Some(config) = own.config(super::now()) else {
         return Ok(());
@@ -55,7 +56,8 @@ pub(super) async fn connect(
             () = listener::stopped(stopping) => {}
         }
     };
-    listener::answer(stream, router, ends).await
+    let leaf = Leaf::of(stream.get_ref().1.peer_certificates());
+    services.answer(stream, leaf, ends).await
 }
 
 /// How long a connection may be used: three quarters of what is left of the peer's certificate.

@@ -67,11 +67,14 @@ impl<O: Output> Writer<O> {
         while let Some(first) = self.feed.records.blocking_recv() {
             lines.clear();
             push(&mut lines, &first);
-            for _ in 1..BATCH {
-                let Ok(next) = self.feed.records.try_recv() else { break };
+            let mut records = 1;
+            while records < BATCH
+                && let Ok(next) = self.feed.records.try_recv()
+            {
                 push(&mut lines, &next);
+                records += 1;
             }
-            self.write(&lines);
+            self.write(&lines, records as u64);
             // A short queue would fill up meanwhile.
             if self.feed.records.max_capacity() >= BATCH {
                 thread::sleep(PAUSE);
@@ -80,7 +83,7 @@ impl<O: Output> Writer<O> {
     }
 
     /// Writes whole lines, however often that takes, until it is told to give up.
-    fn write(&mut self, lines: &[u8]) {
+    fn write(&mut self, lines: &[u8], records: u64) {
         let (mut done, mut retry) = (0, FIRST_RETRY);
         while let Some(rest) = lines.get(done..)
             && !rest.is_empty()
@@ -100,9 +103,9 @@ impl<O: Output> Writer<O> {
                 }
             }
         }
-        let count = |lines: &[u8]| lines.split(|byte| *byte == b'\n').count() as u64 - 1;
-        let lost = lines.get(done..).map_or(0, count);
-        self.feed.sink.done(count(lines) - lost, lost);
+        let rest = lines.get(done..).unwrap_or_default();
+        let lost = rest.split(|byte| *byte == b'\n').count() as u64 - 1;
+        self.feed.sink.done(records - lost, lost);
     }
 
     /// Waits, and says whether there is any use in trying again.

@@ -202,54 +202,61 @@ impl DecisionLog {
     /// # Errors
     ///
     /// [`Full`] if a record may not be lost and found no room: the request must be refused.
-    pub async fn record(
-        &self,
-        decision: impl Into<Arc<Decision>>,
-        required: bool,
-    ) -> Result<(), Full> {
-        let decision = decision.into();
-        let Some(queues) = self.queues.load_full() else {
-            self.sinks.iter().for_each(|sink| {
-                sink.dropped.fetch_add(1, Ordering::Relaxed);
-            });
-            // The process ends: nothing is let through that nobody would know of.
-            return Err(Full);
-        };
-        match self.when_full {
-            WhenFull::Block => {
-                let mut unless = Unless(&self.sinks);
-                let mut room = Vec::with_capacity(queues.len());
-                for queue in queues.iter() {
-                    room.push(queue.reserve().await.map_err(|_| Full)?);
-                }
-                unless.0 = &[];
-                self.send(room, &decision);
-                Ok(())
-            }
-            WhenFull::Drop if !required => {
-                for (queue, sink) in queues.iter().zip(&self.sinks) {
-                    let count = match queue.try_send(Arc::clone(&decision)) {
-                        Ok(()) => &sink.accepted,
-                        Err(_) => &sink.dropped,
-                    };
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok(())
-            }
-            WhenFull::Drop | WhenFull::Deny => {
-                // Room everywhere, or the record stands nowhere.
-                let mut room = Vec::with_capacity(queues.len());
-                for (queue, sink) in queues.iter().zip(&self.sinks) {
-                    let Ok(permit) = queue.try_reserve() else {
-                        sink.denied.fetch_add(1, Ordering::Relaxed);
-                        return Err(Full);
-                    };
-                    room.push(permit);
-                }
-                self.send(room, &decision);
-                Ok(())
-            }
+    pub async fn record(&self, decision: &Arc<Decision>, required: bool) -> Result<(), Full> {
+        if let Some(recorded) = self.record_now(decision, required) {
+            return recorded;
         }
+        let Some(queues) = self.queues.load_full() else {
+            return Err(self.closed());
+        };
+        let mut unless = Unless(&self.sinks);
+        let mut room = Vec::with_capacity(queues.len());
+        for queue in queues.iter() {
+            room.push(queue.reserve().await.map_err(|_| Full)?);
+        }
+        unless.0 = &[];
+        self.send(room, decision);
+        Ok(())
+    }
+
+    /// The same, without a wait: `None` if there is something to wait for, and nothing was done.
+    pub fn record_now(&self, decision: &Arc<Decision>, required: bool) -> Option<Result<(), Full>> {
+        let queues = self.queues.load();
+        let Some(queues) = &*queues else {
+            return Some(Err(self.closed()));
+        };
+        if self.when_full == WhenFull::Drop && !required {
+            for (queue, sink) in queues.iter().zip(&self.sinks) {
+                let count = match queue.try_send(Arc::clone(decision)) {
+                    Ok(()) => &sink.accepted,
+                    Err(_) => &sink.dropped,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            return Some(Ok(()));
+        }
+        // Room everywhere, or the record stands nowhere.
+        let mut room = Vec::with_capacity(queues.len());
+        for (queue, sink) in queues.iter().zip(&self.sinks) {
+            let Ok(permit) = queue.try_reserve() else {
+                if self.when_full == WhenFull::Block {
+                    return None;
+                }
+                sink.denied.fetch_add(1, Ordering::Relaxed);
+                return Some(Err(Full));
+            };
+            room.push(permit);
+        }
+        self.send(room, decision);
+        Some(Ok(()))
+    }
+
+    /// The process ends: nothing is let through that nobody would know of.
+    fn closed(&self) -> Full {
+        for sink in &self.sinks {
+            sink.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Full
     }
 
     fn send(&self, room: Vec<mpsc::Permit<'_, Arc<Decision>>>, decision: &Arc<Decision>) {

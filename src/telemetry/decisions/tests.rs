@@ -16,8 +16,8 @@ use super::lines::Output;
 use super::*;
 use crate::config::FileSink;
 
-fn decision(id: usize) -> Decision {
-    Decision { id: id.to_string(), ..Decision::default() }
+fn decision(id: usize) -> Arc<Decision> {
+    Arc::new(Decision { id: id.to_string(), ..Decision::default() })
 }
 
 fn config() -> DecisionsConfig {
@@ -115,7 +115,7 @@ async fn a_failing_sink_keeps_what_it_has_and_tries_again() {
     let fates = vec![Fate::Write(5), Fate::Fail, Fate::Fail, Fate::Write(1), Fate::Fail];
     let scripted = Scripted::new(WhenFull::Block, fates, None);
     for id in 0..20 {
-        scripted.log.record(decision(id), false).await.unwrap();
+        scripted.log.record(&decision(id), false).await.unwrap();
     }
     scripted.log.close(PATIENCE).await;
     assert_eq!(scripted.written(), (0..20).collect::<Vec<_>>());
@@ -127,7 +127,7 @@ async fn a_failing_sink_keeps_what_it_has_and_tries_again() {
 async fn a_file_that_is_moved_in_the_middle_of_a_line_is_followed_by_one_with_the_whole_line() {
     let fates = vec![Fate::Write(3), Fate::Move];
     let scripted = Scripted::new(WhenFull::Block, fates, None);
-    scripted.log.record(decision(7), false).await.unwrap();
+    scripted.log.record(&decision(7), false).await.unwrap();
     scripted.log.close(PATIENCE).await;
     assert_eq!(scripted.old.lock().unwrap().len(), 3);
     assert_eq!(scripted.written(), [7]);
@@ -137,10 +137,10 @@ async fn a_file_that_is_moved_in_the_middle_of_a_line_is_followed_by_one_with_th
 async fn full(when_full: WhenFull) -> (Scripted, std_mpsc::Sender<()>) {
     let ((arrive, arrived), (open, opened)) = (std_mpsc::channel(), std_mpsc::channel());
     let scripted = Scripted::new(when_full, Vec::new(), Some(Gate(arrive, opened)));
-    scripted.log.record(decision(0), false).await.unwrap();
+    scripted.log.record(&decision(0), false).await.unwrap();
     arrived.recv().unwrap();
     for id in 1..5 {
-        scripted.log.record(decision(id), false).await.unwrap();
+        scripted.log.record(&decision(id), false).await.unwrap();
     }
     assert_eq!(scripted.state().queued, 4);
     (scripted, open)
@@ -149,9 +149,9 @@ async fn full(when_full: WhenFull) -> (Scripted, std_mpsc::Sender<()>) {
 #[tokio::test]
 async fn under_drop_a_record_without_room_is_counted_and_the_request_answered() {
     let (scripted, open) = full(WhenFull::Drop).await;
-    assert_eq!(scripted.log.record(decision(5), false).await, Ok(()));
+    assert_eq!(scripted.log.record(&decision(5), false).await, Ok(()));
     // A server that asks for it loses no record.
-    assert_eq!(scripted.log.record(decision(6), true).await, Err(Full));
+    assert_eq!(scripted.log.record(&decision(6), true).await, Err(Full));
     drop(open);
     scripted.log.close(PATIENCE).await;
     assert_eq!(scripted.written(), [0, 1, 2, 3, 4]);
@@ -162,7 +162,7 @@ async fn under_drop_a_record_without_room_is_counted_and_the_request_answered() 
 #[tokio::test]
 async fn under_deny_a_request_whose_record_has_no_room_is_refused() {
     let (scripted, open) = full(WhenFull::Deny).await;
-    assert_eq!(scripted.log.record(decision(5), false).await, Err(Full));
+    assert_eq!(scripted.log.record(&decision(5), false).await, Err(Full));
     drop(open);
     scripted.log.close(PATIENCE).await;
     let state = scripted.state();
@@ -172,11 +172,12 @@ async fn under_deny_a_request_whose_record_has_no_room_is_refused() {
 #[tokio::test]
 async fn under_block_a_request_waits_and_one_that_is_given_up_is_counted() {
     let (scripted, open) = full(WhenFull::Block).await;
-    let waiting = scripted.log.record(decision(5), false);
+    let fifth = decision(5);
+    let waiting = scripted.log.record(&fifth, false);
     assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
     assert_eq!(scripted.state().dropped, 1);
     drop(open);
-    scripted.log.record(decision(6), false).await.unwrap();
+    scripted.log.record(&decision(6), false).await.unwrap();
     scripted.log.close(PATIENCE).await;
     assert_eq!(scripted.written(), [0, 1, 2, 3, 4, 6]);
 }
@@ -186,13 +187,13 @@ async fn what_cannot_be_written_by_the_end_is_counted() {
     let fates = (0..10_000).map(|_| Fate::Fail).collect();
     let scripted = Scripted::new(WhenFull::Drop, fates, None);
     for id in 0..3 {
-        scripted.log.record(decision(id), false).await.unwrap();
+        scripted.log.record(&decision(id), false).await.unwrap();
     }
     scripted.log.close(Duration::from_millis(100)).await;
     let state = scripted.state();
     assert_eq!((state.written, state.dropped), (0, 3));
     assert!(state.failing.is_some());
-    assert_eq!(scripted.log.record(decision(4), true).await, Err(Full), "closed");
+    assert_eq!(scripted.log.record(&decision(4), true).await, Err(Full), "closed");
 }
 
 fn file_log(path: &Path, max_bytes: u64, keep: u32) -> DecisionLog {
@@ -203,7 +204,7 @@ fn file_log(path: &Path, max_bytes: u64, keep: u32) -> DecisionLog {
 
 /// Records one decision and waits until it is written; ids count from 0.
 async fn write(log: &DecisionLog, id: usize) {
-    log.record(decision(id), false).await.unwrap();
+    log.record(&decision(id), false).await.unwrap();
     while log.sinks()[0].written <= id as u64 {
         tokio::task::yield_now().await;
     }
@@ -249,7 +250,7 @@ async fn half_a_line_of_a_killed_process_does_not_spoil_the_next_one() {
     let path = directory.path().join("decisions.jsonl");
     fs::write(&path, "{\"id\":\"1").unwrap();
     let log = file_log(&path, 1_000_000, 2);
-    log.record(decision(2), false).await.unwrap();
+    log.record(&decision(2), false).await.unwrap();
     log.close(PATIENCE).await;
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"id\":\"1\n{\"id\":\"2\"}\n");
 }
@@ -306,7 +307,7 @@ async fn exporting(collector: Collector) -> DecisionLog {
     let url = format!("http://{address}").parse().unwrap();
     let otlp = Some(crate::config::OtlpSink { url, ca: None });
     let log = DecisionLog::open(&DecisionsConfig { otlp, queue: 4096, ..config() }).unwrap();
-    log.record(decision(0), false).await.unwrap();
+    log.record(&decision(0), false).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(log.sinks()[0].failing.is_some(), "nobody listens yet");
     let server = tonic::transport::Server::builder().add_service(LogsServiceServer::new(collector));
@@ -323,7 +324,7 @@ async fn a_collector_gets_every_record_however_late_and_unwilling_it_is() {
     ]);
     let log = exporting(collector.clone()).await;
     for id in 1..1000 {
-        log.record(decision(id), false).await.unwrap();
+        log.record(&decision(id), false).await.unwrap();
     }
     log.close(PATIENCE).await;
     let taken = collector.taken.lock().unwrap();
@@ -347,7 +348,7 @@ async fn what_a_collector_rejects_is_counted_as_dropped() {
     while log.sinks()[0].dropped == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    log.record(decision(1), false).await.unwrap();
+    log.record(&decision(1), false).await.unwrap();
     log.close(PATIENCE).await;
     let state = log.sinks().remove(0);
     assert_eq!((state.written, state.dropped, state.failing), (1, 1, None));
@@ -358,7 +359,7 @@ async fn a_record_that_a_collector_will_not_have_takes_no_others_with_it() {
     let collector = Collector { poison: Some(5), ..Collector::default() };
     let log = exporting(collector.clone()).await;
     for id in 1..9 {
-        log.record(decision(id), false).await.unwrap();
+        log.record(&decision(id), false).await.unwrap();
     }
     log.close(PATIENCE).await;
     let mut taken: Vec<_> = collector.taken.lock().unwrap().iter().map(id).collect();
@@ -376,7 +377,7 @@ async fn what_nobody_takes_by_the_end_is_counted() {
     let otlp = Some(crate::config::OtlpSink { url, ca: None });
     let log = DecisionLog::open(&DecisionsConfig { otlp, queue: 100, ..config() }).unwrap();
     for id in 0..7 {
-        log.record(decision(id), true).await.unwrap();
+        log.record(&decision(id), true).await.unwrap();
     }
     log.close(Duration::from_millis(300)).await;
     let state = log.sinks().remove(0);
