@@ -17,7 +17,8 @@ mod v1;
 mod tests;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 pub use self::v1::{Arguments, Decision, Rule, User, Verdict, WorkloadProof};
 
@@ -28,8 +29,10 @@ pub const MAX_TEXT: usize = 256;
 #[must_use]
 pub fn text(from_outside: &str) -> String {
     // What most are: the same as what follows comes to.
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'"' | b'\\');
-    if from_outside.len() <= MAX_TEXT && from_outside.as_bytes().iter().all(plain) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'\'' | b'"' | b'\\');
+    // To the end without a way out: so it is done for many bytes at a time.
+    let is_plain = |text: &str| text.bytes().fold(true, |all, byte| all & plain(byte));
+    if from_outside.len() <= MAX_TEXT && is_plain(from_outside) {
         return from_outside.to_owned();
     }
     // An escape is kept whole or not at all.
@@ -52,52 +55,14 @@ pub fn to_json(decision: &Decision) -> String {
     String::from_utf8(line).unwrap_or_default()
 }
 
-/// Adds the JSON form, without a line break: as [`object`] is written, without making it.
-pub fn write_json(decision: &Decision, line: &mut Vec<u8>) {
-    let mut separator = b'{';
-    members(decision, |key, member| {
-        line.push(separator);
-        separator = b',';
-        // Writing to memory does not fail.
-        serde_json::to_writer(&mut *line, key).ok();
-        line.push(b':');
-        match member {
-            Member::Text(text) => serde_json::to_writer(&mut *line, text),
-            Member::Number(number) => serde_json::to_writer(&mut *line, &number),
-            Member::Object(object) => serde_json::to_writer(&mut *line, &object),
-        }
-        .ok();
-    });
-    if separator == b'{' {
-        line.push(separator);
-    }
-    line.push(b'}');
-}
-
-/// The JSON form as a tree. What has no value is left out.
+/// The JSON form as a tree.
 #[must_use]
 pub fn object(decision: &Decision) -> Map<String, Value> {
-    let mut object = Map::new();
-    members(decision, |key, member| {
-        let value = match member {
-            Member::Text(text) => json!(text),
-            Member::Number(number) => json!(number),
-            Member::Object(object) => Value::Object(object),
-        };
-        object.insert(key.to_owned(), value);
-    });
-    object
+    serde_json::from_str(&to_json(decision)).unwrap_or_default()
 }
 
-/// A value of the JSON form.
-enum Member<'d> {
-    Text(&'d str),
-    Number(i64),
-    Object(Map<String, Value>),
-}
-
-/// The members of the JSON form that have a value, in their order.
-fn members(decision: &Decision, mut put: impl FnMut(&'static str, Member<'_>)) {
+/// Adds the JSON form, without a line break. What has no value is left out.
+pub fn write_json(decision: &Decision, line: &mut Vec<u8>) {
     let Decision {
         id,
         time,
@@ -121,82 +86,111 @@ fn members(decision: &Decision, mut put: impl FnMut(&'static str, Member<'_>)) {
         surface,
         channel,
     } = decision;
-    let time = time.map(|time| rfc3339(&time)).unwrap_or_default();
-    let texts = |put: &mut dyn FnMut(&'static str, Member<'_>), texts: &[(&'static str, &str)]| {
-        for (key, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
-            put(key, Member::Text(text));
+    object_of(line, |members| {
+        if let Some(time) = time {
+            members.text("time", &rfc3339(time));
         }
-    };
-    texts(
-        &mut put,
-        &[
-            ("time", &time),
-            ("id", id),
-            ("verdict", word(*verdict)),
-            ("enforced", word(*enforced)),
-            ("reason", reason),
-            ("server", server),
-            ("environment", environment),
-            ("method", method),
-            ("tool", tool),
-        ],
-    );
-    if let Some(arguments) = arguments {
-        put("arguments", Member::Object(arguments_json(arguments)));
+        members.text("id", id);
+        members.text("verdict", word(*verdict));
+        members.text("enforced", word(*enforced));
+        members.text("reason", reason);
+        members.text("server", server);
+        members.text("environment", environment);
+        members.text("method", method);
+        members.text("tool", tool);
+        if let Some(arguments) = arguments {
+            members.object("arguments", |members| of_arguments(members, arguments));
+        }
+        members.text("resource", resource);
+        members.text("prompt", prompt);
+        if let Some(user) = user {
+            members.object("user", |members| of_user(members, user));
+        }
+        members.text("workload", workload);
+        members.text("workload_proof", proof(*workload_proof));
+        members.text("surface", surface);
+        members.text("channel", channel);
+        if let Some(rule) = rule {
+            members.object("rule", |members| of_rule(members, rule));
+        }
+        members.text("detail", detail);
+        members.text("policy", policy);
+        if let Some(latency) = latency {
+            members.value("latency_us", &microseconds(latency));
+        }
+    });
+}
+
+/// The members of an object, as they are written.
+struct Members<'l> {
+    line: &'l mut Vec<u8>,
+    separator: u8,
+}
+
+/// Writes an object.
+fn object_of(line: &mut Vec<u8>, write: impl FnOnce(&mut Members<'_>)) {
+    let mut members = Members { line, separator: b'{' };
+    write(&mut members);
+    if members.separator == b'{' {
+        members.line.push(b'{');
     }
-    texts(&mut put, &[("resource", resource), ("prompt", prompt)]);
-    if let Some(user) = user {
-        put("user", Member::Object(user_json(user)));
+    members.line.push(b'}');
+}
+
+impl Members<'_> {
+    /// The fields of the schema: they need no escapes.
+    fn key(&mut self, key: &'static str) {
+        self.line.extend([self.separator, b'"']);
+        self.separator = b',';
+        self.line.extend_from_slice(key.as_bytes());
+        self.line.extend(*b"\":");
     }
-    texts(
-        &mut put,
-        &[
-            ("workload", workload),
-            ("workload_proof", proof(*workload_proof)),
-            ("surface", surface),
-            ("channel", channel),
-        ],
-    );
-    if let Some(rule) = rule {
-        put("rule", Member::Object(rule_json(rule)));
+
+    /// Unless it is empty.
+    fn text(&mut self, key: &'static str, text: &str) {
+        if !text.is_empty() {
+            self.value(key, text);
+        }
     }
-    texts(&mut put, &[("detail", detail), ("policy", policy)]);
-    if let Some(latency) = latency {
-        put("latency_us", Member::Number(microseconds(latency)));
+
+    fn value(&mut self, key: &'static str, value: &(impl Serialize + ?Sized)) {
+        self.key(key);
+        // Writing to memory does not fail.
+        serde_json::to_writer(&mut *self.line, value).ok();
+    }
+
+    fn object(&mut self, key: &'static str, write: impl FnOnce(&mut Members<'_>)) {
+        self.key(key);
+        object_of(self.line, write);
     }
 }
 
-fn arguments_json(arguments: &Arguments) -> Map<String, Value> {
+fn of_arguments(members: &mut Members<'_>, arguments: &Arguments) {
     let Arguments { digest, named } = arguments;
-    let mut object = Map::new();
-    object.insert("digest".to_owned(), json!(digest));
+    members.value("digest", digest);
     if !named.is_empty() {
         // Kept as text: a value's exact form is part of what was asked for.
-        object.insert("named".to_owned(), json!(named));
+        members.value("named", named);
     }
-    object
 }
 
-fn user_json(user: &User) -> Map<String, Value> {
+fn of_user(members: &mut Members<'_>, user: &User) {
     let User { issuer, subject, client, groups, groups_known, actors } = user;
-    let mut object = Map::new();
-    object.insert("issuer".to_owned(), json!(issuer));
-    object.insert("subject".to_owned(), json!(subject));
-    if !client.is_empty() {
-        object.insert("client".to_owned(), json!(client));
-    }
-    object.insert("groups".to_owned(), json!(groups));
-    object.insert("groups_known".to_owned(), json!(groups_known));
+    members.value("issuer", issuer);
+    members.value("subject", subject);
+    members.text("client", client);
+    members.value("groups", groups);
+    members.value("groups_known", groups_known);
     if !actors.is_empty() {
-        object.insert("actors".to_owned(), json!(actors));
+        members.value("actors", actors);
     }
-    object
 }
 
-fn rule_json(rule: &Rule) -> Map<String, Value> {
+fn of_rule(members: &mut Members<'_>, rule: &Rule) {
     let Rule { name, file, line } = rule;
-    let members = [("name", json!(name)), ("file", json!(file)), ("line", json!(line))];
-    members.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+    members.value("name", name);
+    members.value("file", file);
+    members.value("line", line);
 }
 
 fn word(verdict: i32) -> &'static str {
