@@ -14,26 +14,47 @@ use crate::config::EnvoyConfig;
 /// A stream or connection does not outlive this: identities are looked at again.
 const MAX_DURATION: &str = "900s";
 
-/// Headers that only Toolgate may set, as regular expressions (RE2, whole names). Envoy refuses
-/// an expression of more than a hundred instructions, so there are several.
-const IDENTITY_HEADERS: [&str; 3] = [
-    "x-forwarded-(user|groups|email|preferred-username|access-token)",
-    "x-auth-request-.*",
-    "remote-user|x-remote-(user|groups)",
+/// Headers that only Toolgate may set.
+const IDENTITY_HEADERS: [&str; 8] = [
+    "x-forwarded-user",
+    "x-forwarded-groups",
+    "x-forwarded-email",
+    "x-forwarded-preferred-username",
+    "x-forwarded-access-token",
+    "remote-user",
+    "x-remote-user",
+    "x-remote-groups",
 ];
 
 /// Headers by which some servers and frameworks take a request for another one's or for another
-/// one, what other gateways say, and credentials that are not for the server.
-const MISLEADING_HEADERS: [&str; 5] = [
-    "x-(original-(url|host)|rewrite-url)|forwarded",
-    "x-http-method(-override)?|x-method-override",
-    "x-(user|webauth-.*|goog-authenticated-.*|amzn-oidc-.*)",
-    "cf-access-.*|tailscale-.*|x-envoy-.*",
-    "cookie|proxy-authorization",
+/// one, and credentials that are not for the server.
+const MISLEADING_HEADERS: [&str; 10] = [
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "forwarded",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-user",
+    "cookie",
+    "proxy-authorization",
+];
+
+/// What such headers begin with: what other gateways say, and Envoy's own.
+const STRIPPED_PREFIXES: [&str; 7] = [
+    "x-auth-request-",
+    "x-webauth-",
+    "x-goog-authenticated-",
+    "x-amzn-oidc-",
+    "cf-access-",
+    "tailscale-",
+    "x-envoy-",
 ];
 
 /// What Toolgate may change: the identity headers, its own, the token, and the headers that mirror
-/// an MCP message. Short, for the same reason.
+/// an MCP message; RE2, the whole name. Envoy refuses an expression of more than a hundred
+/// instructions, so it is short.
 const MUTABLE_HEADERS: &str = "^(x-(toolgate-|auth-request-|remote-|forwarded-(u|g|e|pre|a)).*\
                                |remote-user|authorization|mcp-([mns]|pa).*)$";
 
@@ -199,10 +220,13 @@ fn answers() -> Value {
 /// stays: Toolgate needs it, and removes it.
 fn strip_before_anything_else() -> Value {
     let own = format!("x-toolgate-({})?", everything_but("channel"));
-    let remove = |regex: &str| json!({ "remove_on_match": { "key_matcher": { "safe_regex": { "regex": regex } } } });
-    let stripped = IDENTITY_HEADERS.into_iter().chain(MISLEADING_HEADERS);
-    let mut mutations: Vec<_> = stripped.map(remove).collect();
-    mutations.push(remove(&own));
+    // By name where there is one: a matcher is asked about every header of every request, and a
+    // regular expression takes longest.
+    let names = IDENTITY_HEADERS.into_iter().chain(MISLEADING_HEADERS);
+    let mut mutations: Vec<_> = names.map(|name| json!({ "remove": name })).collect();
+    let matching = |matcher: Value| json!({ "remove_on_match": { "key_matcher": matcher } });
+    mutations.extend(STRIPPED_PREFIXES.map(|prefix| matching(json!({ "prefix": prefix }))));
+    mutations.push(matching(json!({ "safe_regex": { "regex": own } })));
     json!({
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed(
