@@ -36,6 +36,7 @@ def bootstrap(
         "jwt_authn + rbac": lambda: simple([jwt_authn(jwks, cached=False), rbac()]),
         "jwt_authn (cache) + rbac": lambda: simple([jwt_authn(jwks, cached=True), rbac()]),
         "ok": lambda: simple([asks(filter_of(plain), "ok")]),
+        "ok, hardened": lambda: asking(plain, "ok-hardened"),
         "toolgate": lambda: plain,
         "toolgate cold": lambda: asking(plain, "toolgate-cold"),
         "opa": lambda: simple([asks(by_default(), "opa")]),

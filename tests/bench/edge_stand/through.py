@@ -23,9 +23,10 @@ def groups(
     running: Servers, material: Material, policy: Path, upstream: int, missing: str, short: bool
 ) -> Iterator[Group]:
     names = ["plain", "plain, hardened", "jwt_authn + rbac", "jwt_authn (cache) + rbac"]
-    names += ["ok", "toolgate", "toolgate cold"]
+    names += ["ok", "ok, hardened", "toolgate", "toolgate cold"]
     found = {
         "ok": running.ok("envoy-ok", tcp=False, core=1),
+        "ok-hardened": running.ok("envoy-ok-hardened", tcp=False, core=1),
         "toolgate": running.toolgate("envoy-toolgate", Toolgate(policy), 1),
         "toolgate-cold": running.toolgate("envoy-toolgate-cold", Toolgate(policy, cache=0), 1),
     }
@@ -51,15 +52,16 @@ def groups(
     cold = [material.http(f"cold-{n}", material.token()) for n in range(COLD)]
 
     def row(name: str) -> Row:
-        authorizer = found.get(name.replace(" ", "-"))
+        authorizer = found.get(name.replace(",", "").replace(" ", "-"))
         pids = [process.pid, *([authorizer.pid] if authorizer else [])]
         target = f"127.0.0.1:{ports[name]}"
         requests = cold if name == "toolgate cold" else hot
         return Row(name, target, requests, pids, PROXIED, 4, 1, protocol="http")
 
     rows = [row(name) for name in names]
-    # These three let everything through.
-    deciding = [entry for entry in rows if entry.name not in ("plain", "plain, hardened", "ok")]
+    # These let everything through.
+    undecided = ("plain", "plain, hardened", "ok", "ok, hardened")
+    deciding = [entry for entry in rows if entry.name not in undecided]
     forged = [material.http("forged", material.forged())]
     refusals = [replace(entry, requests=forged) for entry in deciding]
     yield Group(CLOSED, rows, absent, refusals)
