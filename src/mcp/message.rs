@@ -202,7 +202,11 @@ fn subscriptions<'m>(params: &'m Object<'_>) -> Result<Uris<'m>, Malformed> {
 
 /// Refuses keys that a reader that folds case would take for one that is acted on.
 fn no_variants(object: &Object<'_>) -> Result<(), Malformed> {
-    let variant = |key: &str| !KEYS.contains(&key) && KEYS.iter().any(|known| folds_to(key, known));
+    // ASCII folds to as many bytes as there are.
+    let folds = |key: &str, known: &str| {
+        if key.is_ascii() { key.eq_ignore_ascii_case(known) } else { folds_to(key, known) }
+    };
+    let variant = |key: &str| !KEYS.contains(&key) && KEYS.iter().any(|known| folds(key, known));
     if object.iter().any(|(key, _)| variant(key)) {
         return Err(Malformed::NotAMessage("a key differs only by case from one of the protocol"));
     }

@@ -76,12 +76,10 @@ impl fmt::Display for Digest {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
+    let digit = |digit: u8| char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
     for byte in bytes {
-        text.extend(
-            [byte >> 4, byte & 15].map(|digit| {
-                char::from(if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) })
-            }),
-        );
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
     text
 }

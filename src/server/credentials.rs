@@ -47,6 +47,8 @@ pub(super) enum CredentialError {
 enum Unverified {
     /// The issuer's keys are not known, or no longer count.
     NoKeys,
+    /// It is not a token's text.
+    NotBearer,
     /// It says that it is a workload's.
     JwtSvid,
     /// It does not hold; perhaps for a key that its issuer has not told us of yet.
@@ -90,6 +92,7 @@ impl Verifier<'_> {
                 kept.user(live.number, |token| user(token, issuer, &live.policy)),
             ),
             Err(Unverified::NoKeys) => UserCredential::Unavailable,
+            Err(Unverified::NotBearer) => UserCredential::Invalid(CredentialError::NotBearer, None),
             Err(Unverified::JwtSvid) => UserCredential::JwtSvid(token),
             Err(Unverified::Bad(error, unknown)) => UserCredential::Invalid(error.into(), unknown),
         }
@@ -113,6 +116,8 @@ impl Verifier<'_> {
             let issuer = issuers().nth(kept.issuer).ok_or(TokenError::Issuer)?;
             kept.token.stands(issuer, here)?;
             (kept, issuer)
+        } else if !is_token(text) {
+            return Err(Unverified::NotBearer);
         } else if self.is_jwt_svid(text) {
             return Err(Unverified::JwtSvid);
         } else {
@@ -166,19 +171,23 @@ fn user(token: &VerifiedToken, issuer: &Issuer, policy: &PolicySet) -> User {
     }
 }
 
-/// RFC 6750 §2.1, RFC 9110 §11.4: the scheme in any case, one space, and a token.
+/// RFC 6750 §2.1, RFC 9110 §11.4: the scheme in any case, one space, and what [`is_token`] has yet
+/// to be asked about.
 fn bearer(value: &[u8]) -> Result<&str, CredentialError> {
     let value = std::str::from_utf8(value).map_err(|_| CredentialError::NotBearer)?;
-    let (scheme, token) = value.split_once(' ').ok_or(CredentialError::NotBearer)?;
-    let is_token = !token.is_empty() && token.bytes().all(|byte| {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+        Some(_) | None => Err(CredentialError::NotBearer),
+    }
+}
+
+/// Whether this is a token (RFC 9110, `token68`). What was verified once has been asked.
+fn is_token(text: &str) -> bool {
+    let is_of_token = |byte| {
         matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+'..=b'/' | b'_' | b'~' | b'=')
             && byte != b','
-    });
-    if scheme.eq_ignore_ascii_case("bearer") && is_token {
-        Ok(token)
-    } else {
-        Err(CredentialError::NotBearer)
-    }
+    };
+    !text.is_empty() && text.bytes().all(is_of_token)
 }
 
 #[cfg(test)]
@@ -187,8 +196,9 @@ mod tests {
 
     #[test]
     fn a_bearer_token_is_one_word_after_one_space() {
+        let is_bearer = |value| bearer(value).is_ok_and(is_token);
         for value in ["Bearer a.b.c", "bearer a", "BEARER a~+/="] {
-            assert!(bearer(value.as_bytes()).is_ok(), "{value:?}");
+            assert!(is_bearer(value.as_bytes()), "{value:?}");
         }
         for value in [
             "",
@@ -206,8 +216,8 @@ mod tests {
             "a.b.c",
             "Bearer a\u{a0}",
         ] {
-            assert!(bearer(value.as_bytes()).is_err(), "{value:?}");
+            assert!(!is_bearer(value.as_bytes()), "{value:?}");
         }
-        assert!(bearer(b"Bearer \xff").is_err());
+        assert!(!is_bearer(b"Bearer \xff"));
     }
 }

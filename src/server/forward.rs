@@ -66,6 +66,9 @@ pub(super) struct Identity<'i> {
 /// them take no more than 8 KiB of headers.
 const MAX_BYTES: usize = 8 * 1024;
 
+/// What a person's groups take for the most part.
+const USUAL_GROUPS_BYTES: usize = 256;
+
 /// The changes to a request that is let through; `None` if the identity does not fit into headers.
 /// A part of it would be another identity.
 pub(super) fn forward(
@@ -80,6 +83,7 @@ pub(super) fn forward(
         set.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
     };
     put(USER, user.map(|user| forwarded_name(user, identity.qualified)));
+    let encoded = |text: &str| encoded(text).into_owned();
     put(EMAIL, user.and_then(|user| user.email.as_deref()).map(encoded));
     let preferred = user.and_then(|user| user.preferred_username.as_deref());
     put(PREFERRED_USERNAME, preferred.map(encoded));
@@ -146,8 +150,14 @@ fn group_list(groups: &Groups, told: Option<&GroupSet>, policy: &PolicySet) -> O
         return None;
     };
     let told = groups.iter().filter(|group| told.is_none_or(|told| told.contains(*group)));
-    let names: Vec<_> = told.map(|group| encoded(policy.group_name(group))).collect();
-    (!names.is_empty()).then(|| names.join(","))
+    let mut names = String::with_capacity(USUAL_GROUPS_BYTES);
+    for group in told {
+        if !names.is_empty() {
+            names.push(',');
+        }
+        names.push_str(&encoded(policy.group_name(group)));
+    }
+    (!names.is_empty()).then_some(names)
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl<'m> Fields<'m> {
         Self(message)
     }
 
+    #[inline]
     fn field(&mut self) -> Result<(u32, Value<'m>), Malformed> {
         let key = u32::try_from(self.varint()?).map_err(|_| Malformed::Key)?;
         let (number, wire_type) = (key >> 3, key & 7);
@@ -70,7 +71,19 @@ impl<'m> Fields<'m> {
         Ok((number, value))
     }
 
+    /// Nearly all of them take one byte.
+    #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.0.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut number = 0;
         for (at, byte) in self.0.iter().enumerate().take(10) {
             let bits = u64::from(byte & 0x7f);
@@ -87,6 +100,7 @@ impl<'m> Fields<'m> {
         Err(Malformed::Truncated)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'m [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed::Truncated)?;
         self.0 = rest;
@@ -97,6 +111,7 @@ impl<'m> Fields<'m> {
 impl<'m> Iterator for Fields<'m> {
     type Item = Result<(u32, Value<'m>), Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
@@ -126,6 +141,16 @@ impl<'m> Value<'m> {
 /// such message.
 pub(super) fn once<T>(field: &mut Option<T>, value: T) -> Result<(), Malformed> {
     if field.replace(value).is_some() { Err(Malformed::Twice) } else { Ok(()) }
+}
+
+/// How many bytes [`Writer::bytes`] writes for a field below 16.
+pub(super) fn length_of_bytes(bytes: &[u8]) -> usize {
+    if bytes.is_empty() { 0 } else { length_of_sized(bytes.len()) }
+}
+
+/// How many bytes a field below 16 takes with a message or bytes of this length.
+pub(super) fn length_of_sized(length: usize) -> usize {
+    1 + (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize + length
 }
 
 /// A message as it is written.
@@ -177,6 +202,12 @@ impl Writer {
         if let Some(written) = self.0.get_mut(begins..) {
             written.rotate_right(of_length);
         }
+    }
+
+    /// A message within this one whose length is known before it is written.
+    pub(super) fn sized(&mut self, field: u32, length: usize) {
+        self.key(field, BYTES);
+        self.varint(length as u64);
     }
 
     /// All of this message, as it was written elsewhere.

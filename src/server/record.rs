@@ -151,8 +151,11 @@ impl Facts {
     }
 
     pub(super) fn workload(&mut self, proved: Option<&Proved>) {
-        let workload = proved.map(|proved| text(proved.workload.as_str()));
-        self.record.workload = workload.unwrap_or_default();
+        let workload = proved.map_or("", |proved| proved.workload.as_str());
+        // It is told twice of most.
+        if self.record.workload != workload {
+            self.record.workload = text(workload);
+        }
         self.record.workload_proof = match proved.map(|proved| proved.proof) {
             None => record::WorkloadProof::Unspecified,
             Some(Proof::Certificate) => record::WorkloadProof::Certificate,
@@ -247,7 +250,7 @@ impl Facts {
         let rule = decision.rule.and_then(|rule| policy.rule(rule));
         self.record.rule = rule.map(|rule| Rule {
             name: rule.name.to_string(),
-            file: rule.file.strip_prefix(policies).unwrap_or(&rule.file).display().to_string(),
+            file: relative(&rule.file, policies),
             line: rule.line,
         });
         self.record.verdict = match decision.verdict {
@@ -291,6 +294,17 @@ impl Facts {
         record.latency = prost_types::Duration::try_from(latency).ok();
         let record = Arc::new(record);
         Outcome { answer, record, audit_required, minutes_saved, unknown_key, put_up_with }
+    }
+}
+
+/// A file of the policies, as it is named there.
+fn relative(file: &Path, policies: &Path) -> String {
+    // As for most: without taking the paths apart.
+    let texts = file.to_str().zip(policies.to_str());
+    let rest = texts.and_then(|(file, policies)| file.strip_prefix(policies)?.strip_prefix('/'));
+    match rest {
+        Some(rest) if !rest.starts_with('/') => rest.to_owned(),
+        Some(_) | None => file.strip_prefix(policies).unwrap_or(file).display().to_string(),
     }
 }
 
@@ -389,7 +403,9 @@ impl<'d> Told<'d> {
             channel,
         } = record;
         let rule = rule.as_ref();
-        let rule = rule.map(|rule| format!("{} ({}:{})", rule.name, rule.file, rule.line));
+        let rule = rule.map(|Rule { name, file, line }| {
+            [name, " (", file, ":", &line.to_string(), ")"].concat()
+        });
         let (issuer, user) = match user {
             Some(user) => (user.issuer.as_str(), user.subject.as_str()),
             None => ("", ""),

@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::answer::{Answer, Forward, Reply};
 use super::ext_proc::{PLAN, Plan};
-use super::protobuf::Writer;
+use super::protobuf::{Writer, length_of_bytes, length_of_sized};
 use super::record::Told;
 
 /// Of `envoy.service.auth.v3.CheckResponse`.
@@ -109,10 +109,10 @@ fn refused(denied: &mut Writer, Reply { status, headers, body }: &Reply) {
 }
 
 fn header(option: &mut Writer, name: &str, value: &str) {
-    option.message(field::header::HEADER, |header| {
-        header.bytes(field::header::KEY, name.as_bytes());
-        header.bytes(field::header::VALUE, value.as_bytes());
-    });
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    option.sized(field::header::HEADER, length_of_bytes(name) + length_of_bytes(value));
+    option.bytes(field::header::KEY, name);
+    option.bytes(field::header::VALUE, value);
     option.number(field::header::APPEND_ACTION, OVERWRITE_IF_EXISTS_OR_ADD);
 }
 
@@ -121,11 +121,7 @@ fn dynamic_metadata(metadata: &mut Writer, told: &Told<'_>, plan: Option<Plan>) 
     member(metadata, "toolgate", |value| {
         value.message(field::structure::STRUCT, |toolgate| {
             member(toolgate, "v", |value| value.double(field::structure::NUMBER, 1.0));
-            told.each(|name, text| {
-                member(toolgate, name, |value| {
-                    value.bytes(field::structure::STRING, text.as_bytes());
-                });
-            });
+            told.each(|name, text| text_member(toolgate, name, text));
         });
     });
     if let Some(plan) = plan {
@@ -136,6 +132,16 @@ fn dynamic_metadata(metadata: &mut Writer, told: &Told<'_>, plan: Option<Plan>) 
             }
         });
     }
+}
+
+/// A member of a `Struct` that is a text.
+fn text_member(structure: &mut Writer, name: &str, text: &str) {
+    let (name, text) = (name.as_bytes(), text.as_bytes());
+    let value = length_of_bytes(text);
+    structure.sized(field::structure::FIELDS, length_of_bytes(name) + length_of_sized(value));
+    structure.bytes(field::structure::KEY, name);
+    structure.sized(field::structure::VALUE, value);
+    structure.bytes(field::structure::STRING, text);
 }
 
 /// A member of a `Struct`.
