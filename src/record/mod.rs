@@ -29,9 +29,6 @@ pub const MAX_TEXT: usize = 256;
 #[must_use]
 pub fn text(from_outside: &str) -> String {
     // What most are: the same as what follows comes to.
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'\'' | b'"' | b'\\');
-    // To the end without a way out: so it is done for many bytes at a time.
-    let is_plain = |text: &str| text.bytes().fold(true, |all, byte| all & plain(byte));
     if from_outside.len() <= MAX_TEXT && is_plain(from_outside) {
         return from_outside.to_owned();
     }
@@ -45,6 +42,13 @@ pub fn text(from_outside: &str) -> String {
         text.extend(escaped);
     }
     text
+}
+
+/// Whether a text means itself, between quotes of either kind.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'\'' | b'"' | b'\\');
+    // To the end without a way out: so it is done for many bytes at a time.
+    text.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
 /// The JSON form, without a line break.
@@ -148,7 +152,12 @@ impl Members<'_> {
 
     /// Unless it is empty.
     fn text(&mut self, key: &'static str, text: &str) {
-        if !text.is_empty() {
+        if is_plain(text) && !text.is_empty() {
+            self.key(key);
+            self.line.push(b'"');
+            self.line.extend_from_slice(text.as_bytes());
+            self.line.push(b'"');
+        } else if !text.is_empty() {
             self.value(key, text);
         }
     }

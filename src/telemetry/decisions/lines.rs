@@ -12,9 +12,10 @@ use crate::record::{Decision, write_json};
 /// One write has this many records at most.
 const BATCH: usize = 1024;
 
-/// After a write more are let come together: to be woken for each costs a request more than the
-/// rest of its record.
-const PAUSE: Duration = Duration::from_millis(2);
+/// After a write more are let come together, for as long as this with the usual queue: to be woken
+/// for each costs a request more than the rest of its record.
+const PAUSE: Duration = Duration::from_millis(10);
+const USUAL_QUEUE: u32 = 4096;
 
 /// The wait after a failure; doubled up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -64,6 +65,9 @@ struct Writer<O> {
 impl<O: Output> Writer<O> {
     fn run(mut self) {
         let mut lines = Vec::new();
+        // A shorter queue would fill up meanwhile.
+        let queue = u32::try_from(self.feed.records.max_capacity()).unwrap_or(USUAL_QUEUE);
+        let pause = PAUSE * queue.min(USUAL_QUEUE) / USUAL_QUEUE;
         while let Some(first) = self.feed.records.blocking_recv() {
             lines.clear();
             push(&mut lines, &first);
@@ -75,9 +79,9 @@ impl<O: Output> Writer<O> {
                 records += 1;
             }
             self.write(&lines, records as u64);
-            // A short queue would fill up meanwhile.
-            if self.feed.records.max_capacity() >= BATCH {
-                thread::sleep(PAUSE);
+            // More of them wait.
+            if records < BATCH {
+                thread::sleep(pause);
             }
         }
     }
