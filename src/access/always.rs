@@ -219,7 +219,11 @@ impl Walk<'_> {
     fn server(&mut self, server: &Server) -> Result<(), Disagreement> {
         let set = &self.prover.set;
         let what = &self.invariant.what;
-        if what.servers.as_ref().is_some_and(|servers| !servers.contains(&server.name)) {
+        if what
+            .servers
+            .as_ref()
+            .is_some_and(|servers| !servers.iter().any(|name| **name == *server.name))
+        {
             return Ok(());
         }
         let both = [Some(server), Some(server)];
@@ -298,7 +302,7 @@ impl Walk<'_> {
         match somebody {
             Somebody::Nobody => return Ok(false),
             Somebody::Unclear => {
-                let (server, environment) = (server.name.clone(), environment.into());
+                let (server, environment) = ((*server.name).into(), environment.into());
                 self.unclear.get_or_insert(Proof::Unclear {
                     server,
                     environment,
@@ -410,7 +414,7 @@ impl Walk<'_> {
             at,
         };
         let found = Counterexample {
-            server: server.name.clone(),
+            server: (*server.name).into(),
             environment: environment.into(),
             item: item.clone(),
             others: 0,
@@ -460,7 +464,7 @@ impl Targets {
         };
         let is_named = named.iter().any(|named| {
             let Named { server: of, environment: only, item } = named;
-            *of == server.name
+            **of == *server.name
                 && only.is_none_or(|only| only == environment)
                 && *item == target.map(|target| target.id)
         });

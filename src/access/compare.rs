@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
     fn environments(&self) -> BTreeSet<&'a str> {
         let sides = self.sets.into_iter().zip(self.servers);
         let names = sides.flat_map(|(set, server)| {
-            let ids = server.map(|server| server.environments.as_slice()).unwrap_or_default();
+            let ids = server.map(|server| &*server.environments).unwrap_or_default();
             ids.iter().map(|environment| set.environment_name(environment.id))
         });
         names.collect()

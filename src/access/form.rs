@@ -126,7 +126,7 @@ impl Form {
         (form.grants, rules.grants) = sorted.into_iter().unzip();
         if let Some(tool) = tool {
             form.limits = limits.ids(&tool.limits);
-            form.accepts.clone_from(&tool.accepts);
+            form.accepts = tool.accepts.as_ref().map(|names| names.to_vec());
             if let Some(accepts) = &mut form.accepts {
                 accepts.sort_unstable();
             }

@@ -201,9 +201,7 @@ impl Search<'_> {
 
     /// The bans that are about the server.
     fn bans(&self) -> Vec<&Ban> {
-        let about = |ban: &&Ban| {
-            ban.servers.as_ref().is_none_or(|servers| servers.contains(&self.server.name))
-        };
+        let about = |ban: &&Ban| ban.is_about(&self.server.name);
         self.set.guardrails().iter().filter(about).chain(self.server.bans()).collect()
     }
 

@@ -89,13 +89,13 @@ impl Side {
         let inside = rule.file.strip_prefix(&self.files.root).ok()?;
         let path = inside.to_string_lossy().into_owned();
         let entry = |block: &str| {
-            let (key, _) = self.node(&path)?.at(&[block, &rule.name])?;
+            let (key, _) = self.node(&path)?.at(&[block, rule.name])?;
             let origin = self.origin(&path, key.span)?;
             // Grants and bans may have the same names.
             (origin.line == rule.line as usize).then_some(())
         };
         let kind = if entry("bans").is_some() { RuleKind::Ban } else { RuleKind::Grant };
         let origin = Origin { file: rule.file.to_path_buf(), line: rule.line as usize };
-        Some(Rule { kind, name: rule.name.clone(), path, origin })
+        Some(Rule { kind, name: rule.name.into(), path, origin })
     }
 }

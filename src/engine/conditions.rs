@@ -180,7 +180,7 @@ impl<'q> Circumstances<'q> {
         environment: EnvironmentId,
         target: Option<Target<'_>>,
     ) -> BanMisses {
-        let Ban { rule: _, who, via, environments, servers, what, until, trial_until: _ } = ban;
+        let Ban { rule: _, who, via, environments, servers: _, what, until, trial_until: _ } = ban;
         let who = who.as_ref().is_some_and(|who| !self.bans(who));
         let what = !what.everything
             && target.is_none_or(|target| {
@@ -192,7 +192,7 @@ impl<'q> Circumstances<'q> {
             who,
             via: via.as_ref().is_some_and(|via| !self.bans_via(via)),
             environment: environments.as_ref().is_some_and(|list| !list.contains(&environment)),
-            server: servers.as_ref().is_some_and(|list| !list.contains(&server.name)),
+            server: !ban.is_about(&server.name),
             what,
             ended: until.is_some_and(|until| until <= self.now),
         }

@@ -73,11 +73,11 @@ pub(crate) fn open<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<Open<'s>
     let mut grants = Vec::new();
     for grant in server.grants() {
         // Whoever is signed in may have a token with more scopes.
-        let scopes = if asked.by_scopes { grant.scopes.as_slice() } else { &[] };
+        let scopes = if asked.by_scopes { &*grant.scopes } else { &[] };
         let misses = asked.misses(&c, grant);
         let misses = super::GrantMisses { scopes: misses.scopes && c.user.is_none(), ..misses };
         let settled = super::GrantMisses { who: false, also_in: false, except: false, ..misses };
-        let limits = if asked.call.is_some() { grant.limits.as_slice() } else { &[] };
+        let limits = if asked.call.is_some() { &*grant.limits } else { &[] };
         if by_groups && settled.is_empty() && matches!(grant.who, GrantWho::People { .. }) {
             grants.push(open_grant(grant, scopes, limits));
         } else if misses.is_empty() {
@@ -127,8 +127,8 @@ fn open_grant<'a>(grant: &'a Grant, scopes: &'a [Box<str>], limits: &'a [Limit])
                 People::AnyoneSignedIn => None,
                 People::Groups(groups) => Some(groups),
             },
-            also_in: also_in.as_ref(),
-            except: except.as_ref(),
+            also_in: also_in.as_deref(),
+            except: except.as_deref(),
             scopes,
             limits,
         },

@@ -32,10 +32,10 @@ pub fn step_up<'s>(set: &'s PolicySet, query: &Query<'_>) -> Option<&'s [Box<str
         let keeps = |(_, arguments)| limits::first(&grant.limits, arguments).is_none();
         asked.misses(&c, grant) == only_scopes && asked.call.is_none_or(keeps)
     });
-    let name = |grant: &Grant| set.rule(grant.rule).map(|rule| &*rule.name);
+    let name = |grant: &Grant| set.rule(grant.rule).map(|rule| rule.name);
     let nearest = near.min_by_key(|grant| (lacks(grant), name(grant)))?;
     // The tool's own limits, its approval, a ban that is only recorded: the decision knows.
-    let scopes = nearest.scopes.as_slice();
+    let scopes = &*nearest.scopes;
     let wider = User { scopes: union(&user.scopes, scopes), ..user.clone() };
     let caller = Caller { user: Some(Arc::new(wider)), workload: query.caller.workload.clone() };
     let stepped_up = decide(set, &Query { caller: &caller, ..*query }, &mut NoTrace);

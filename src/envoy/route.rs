@@ -69,7 +69,7 @@ fn server_routes(name: &str, environment: &ServerEnvironment) -> [Value; 2] {
     let action = json!({
         "cluster": super::cluster::name(name, environment),
         // The match is exact, so this replaces the whole path.
-        "prefix_rewrite": upstream.path,
+        "prefix_rewrite": &*upstream.path,
         "host_rewrite_literal": format!("{}:{}", upstream.host, upstream.port),
         // Streams are bounded by the listener; answers of tools may take their time.
         "timeout": "0s",

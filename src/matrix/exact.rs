@@ -251,9 +251,9 @@ impl Words<'_> {
 
     /// That somebody may do more once a ban ends, or less once it is enforced.
     fn ban_ends(&self, ban: &Ban, server: &Server, environment: EnvironmentId) -> Option<String> {
-        let Ban { rule, who: _, via: _, environments, servers, what, until, trial_until } = ban;
+        let Ban { rule, who: _, via: _, environments, servers: _, what, until, trial_until } = ban;
         let elsewhere = environments.as_ref().is_some_and(|list| !list.contains(&environment))
-            || servers.as_ref().is_some_and(|list| !list.contains(&server.name));
+            || !ban.is_about(&server.name);
         let over = until.is_some_and(|until| until <= self.at);
         if elsewhere || over || !concerns(what, server) {
             return None;
@@ -272,11 +272,11 @@ impl Words<'_> {
 /// Whether it takes away anything that the server offers.
 fn concerns(what: &BanWhat, server: &Server) -> bool {
     let BanWhat { everything, items, effects, traits } = what;
-    let tools = server.tools().iter().map(|tool| (tool.effect, &tool.traits));
-    let resources = server.resources().iter().map(|one| (one.effect, &one.traits));
-    let prompts = server.prompts().iter().map(|one| (one.effect, &one.traits));
+    let tools = server.tools().iter().map(|tool| (tool.effect, &*tool.traits));
+    let resources = server.resources().iter().map(|one| (one.effect, &*one.traits));
+    let prompts = server.prompts().iter().map(|one| (one.effect, &*one.traits));
     let mut offered = tools.chain(resources).chain(prompts);
-    let of_kind = |(effect, found): (Effect, &Vec<Trait>)| {
+    let of_kind = |(effect, found): (Effect, &[Trait])| {
         effects.contains(&effect) || traits.iter().any(|banned| found.contains(banned))
     };
     *everything || !items.is_empty() || offered.any(of_kind)

@@ -388,7 +388,10 @@ fn what_goes_through_beside_tools_is_named_one_by_one() {
     assert_eq!(of(""), Protocol::default());
     let all = of("refusal: result\ntasks: bound_to_user\nmethods: [vendor/b, vendor/a]");
     let methods = vec!["vendor/a".into(), "vendor/b".into()];
-    assert_eq!(all, Protocol { refusal: Refusal::Result, tasks: true, methods });
+    assert_eq!(
+        all,
+        Protocol { refusal: Refusal::Result, tasks: true, methods: methods.into_iter().collect() }
+    );
     insta::assert_snapshot!(told());
 }
 

@@ -250,7 +250,7 @@ impl Facts {
         let rule = decision.rule.and_then(|rule| policy.rule(rule));
         self.record.rule = rule.map(|rule| Rule {
             name: rule.name.to_string(),
-            file: relative(&rule.file, policies),
+            file: relative(rule.file, policies),
             line: rule.line,
         });
         self.record.verdict = match decision.verdict {

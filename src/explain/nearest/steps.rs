@@ -145,7 +145,7 @@ impl Search<'_> {
         };
         let environment = self.set.environment(&draft.environment);
         let places: Vec<ViaPlace> = match via {
-            Via::Places(places) => places.clone(),
+            Via::Places(places) => places.to_vec(),
             Via::AnySurface => {
                 let all = self.set.place_names().filter_map(|name| self.set.place_named(name));
                 let surfaces = all.filter(|(_, place)| {
@@ -230,7 +230,7 @@ impl Search<'_> {
     ) -> Vec<Draft> {
         let Some(ItemId::Tool(id)) = self.item else { return Vec::new() };
         let Some(tool) = self.server.tools().get(id.index()) else { return Vec::new() };
-        let limits = if rule.is_some() { &grant.limits } else { &tool.limits };
+        let limits = if rule.is_some() { &*grant.limits } else { &*tool.limits };
         match breach {
             Breach::NotAccepted => {
                 let accepted = |name: &str| {

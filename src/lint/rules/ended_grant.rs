@@ -36,7 +36,7 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
         for grant in server.grants() {
             let Some(rule) = policies.set.rule(grant.rule) else { continue };
             let mut ended = |key: &str, when: String| {
-                let Some(place) = file.value(&["grants", &rule.name, key]) else { return };
+                let Some(place) = file.value(&["grants", rule.name, key]) else { return };
                 findings.add(place, format!("the grant `{}` ended {when}", rule.name), |finding| {
                     finding.help("remove the grant, or ask for it anew")
                 });

@@ -34,12 +34,12 @@ fn check(policies: &Context<'_>, findings: &mut Findings) {
     for (GrantIn { file, grant: _, key }, why) in policies.idle_grants() {
         let Idle::Covered(by) = why else { continue };
         let rules: Vec<_> = by.iter().filter_map(|rule| policies.set.rule(*rule)).collect();
-        let names = listed(rules.iter().map(|rule| &*rule.name));
+        let names = listed(rules.iter().map(|rule| rule.name));
         let message = match rules.as_slice() {
             [_] => format!("`{}` grants nothing that {names} does not grant", key.text),
             _ => format!("`{}` grants nothing that {names} do not grant together", key.text),
         };
-        let first = rules.first().and_then(|rule| file.key(&["grants", &*rule.name]));
+        let first = rules.first().and_then(|rule| file.key(&["grants", rule.name]));
         findings.add(file.place(key.span), message, |finding| {
             let finding = finding.help(format!("keep {names}, and nobody loses anything without this one"));
             match first {

@@ -18,23 +18,23 @@ pub use self::pointer::{Pointer, PointerError, Token};
 use crate::json::Decimal;
 
 /// What one argument, or a part of it, must be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Which one.
     pub pointer: Pointer,
     /// Whether it may be left out. It may never be null instead.
     pub optional: bool,
     /// What it must be: all of these.
-    pub tests: Vec<Test>,
+    pub tests: Box<[Test]>,
 }
 
 /// One test of a value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// This very value.
     Is(Scalar),
     /// One of these values.
-    OneOf(Vec<Scalar>),
+    OneOf(Box<[Scalar]>),
     /// A number from the first to the second, both included.
     Between(Decimal, Decimal),
     /// A text that matches as a whole.
@@ -42,7 +42,7 @@ pub enum Test {
     /// A text that starts with this one.
     StartsWith(Box<str>),
     /// A text that is one mail address or URL, at one of these domains.
-    Domain(Vec<DomainName>),
+    Domain(Box<[DomainName]>),
     /// A text of at most so many Unicode code points.
     MaxLength(u64),
     /// A list of at most so many elements.

@@ -3,6 +3,9 @@
 //! A small language on purpose: what people who read policies aloud would disagree about is
 //! refused, not guessed at.
 
+use std::fmt;
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, ClassPerlKind, ClassSetItem, GroupKind, Span, Visitor};
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -22,8 +25,11 @@ const MAX_TEXT: usize = 1 << 16;
 const MAX_NESTING: u32 = 32;
 
 /// A pattern that a text matches as a whole or not at all.
-#[derive(Clone, Debug)]
-pub struct Pattern {
+#[derive(Clone)]
+pub struct Pattern(Arc<Compiled>);
+
+/// A thousand times as large as what was written, so it is shared.
+struct Compiled {
     source: Box<str>,
     regex: Regex,
 }
@@ -73,29 +79,49 @@ impl Pattern {
                 PatternError::Syntax(error.to_string())
             }
         })?;
-        Ok(Self { source: source.into(), regex })
+        Ok(Self(Arc::new(Compiled { source: source.into(), regex })))
     }
 
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// A text that matches, if one is easily found.
     #[must_use]
     pub(crate) fn example(&self) -> Option<String> {
         let mut text = String::new();
-        shortest(&regex_syntax::parse(self.regex.as_str()).ok()?, &mut text)?;
+        shortest(&regex_syntax::parse(self.0.regex.as_str()).ok()?, &mut text)?;
         self.matches(&text).then_some(text)
+    }
+
+    #[cfg(test)]
+    pub(in crate::policy) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether the whole text matches. One of more than 64 KiB never does.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        text.len() <= MAX_TEXT && self.regex.is_match(text)
+        text.len() <= MAX_TEXT && self.0.regex.is_match(text)
     }
 }
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.0.source).finish()
+    }
+}
+
+/// What is written is all that there is to it.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source == other.0.source
+    }
+}
+
+impl Eq for Pattern {}
 
 /// A text that the pattern matches, as short as is easily found.
 fn shortest(hir: &Hir, text: &mut String) -> Option<()> {

@@ -14,7 +14,7 @@ const MAX_TOKENS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer {
     first: Box<str>,
-    rest: Vec<Token>,
+    rest: Box<[Token]>,
     text: Box<str>,
 }
 
@@ -113,7 +113,7 @@ impl FromStr for Pointer {
         }
         let rest = names.split_off(1);
         match names.pop() {
-            Some(Token::Member(first)) => Ok(Self { first, rest, text: text.into() }),
+            Some(Token::Member(first)) => Ok(Self { first, rest: rest.into(), text: text.into() }),
             Some(Token::Each) | None => Err(PointerError::NoArgument),
         }
     }

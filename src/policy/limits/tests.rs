@@ -151,11 +151,11 @@ fn a_limit_reads_as_a_sentence() {
     let ten = "10".parse().unwrap();
     let tests = vec![
         Test::Is(Scalar::Bool(true)),
-        Test::OneOf(vec![Scalar::Number(ten), Scalar::Text("a\"b".into())]),
+        Test::OneOf(vec![Scalar::Number(ten), Scalar::Text("a\"b".into())].into()),
         Test::Between("-1.5".parse().unwrap(), ten),
-        Test::Domain(vec!["a.com".parse().unwrap(), "b.com".parse().unwrap()]),
+        Test::Domain(vec!["a.com".parse().unwrap(), "b.com".parse().unwrap()].into()),
     ];
-    let limit = Limit { pointer: "/to/*".parse().unwrap(), optional: true, tests };
+    let limit = Limit { pointer: "/to/*".parse().unwrap(), optional: true, tests: tests.into() };
     assert_eq!(
         limit.to_string(),
         "/to/* is true, is 10 or \"a\\\"b\", is a number from -1.5 to 10, is one address at a.com or b.com, or is left out"

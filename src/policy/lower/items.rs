@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::Lowering;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
 use crate::policy::limits::Pointer;
-use crate::policy::model::{
-    Items, Offer, Prompt, PromptId, Resource, ResourceId, Server, Tool, ToolId,
-};
+use crate::policy::model::{Items, Offered, Prompt, PromptId, Resource, ResourceId, Tool, ToolId};
 use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
 use crate::policy::uri::UriPattern;
 
@@ -33,11 +31,10 @@ impl<'r> Named<'r> {
 }
 
 impl Lowering<'_> {
-    /// Fills in what a server offers.
-    pub(super) fn items(&mut self, raw: &RawServer<'_>, server: &mut Server) {
-        for tool in &raw.tools {
-            server.tools.push(self.tool(tool));
-        }
+    /// What a server offers.
+    pub(super) fn offered(&mut self, raw: &RawServer<'_>) -> Arc<Offered> {
+        let tools = raw.tools.iter().map(|tool| self.tool(tool)).collect();
+        let mut resources = Vec::new();
         let mut patterns: Vec<(UriPattern, Text<'_>)> = Vec::new();
         for RawItem { name, effect, traits, sets: _ } in &raw.resources {
             // What is none was reported when it was read.
@@ -53,17 +50,16 @@ impl Lowering<'_> {
                 );
             }
             patterns.push((pattern.clone(), *name));
-            server.resources.push(Resource { pattern, effect: *effect, traits: traits.clone() });
+            let traits = traits.iter().copied().collect();
+            resources.push(Resource { pattern, effect: *effect, traits });
         }
-        for RawItem { name, effect, traits, sets: _ } in &raw.prompts {
-            let (name, traits) = (name.value.into(), traits.clone());
-            server.prompts.push(Prompt { name, effect: *effect, traits });
-        }
-        let tools: Vec<_> = server.tools.iter().map(|tool| &*tool.name).collect();
-        let resources = server.resources.iter().map(|resource| resource.pattern.clone()).collect();
-        let prompts: Vec<_> = server.prompts.iter().map(|prompt| &*prompt.name).collect();
-        server.offer = Arc::new(Offer::new(&tools, resources, &prompts));
+        let prompt = |RawItem { name, effect, traits, sets: _ }: &RawItem<'_>| {
+            let (name, traits) = (name.value.into(), traits.iter().copied().collect());
+            Prompt { name, effect: *effect, traits }
+        };
+        let prompts = raw.prompts.iter().map(prompt).collect();
         self.one_name_space(&Named::new(raw));
+        self.common.offered(raw.tools_digest, tools, resources.into_iter().collect(), prompts)
     }
 
     /// ⚠ A name that is a tool's and a set's could grant more than the reader of a grant sees.
@@ -94,10 +90,10 @@ impl Lowering<'_> {
         Tool {
             name: name.value.into(),
             effect: *effect,
-            traits: traits.clone(),
+            traits: traits.iter().copied().collect(),
             approval: self.approval(*name, *effect, traits, approval.as_ref()),
             minutes_saved: *minutes_saved,
-            limits: limits.iter().map(|limit| limit.value.clone()).collect(),
+            limits: limits.iter().map(|limit| self.common.limit(&limit.value)).collect(),
             accepts: accepts.as_ref().map(boxed),
             log_args: log_args.iter().map(|pointer| pointer.value.clone()).collect(),
         }
@@ -106,17 +102,11 @@ impl Lowering<'_> {
     /// What the verbs of a rule name.
     pub(super) fn verbs(&mut self, raw: &RawVerbs<'_>, named: &Named<'_>) -> Items {
         let RawVerbs { call, read, prompt } = raw;
-        Items {
-            call: self.verb(call, &named.tools, "tool", "the server's `tools`", ToolId),
-            read: self.verb(
-                read,
-                &named.resources,
-                "resource",
-                "the server's `resources`",
-                ResourceId,
-            ),
-            prompt: self.verb(prompt, &named.prompts, "prompt", "the server's `prompts`", PromptId),
-        }
+        let (tools, resources, prompts) = (&named.tools, &named.resources, &named.prompts);
+        let call = self.verb(call, tools, "tool", "the server's `tools`", ToolId);
+        let read = self.verb(read, resources, "resource", "the server's `resources`", ResourceId);
+        let prompt = self.verb(prompt, prompts, "prompt", "the server's `prompts`", PromptId);
+        Items { call, read: read.into(), prompt: prompt.into() }
     }
 
     /// The items that the names of one verb mean: each an item's own, or a set's. There is no
@@ -128,7 +118,7 @@ impl Lowering<'_> {
         what: &str,
         declared_in: &str,
         id: fn(u32) -> Id,
-    ) -> Vec<Id> {
+    ) -> Box<[Id]> {
         let mut ids = Vec::new();
         for name in names {
             let in_set = |item: &RawItem<'_>| item.sets.iter().any(|set| set.value == name.value);
@@ -155,7 +145,7 @@ impl Lowering<'_> {
         }
         ids.sort_unstable();
         ids.dedup();
-        ids
+        ids.into()
     }
 
     /// A limit on an argument that the tool does not take would hold for nothing, and the argument

@@ -4,6 +4,7 @@
 mod again;
 mod amend;
 mod approval;
+mod common;
 mod items;
 mod places;
 mod read;
@@ -15,12 +16,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::approval::Floor;
+use self::common::Common;
 use self::places::Workloads;
 use self::read::{check_presence, unread, unread_servers};
 use super::cores::Cores;
 use super::digest::Digest;
 use super::files::{PolicyFile, PolicyFiles, is_test};
-use super::model::{self, Environment, EnvironmentId, PolicySet, Review, ReviewId, Rule, Shared};
+use super::model::{
+    self, Environment, EnvironmentId, OwnRule, PolicySet, Review, ReviewId, Shared,
+};
 use super::raw::{RawEnvironment, RawGroup, RawReview, RawServer, Text};
 use super::{Amended, Inspected};
 use crate::diagnostics::{
@@ -45,13 +49,15 @@ struct Lowering<'s> {
     asks: Arc<Asks>,
     /// Whose rules those are: see `RuleId`.
     rules_of: u32,
-    rules: Vec<Rule>,
+    rules: Vec<OwnRule>,
     /// The file that the last of them stand in.
     rules_in: Option<(SourceId, Arc<Path>)>,
     /// Whose upstream each `host:port` is.
     upstreams: HashMap<String, (FilePlace, String)>,
     /// Whose own resource each is.
     own_resources: HashMap<String, (FilePlace, String)>,
+    /// What servers have in common.
+    common: Common,
 }
 
 /// What the shared files ask of servers, beside what the set keeps.
@@ -73,7 +79,7 @@ const MOST_GUESSES: usize = 200;
 #[derive(Clone, Debug)]
 struct Needs {
     /// The kinds of review.
-    reviews: Vec<Box<str>>,
+    reviews: Vec<Arc<str>>,
     /// The `host:port` of every upstream that belongs there.
     upstreams: HashSet<Box<str>>,
 }
@@ -233,6 +239,7 @@ impl<'s> Lowering<'s> {
             rules_in: None,
             upstreams: HashMap::new(),
             own_resources: HashMap::new(),
+            common: Common::default(),
         }
     }
 
@@ -355,13 +362,10 @@ impl Lowering<'_> {
                     hosts.insert(host.value, (host.place, environment.name.value));
                 }
             }
-            let boxed = |texts: &[Text<'_>]| -> Vec<Box<str>> {
-                texts.iter().map(|text| text.value.into()).collect()
-            };
             self.shared().environments.push(Environment { name: environment.name.value.into() });
             self.asks().needs.push(Needs {
-                reviews: boxed(&environment.reviews),
-                upstreams: boxed(&environment.upstreams).into_iter().collect(),
+                reviews: environment.reviews.iter().map(|kind| kind.value.into()).collect(),
+                upstreams: environment.upstreams.iter().map(|host| host.value.into()).collect(),
             });
         }
     }

@@ -150,7 +150,9 @@ impl Lowering<'_> {
         match raw {
             RawVia::AnySurface => Via::AnySurface,
             RawVia::Places(names) => {
-                Via::Places(names.iter().filter_map(|name| self.via_place(*name)).collect())
+                let places: Vec<_> =
+                    names.iter().filter_map(|name| self.via_place(*name)).collect();
+                Via::Places(self.common.places(&places))
             }
         }
     }

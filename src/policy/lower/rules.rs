@@ -8,8 +8,8 @@ use super::{Lowering, Servers, names as names_of};
 use crate::diagnostics::{Code, Diagnostic, Place as FilePlace, SourceId};
 use crate::identity::GroupSet;
 use crate::policy::model::{
-    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, Items, People, PromptId,
-    ResourceId, Rule, RuleId, Server, Target, ToolId,
+    Ban, BanWhat, BanWho, BannedServices, EnvironmentId, Grant, GrantWho, Items, OwnRule, People,
+    PromptId, ResourceId, RuleId, Server, Target, ToolId,
 };
 use crate::policy::names::{self, ANYONE};
 use crate::policy::raw::{RawBan, RawBannedServices, RawGrant, Text};
@@ -19,7 +19,7 @@ impl Lowering<'_> {
         let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         let (line, _) = self.sources.line_column(name.place);
         let file = self.rule_file(name.place.source);
-        self.rules.push(Rule {
+        self.rules.push(OwnRule {
             name: name.value.into(),
             file,
             line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -88,7 +88,7 @@ impl Lowering<'_> {
     /// where a rule names the environment.
     fn is_refused(&self, server: &Server, environment: &str) -> bool {
         let refused =
-            |(of, refused): &(Box<str>, String)| *of == server.name && refused == environment;
+            |(of, refused): &(Box<str>, String)| **of == *server.name && refused == environment;
         self.refused.iter().any(refused) || self.broken.iter().any(|broken| broken == environment)
     }
 
@@ -159,8 +159,8 @@ impl Lowering<'_> {
         }
         if let Some(people) = &raw.people {
             let people = self.people(people);
-            let also_in = raw.also_in.as_ref().map(|names| self.group_set(names));
-            let except = raw.except.as_ref().map(|names| self.group_set(names));
+            let also_in = raw.also_in.as_ref().map(|names| Box::new(self.group_set(names)));
+            let except = raw.except.as_ref().map(|names| Box::new(self.group_set(names)));
             return Some(GrantWho::People { people, also_in, except, via: via? });
         }
         let users = raw.users.as_ref()?;
@@ -169,7 +169,7 @@ impl Lowering<'_> {
             let help = "add `last_day` and `ticket`, or grant to a group";
             self.incomplete(users.place, "named users need an end and a ticket", help);
         }
-        Some(GrantWho::Users(users.value.clone(), via?))
+        Some(GrantWho::Users(users.value.clone().into(), via?))
     }
 
     pub(super) fn grant(
@@ -211,18 +211,19 @@ impl Lowering<'_> {
                 "move `read` and `prompt` to a grant of their own",
             );
         }
-        for tool in items.call.iter().filter_map(|id| server.tools.get(id.index())) {
+        for tool in items.call.iter().filter_map(|id| server.tools().get(id.index())) {
             if let Some(accepts) = &tool.accepts {
                 let accepts: Vec<_> = accepts.iter().map(|name| &**name).collect();
                 let limited = raw.limits.iter().map(|limit| (&limit.value.pointer, limit.place));
                 self.pointers_within(limited, &tool.name, &accepts);
             }
         }
-        let limits = raw.limits.iter().map(|limit| limit.value.clone()).collect();
+        let limits = raw.limits.iter().map(|limit| self.common.limit(&limit.value)).collect();
         let scopes = raw.scopes.iter().flat_map(|scopes| &scopes.value);
         let mut scopes: Vec<Box<str>> = scopes.map(|scope| scope.value.into()).collect();
         scopes.sort_unstable();
         let (last_day, until) = (raw.last_day, raw.until);
+        let (environments, scopes) = (environments.into(), scopes.into_iter().collect());
         Some(Grant { rule, who, environments, items, limits, scopes, last_day, until })
     }
 
@@ -230,15 +231,15 @@ impl Lowering<'_> {
     fn service_reach(&mut self, raw: &RawGrant<'_>, items: &Items, server: &Server) {
         let Items { call, read, prompt } = items;
         let tool = |id: &ToolId| {
-            let tool = server.tools.get(id.index())?;
+            let tool = server.tools().get(id.index())?;
             Some((Target::tool((*id, tool)), tool.name.to_string()))
         };
         let resource = |id: &ResourceId| {
-            let resource = server.resources.get(id.index())?;
+            let resource = server.resources().get(id.index())?;
             Some((Target::resource((*id, resource)), resource.pattern.to_string()))
         };
         let named = |id: &PromptId| {
-            let prompt = server.prompts.get(id.index())?;
+            let prompt = server.prompts().get(id.index())?;
             Some((Target::prompt((*id, prompt)), prompt.name.to_string()))
         };
         let tools = call.iter().filter_map(tool);
@@ -376,13 +377,13 @@ impl Lowering<'_> {
 pub(super) fn named_groups(server: &Server, guardrails: &[Ban]) -> GroupSet {
     let mut named = GroupSet::default();
     let mut add = |groups: &GroupSet| groups.iter().for_each(|group| named.insert(group));
-    for grant in &server.grants {
+    for grant in server.grants() {
         match &grant.who {
             GrantWho::People { people, also_in, except, via: _ } => {
                 if let People::Groups(groups) = people {
                     add(groups);
                 }
-                also_in.iter().chain(except).for_each(&mut add);
+                also_in.iter().chain(except).for_each(|groups| add(groups));
             }
             GrantWho::Users(..) | GrantWho::Services(_) => {}
         }

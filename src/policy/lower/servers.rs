@@ -1,7 +1,6 @@
 //! A server and its environments.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use url::Host;
 
@@ -12,7 +11,8 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::identity::GroupSet;
 use crate::policy::digest::Digest;
 use crate::policy::model::{
-    Coverage, EnvironmentId, ListedReview, NeededReview, Offer, Server, ServerEnvironment, Upstream,
+    Coverage, EnvironmentId, Few, ListedReview, NeededReview, Rules, Server, ServerEnvironment,
+    Upstream,
 };
 use crate::policy::raw::{RawApprover, RawServer, RawServerEnvironment, Text};
 use crate::yaml::Spanned;
@@ -40,47 +40,41 @@ impl Lowering<'_> {
         self.problems.extend(misnamed(*name, file_name));
         self.rules_of = number.saturating_add(1);
         self.rules.clear();
+        if let (true, Some(resource), true) = (forward_token, own_resource, environments.len() > 1)
+        {
+            self.one_environment_is_given_tokens(*resource);
+        }
+        let bare = bare_path(environments);
+        let mut here = Vec::new();
+        for environment in environments {
+            let lowered = self.server_environment(name.value, environment, tools_digest, bare);
+            if lowered.is_none() {
+                self.refused.push((name.value.into(), environment.name.value.to_owned()));
+            }
+            here.extend(lowered);
+        }
         let mut server = Server {
             name: name.value.into(),
-            environments: Vec::new(),
-            tools: Vec::new(),
-            resources: Vec::new(),
-            prompts: Vec::new(),
-            offer: Arc::new(Offer::new(&[], Vec::new(), &[])),
-            grants: Vec::new(),
-            bans: Vec::new(),
+            environments: here.into(),
+            offered: self.offered(raw),
+            grants: Box::default(),
+            bans: Few::default(),
             audit_required: *audit_required,
             lists: *lists,
             named_groups: GroupSet::default(),
             forwarded_groups: None,
             forward_token: *forward_token,
             protocol: protocol.clone(),
-            rules: Box::default(),
+            rules: Rules::default(),
             own_resource: own_resource.and_then(|text| self.own_resource(text, name.value)),
             without_user: without_user.iter().filter_map(|name| self.surface(*name)).collect(),
         };
-        if let (true, Some(resource), true) = (forward_token, own_resource, environments.len() > 1)
-        {
-            self.one_environment_is_given_tokens(*resource);
-        }
-        let bare = bare_path(environments);
-        for environment in environments {
-            let lowered = self.server_environment(name.value, environment, tools_digest, bare);
-            if lowered.is_none() {
-                self.refused.push((server.name.clone(), environment.name.value.to_owned()));
-            }
-            server.environments.extend(lowered);
-        }
-        self.items(raw, &mut server);
         let named = Named::new(raw);
-        for grant in grants {
-            let lowered = self.grant(grant, &server, &named);
-            server.grants.extend(lowered);
-        }
-        for ban in bans {
-            let lowered = self.ban(ban, Some((&server, &named)), &Servers::new());
-            server.bans.extend(lowered);
-        }
+        let lowered = grants.iter().filter_map(|grant| self.grant(grant, &server, &named));
+        server.grants = lowered.collect();
+        let none = Servers::new();
+        let lowered = bans.iter().filter_map(|ban| self.ban(ban, Some((&server, &named)), &none));
+        server.bans = lowered.collect();
         if *only_referenced_groups {
             let mut groups = named_groups(&server, &[]);
             for tool in tools {
@@ -90,10 +84,10 @@ impl Lowering<'_> {
                     known.for_each(|group| groups.insert(*group));
                 }
             }
-            server.forwarded_groups = Some(groups);
+            server.forwarded_groups = Some(Box::new(groups));
         }
         server.named_groups = named_groups(&server, &self.shared.guardrails);
-        server.rules = std::mem::take(&mut self.rules).into();
+        server.rules = Rules::new(&self.rules);
         server
     }
 
@@ -168,6 +162,7 @@ impl Lowering<'_> {
         let parts = [path.as_str(), &url, &identity].map(str::as_bytes);
         let route = Digest::of_parts(parts).to_string().chars().take(32).collect::<String>();
         let (path, route, shadow_until) = (path.into(), route.into(), raw.shadow_until);
+        let listed = listed.into();
         Some(ServerEnvironment { id, upstream, path, route, reviews, listed, shadow_until })
     }
 
@@ -247,7 +242,7 @@ impl Lowering<'_> {
             tls: raw.upstream_identity.as_ref().map(|identity| identity.value.clone()),
             host: host.to_string().into(),
             port,
-            path: url.path().into(),
+            path: self.common.text(url.path()),
         })
     }
 }

@@ -1,29 +1,29 @@
 //! What servers offer: tools, resources and prompts.
 
-use super::{PromptId, ResourceId, ToolId};
+use super::{Few, PromptId, ResourceId, ToolId};
 use crate::identity::GroupSet;
 use crate::policy::limits::{Limit, Pointer};
 use crate::policy::uri::UriPattern;
 
 /// A tool.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
     /// Its name.
     pub name: Box<str>,
     /// What calling it does.
     pub effect: Effect,
     /// What else the review found.
-    pub traits: Vec<Trait>,
+    pub traits: Few<Trait>,
     /// Who must agree to each call.
     pub approval: Option<Approver>,
     /// Minutes that one call saves a person, by the owner's estimate.
     pub minutes_saved: u32,
     /// What its arguments must be, whoever calls.
-    pub limits: Vec<Limit>,
+    pub limits: Box<[Limit]>,
     /// The only arguments it takes; `None` if any are taken.
-    pub accepts: Option<Vec<Box<str>>>,
+    pub accepts: Option<Box<[Box<str>]>>,
     /// The arguments that may stand in the record of a call; no other may.
-    pub log_args: Vec<Pointer>,
+    pub log_args: Few<Pointer>,
 }
 
 /// What calling a tool does.
@@ -60,25 +60,25 @@ pub enum Approver {
 }
 
 /// A resource, or all resources below a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// Which.
     pub pattern: UriPattern,
     /// What reading it does.
     pub effect: Effect,
     /// What else the review found.
-    pub traits: Vec<Trait>,
+    pub traits: Few<Trait>,
 }
 
 /// A prompt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     /// Its name.
     pub name: Box<str>,
     /// What getting it does.
     pub effect: Effect,
     /// What else the review found.
-    pub traits: Vec<Trait>,
+    pub traits: Few<Trait>,
 }
 
 /// A tool, resource or prompt of one server.
@@ -96,11 +96,11 @@ pub enum ItemId {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Items {
     /// Tools that may be called.
-    pub call: Vec<ToolId>,
+    pub call: Box<[ToolId]>,
     /// Resources that may be read.
-    pub read: Vec<ResourceId>,
+    pub read: Few<ResourceId>,
     /// Prompts that may be got.
-    pub prompt: Vec<PromptId>,
+    pub prompt: Few<PromptId>,
 }
 
 /// What somebody asks for, as far as rules look at it.

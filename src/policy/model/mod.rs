@@ -1,15 +1,16 @@
 //! What policies mean: valid by construction, ready to decide on.
 
+mod few;
 mod items;
 mod offer;
 mod protocol;
+mod rule;
 mod rules;
 mod servers;
 mod set;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,9 +20,12 @@ use super::digest::Digest;
 use super::uri;
 use crate::identity::{GroupId, GroupSet, Workload, WorkloadPattern};
 
+pub use self::few::Few;
 pub use self::items::{Approver, Effect, ItemId, Items, Prompt, Resource, Target, Tool, Trait};
 pub use self::offer::Offer;
 pub use self::protocol::{Protocol, Refusal};
+pub use self::rule::Rule;
+pub(in crate::policy) use self::rule::{OwnRule, Rules};
 pub use self::rules::{
     Ban, BanWhat, BanWho, BannedServices, Grant, GrantWho, People, Via, ViaPlace,
 };
@@ -86,7 +90,7 @@ pub(super) struct Shared {
     pub(super) reviews: Vec<Review>,
     pub(super) guardrails: Vec<Ban>,
     /// The rules of all that.
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<OwnRule>,
     pub(super) exact_workloads: HashMap<Workload, PlaceId>,
     pub(super) workload_subtrees: Vec<(WorkloadPattern, PlaceId)>,
     pub(super) without_workload: Option<PlaceId>,
@@ -95,7 +99,7 @@ pub(super) struct Shared {
 /// The servers, each with a number of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Servers {
-    by_name: Arc<HashMap<Box<str>, u32>>,
+    by_name: Arc<HashMap<Arc<str>, u32>>,
     /// By number. What was removed leaves a gap.
     numbered: Vec<Option<Arc<Server>>>,
 }
@@ -176,28 +180,35 @@ pub struct Review {
 #[derive(Clone, Debug)]
 pub struct Server {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Where it runs.
-    pub environments: Vec<ServerEnvironment>,
-    pub(crate) tools: Vec<Tool>,
-    pub(crate) resources: Vec<Resource>,
-    pub(crate) prompts: Vec<Prompt>,
-    pub(crate) offer: Arc<Offer>,
-    pub(crate) grants: Vec<Grant>,
-    pub(crate) bans: Vec<Ban>,
+    pub environments: Box<[ServerEnvironment]>,
+    pub(in crate::policy) offered: Arc<Offered>,
+    pub(crate) grants: Box<[Grant]>,
+    pub(crate) bans: Few<Ban>,
     /// Whether a request is refused rather than its record lost.
     pub audit_required: bool,
     /// What its lists show.
     pub lists: Lists,
     /// The groups that the server's rules and the guardrails name.
     pub named_groups: GroupSet,
-    pub(crate) without_user: Vec<PlaceId>,
-    pub(crate) forwarded_groups: Option<GroupSet>,
+    pub(crate) without_user: Few<PlaceId>,
+    pub(crate) forwarded_groups: Option<Box<GroupSet>>,
     pub(crate) forward_token: bool,
     pub(crate) own_resource: Option<Box<str>>,
     pub(crate) protocol: Protocol,
     /// The names and places of its grants and bans.
-    pub(super) rules: Box<[Rule]>,
+    pub(super) rules: Rules,
+}
+
+/// What a server offers. Servers that offer the same share it: many are one program in several
+/// places.
+#[derive(Debug)]
+pub(in crate::policy) struct Offered {
+    pub(in crate::policy) tools: Box<[Tool]>,
+    pub(in crate::policy) resources: Few<Resource>,
+    pub(in crate::policy) prompts: Few<Prompt>,
+    pub(in crate::policy) offer: Arc<Offer>,
 }
 
 /// What lists show.
@@ -222,9 +233,9 @@ pub struct ServerEnvironment {
     /// A hash of path and upstream: Envoy's route and this policy are of the same mind.
     pub route: Box<str>,
     /// Every kind of review that the environment needs, with the listed reviews of that kind.
-    pub reviews: Vec<NeededReview>,
+    pub reviews: Box<[NeededReview]>,
     /// Every review that the server lists here, of whatever kind.
-    pub listed: Vec<ListedReview>,
+    pub listed: Box<[ListedReview]>,
     /// The instant from which refusals are enforced; until then some are only recorded.
     pub shadow_until: Option<Timestamp>,
 }
@@ -233,9 +244,9 @@ pub struct ServerEnvironment {
 #[derive(Clone, Debug)]
 pub struct NeededReview {
     /// Security, legal, ...
-    pub kind: Box<str>,
+    pub kind: Arc<str>,
     /// The reviews of that kind that the server lists.
-    pub listed: Vec<ListedReview>,
+    pub listed: Box<[ListedReview]>,
 }
 
 /// A review that a server lists.
@@ -268,21 +279,10 @@ pub struct Upstream {
     /// The TCP port.
     pub port: u16,
     /// The path of the MCP endpoint there.
-    pub path: Box<str>,
+    pub path: Arc<str>,
 }
 
-/// Where a rule, surface or service stands.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// Its name.
-    pub name: Box<str>,
-    /// The file, as it is shown to people.
-    pub file: Arc<Path>,
-    /// The line, from 1.
-    pub line: u32,
-}
-
-// === impl Place, Rule ===
+// === impl Place ===
 
 impl Place {
     /// The channel of that name.
@@ -306,21 +306,6 @@ impl Place {
     }
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.origin())
-    }
-}
-
-impl Rule {
-    /// `presto.yaml:44`
-    #[must_use]
-    pub fn origin(&self) -> String {
-        let file = self.file.file_name().unwrap_or_default().to_string_lossy();
-        format!("{file}:{}", self.line)
-    }
-}
-
 // === impl Server ===
 
 impl Server {
@@ -333,48 +318,49 @@ impl Server {
     /// The tool of that name.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<(ToolId, &Tool)> {
-        let id = self.offer.tool(name)?;
-        Some((id, self.tools.get(id.index())?))
+        let id = self.offered.offer.tool(name)?;
+        Some((id, self.offered.tools.get(id.index())?))
     }
 
     /// The tools, in the order of the file.
     #[must_use]
     pub fn tools(&self) -> &[Tool] {
-        &self.tools
+        &self.offered.tools
     }
 
     /// The resource, or pattern of resources, that a URI names. An odd URI names none.
     #[must_use]
     pub fn resource(&self, uri: &str) -> Option<(ResourceId, &Resource)> {
         uri::check(uri).ok()?;
-        let named = self.resources.iter().position(|resource| resource.pattern.matches(uri));
+        let named =
+            self.offered.resources.iter().position(|resource| resource.pattern.matches(uri));
         let id = ResourceId(u32::try_from(named?).ok()?);
-        Some((id, self.resources.get(id.index())?))
+        Some((id, self.offered.resources.get(id.index())?))
     }
 
     /// The prompt of that name.
     #[must_use]
     pub fn prompt(&self, name: &str) -> Option<(PromptId, &Prompt)> {
-        let id = self.offer.prompt(name)?;
-        Some((id, self.prompts.get(id.index())?))
+        let id = self.offered.offer.prompt(name)?;
+        Some((id, self.offered.prompts.get(id.index())?))
     }
 
     /// The resources, in the order of the file.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
-        &self.resources
+        &self.offered.resources
     }
 
     /// The prompts, in the order of the file.
     #[must_use]
     pub fn prompts(&self) -> &[Prompt] {
-        &self.prompts
+        &self.offered.prompts
     }
 
     /// The names of all that, and what their indexes mean.
     #[must_use]
     pub fn offer(&self) -> &Arc<Offer> {
-        &self.offer
+        &self.offered.offer
     }
 
     /// The surfaces that may open a connection before anybody signs in.
@@ -386,7 +372,7 @@ impl Server {
     /// The groups that may reach the upstream; `None` for all.
     #[must_use]
     pub fn forwarded_groups(&self) -> Option<&GroupSet> {
-        self.forwarded_groups.as_ref()
+        self.forwarded_groups.as_deref()
     }
 
     /// Whether the upstream is given the tokens of its callers, which name it as their one
@@ -426,6 +412,12 @@ impl Server {
 // === impl Ban ===
 
 impl Ban {
+    /// Whether it is about a server of that name.
+    #[must_use]
+    pub fn is_about(&self, server: &str) -> bool {
+        self.servers.as_ref().is_none_or(|names| names.iter().any(|name| **name == *server))
+    }
+
     /// Whether another ban takes away exactly the same, wherever it stands.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {

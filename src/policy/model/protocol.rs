@@ -1,7 +1,7 @@
 //! What a server's file says about the protocol: how it is refused there, and what beside tools,
 //! resources and prompts goes through.
 
-use super::Server;
+use super::{Few, Server};
 
 /// What goes through beside the protocol's usual methods, and how refusals look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Protocol {
     /// Whether tasks go through: the server keeps each for the user who began it.
     pub tasks: bool,
     /// Methods of extensions that go through: sorted, each once.
-    pub methods: Vec<Box<str>>,
+    pub methods: Few<Box<str>>,
 }
 
 /// The shape of one refused request. It changes no decision.

@@ -1,9 +1,11 @@
 //! Grants and bans: who, from where, in which environment, what.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{ChannelId, Effect, EnvironmentId, Items, PlaceId, RuleId, Trait};
+use super::{ChannelId, Effect, EnvironmentId, Few, Items, PlaceId, RuleId, Trait};
 use crate::identity::{GroupSet, UserName};
 use crate::policy::limits::Limit;
 
@@ -22,11 +24,11 @@ pub enum Via {
     /// In a grant: every surface with a verified workload. In a ban: every surface.
     AnySurface,
     /// These.
-    Places(Vec<ViaPlace>),
+    Places(Arc<[ViaPlace]>),
 }
 
 /// A surface, or one channel of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ViaPlace {
     /// The surface.
     pub surface: PlaceId,
@@ -42,13 +44,13 @@ pub struct Grant {
     /// Whom.
     pub who: GrantWho,
     /// In which environments.
-    pub environments: Vec<EnvironmentId>,
+    pub environments: Box<[EnvironmentId]>,
     /// What.
     pub items: Items,
     /// What the arguments of every call under it must be.
-    pub limits: Vec<Limit>,
+    pub limits: Few<Limit>,
     /// The OAuth scopes that the caller's token must carry, every one of them; sorted.
-    pub scopes: Vec<Box<str>>,
+    pub scopes: Few<Box<str>>,
     /// The last UTC day on which it holds.
     pub last_day: Option<Date>,
     /// The instant from which it no longer holds.
@@ -63,16 +65,16 @@ pub enum GrantWho {
         /// Who: members of any of these.
         people: People,
         /// And only if they are also in one of these.
-        also_in: Option<GroupSet>,
+        also_in: Option<Box<GroupSet>>,
         /// And only if they are in none of these.
-        except: Option<GroupSet>,
+        except: Option<Box<GroupSet>>,
         /// Where they come from.
         via: Via,
     },
     /// People by name, and where they come from.
-    Users(Vec<UserName>, Via),
+    Users(Box<[UserName]>, Via),
     /// Services, without a person.
-    Services(Vec<PlaceId>),
+    Services(Box<[PlaceId]>),
 }
 
 /// Takes something away, whatever grants say. What is unknown matches.

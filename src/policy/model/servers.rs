@@ -53,7 +53,7 @@ impl Servers {
     pub(in crate::policy) fn put(&mut self, server: Server) {
         let number = self.number_for(&server.name);
         if !self.by_name.contains_key(&server.name) {
-            Arc::make_mut(&mut self.by_name).insert(server.name.clone(), number);
+            Arc::make_mut(&mut self.by_name).insert(Arc::clone(&server.name), number);
         }
         if self.numbered.len() == number as usize {
             self.numbered.push(None);
@@ -76,9 +76,9 @@ impl Servers {
     }
 
     /// A rule of a server.
-    pub(in crate::policy) fn rule(&self, RuleId { of, index }: RuleId) -> Option<&Rule> {
+    pub(in crate::policy) fn rule(&self, RuleId { of, index }: RuleId) -> Option<Rule<'_>> {
         let server = self.numbered.get(of.checked_sub(1)? as usize)?.as_ref()?;
-        server.rules.get(index as usize)
+        server.rules.get(index)
     }
 }
 

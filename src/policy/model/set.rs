@@ -5,8 +5,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::{
-    Ban, EnvironmentId, Grant, GrantWho, Place, PlaceId, PolicySet, Review, ReviewId, Rule, RuleId,
-    Server, Shared, Upstream,
+    Ban, EnvironmentId, Grant, GrantWho, OwnRule, Place, PlaceId, PolicySet, Review, ReviewId,
+    Rule, RuleId, Rules, Server, Shared, Upstream,
 };
 use crate::identity::{GroupId, GroupSet, UserName, Workload, WorkloadPattern};
 use crate::policy::digest::Digest;
@@ -78,7 +78,7 @@ impl PolicySet {
     /// The environment that a server's bare name means: its only one, else `prod`.
     #[must_use]
     pub fn bare_environment(&self, server: &Server) -> Option<EnvironmentId> {
-        match server.environments.as_slice() {
+        match &*server.environments {
             [only] => Some(only.id),
             several => {
                 let prod = self.environment("prod")?;
@@ -144,7 +144,7 @@ impl PolicySet {
         let mut set = self.clone();
         for server in set.servers.iter_mut() {
             for environment in &mut server.environments {
-                environment.reviews.clear();
+                environment.reviews = Box::default();
             }
         }
         set
@@ -157,7 +157,7 @@ impl PolicySet {
         let server = Server {
             grants: grants.iter().map(|grant| (*grant).clone()).collect(),
             bans: bans.iter().map(|ban| (*ban).clone()).collect(),
-            rules: Box::default(),
+            rules: Rules::default(),
             ..server.clone()
         };
         let shared = Shared {
@@ -207,9 +207,9 @@ impl PolicySet {
 
     /// A rule's name and place.
     #[must_use]
-    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+    pub fn rule(&self, id: RuleId) -> Option<Rule<'_>> {
         match id.of {
-            0 => self.shared.rules.get(id.index as usize),
+            0 => self.shared.rules.get(id.index as usize).map(OwnRule::as_rule),
             _ => self.servers.rule(id),
         }
     }
@@ -291,12 +291,12 @@ impl PolicySet {
     pub fn named_users(&self) -> impl Iterator<Item = &UserName> {
         let grants = self.servers.iter().flat_map(|server| &server.grants);
         let granted = grants.filter_map(|grant| match &grant.who {
-            GrantWho::Users(users, _) => Some(users),
+            GrantWho::Users(users, _) => Some(&**users),
             GrantWho::People { .. } | GrantWho::Services(_) => None,
         });
         let bans =
             self.servers.iter().flat_map(|server| &server.bans).chain(&self.shared.guardrails);
-        let banned = bans.filter_map(|ban| ban.who.as_ref()).map(|who| &who.users);
+        let banned = bans.filter_map(|ban| ban.who.as_ref()).map(|who| &*who.users);
         granted.chain(banned).flatten()
     }
 

@@ -75,6 +75,7 @@ fn limit(reader: &mut Reader<'_>, key: Text<'_>, node: &Node) -> Option<Spanned<
         let help = "keep tests of one kind: a value is a number, a text or a list";
         bad(reader, key.place, "no value passes all of these tests", help);
     }
+    let tests = tests.into();
     Some(Spanned { value: Limit { pointer: pointer?.value, optional, tests }, place: key.place })
 }
 
@@ -148,7 +149,7 @@ fn one_of(reader: &mut Reader<'_>, node: &Node) -> Option<Test> {
         let place = reader.place(node.span);
         bad(reader, place, "an empty list", "name the values that may stand there");
     }
-    (!values.is_empty()).then_some(Test::OneOf(values))
+    (!values.is_empty()).then_some(Test::OneOf(values.into()))
 }
 
 /// ⚠ Both ends: a missing one would be no limit, a reversed pair would refuse every number.
@@ -189,5 +190,5 @@ fn domain(reader: &mut Reader<'_>, node: &Node) -> Option<Test> {
         .filter_map(|text| reader.parse_text(text, "a domain", str::parse::<DomainName>))
         .map(|domain| domain.value)
         .collect();
-    (!domains.is_empty()).then_some(Test::Domain(domains))
+    (!domains.is_empty()).then_some(Test::Domain(domains.into()))
 }

@@ -24,7 +24,12 @@ pub(super) fn protocol(reader: &mut Reader<'_>, fields: Fields<'_>) -> Protocol 
     Protocol {
         refusal: refusal.unwrap_or_default(),
         tasks: tasks.is_some(),
-        methods: fields.get("methods").map(|node| methods(reader, node)).unwrap_or_default(),
+        methods: fields
+            .get("methods")
+            .map(|node| methods(reader, node))
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
     }
 }
 

@@ -49,7 +49,7 @@ fn broken(prover: &Prover, example: &Counterexample, from: Timestamp) -> Failure
             (step.outcome, step.detail) = (Outcome::Note, "taken as in force".to_owned());
         }
         let rule = explanation.decision.rule.and_then(|rule| set.rule(rule));
-        (explanation, rule.map(ToString::to_string))
+        (explanation, rule.map(|rule| rule.to_string()))
     });
     let by = rule.map(|rule| format!(", by {rule}")).unwrap_or_default();
     let others = match others {

@@ -314,7 +314,7 @@ impl<'s> Names<'_, '_, 's> {
             Some(name) => Some(self.item(server, verb, text.map(|_| name))?),
             None => None,
         };
-        Some((Named { server: server.name.clone(), environment, item }, text.place))
+        Some((Named { server: (*server.name).into(), environment, item }, text.place))
     }
 
     fn item(&mut self, server: &Server, verb: &str, name: Text<'_>) -> Option<ItemId> {
