@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::digest::Digest;
-use crate::policy::{PolicyFile, PolicyFiles};
+use crate::policy::{ListedFile, Listing, PolicyFile, PolicyFiles};
 use crate::yaml::MAX_FILE_BYTES;
 
 /// `servers/` and `tests/` are one level down; whatever is deeper is unexpected anyway.
@@ -37,7 +37,13 @@ pub fn read_policies(root: &Path) -> PolicyFiles {
 #[derive(Debug)]
 pub struct PolicyDirectory {
     root: PathBuf,
-    files: BTreeMap<String, Known>,
+    /// Sorted by path.
+    files: Vec<Known>,
+    /// Where in there the files stand that the last look found, in its order: that of the directory
+    /// seldom changes, and a path need not be searched for then.
+    order: Vec<u32>,
+    /// What was read, and nobody has asked for yet.
+    bytes: BTreeMap<Arc<str>, Arc<[u8]>>,
     problems: Vec<Diagnostic>,
     identity: Digest,
     read: usize,
@@ -48,10 +54,10 @@ pub struct PolicyDirectory {
 /// A file as it was when it was read.
 #[derive(Debug)]
 struct Known {
+    path: Arc<str>,
     stamp: Stamp,
     /// Whether an equal stamp means equal bytes.
     settled: bool,
-    bytes: Arc<[u8]>,
     digest: Digest,
     /// The last look that has found it.
     seen: u64,
@@ -122,7 +128,9 @@ impl PolicyDirectory {
     pub fn new(root: PathBuf) -> Self {
         Self {
             root,
-            files: BTreeMap::new(),
+            files: Vec::new(),
+            order: Vec::new(),
+            bytes: BTreeMap::new(),
             problems: Vec::new(),
             identity: Digest::of(&[]),
             read: 0,
@@ -134,20 +142,34 @@ impl PolicyDirectory {
     pub fn refresh(&mut self, now: SystemTime) {
         self.looks += 1;
         let former = std::mem::take(&mut self.problems);
-        let (files, looks) = (&mut self.files, self.looks);
-        let mut look =
-            Look { files, now, looks, problems: Vec::new(), read: 0, changed: looks == 1 };
-        if let Err(error) = look.directory(&self.root, &mut String::new(), 0) {
+        let mut look = Look {
+            now,
+            looks: self.looks,
+            changed: self.looks == 1,
+            problems: Vec::new(),
+            read: 0,
+            new: BTreeMap::new(),
+            order: Vec::with_capacity(self.order.len()),
+            before: self,
+        };
+        let root = look.before.root.clone();
+        if let Err(error) = look.directory(&root, &mut String::new(), 0) {
             let help = "give the policy directory, which holds servers/, surfaces.yaml, \
                         groups.yaml, reviews.yaml and guardrails.yaml";
-            look.problems.push(unreadable(&self.root, &error).help(help));
+            look.problems.push(unreadable(&root, &error).help(help));
         }
-        let Look { problems, read, changed, .. } = look;
-        let before = self.files.len();
-        self.files.retain(|_, known| known.seen == looks);
+        let Look { problems, read, changed, new, order, .. } = look;
+        let (before, looks) = (self.files.len(), self.looks);
+        self.files.retain(|known| known.seen == looks);
+        let moved = self.files.len() != before || !new.is_empty();
+        if moved {
+            self.files.extend(new.into_values());
+            self.files.sort_by(|a, b| a.path.cmp(&b.path));
+            self.files.shrink_to_fit();
+        }
+        self.order = if moved { Vec::new() } else { order };
         (self.problems, self.read) = (problems, read);
-        if changed || self.files.len() != before || !(self.problems.is_empty() && former.is_empty())
-        {
+        if changed || moved || !(self.problems.is_empty() && former.is_empty()) {
             self.identify();
         }
     }
@@ -158,14 +180,19 @@ impl PolicyDirectory {
         let parts = self
             .files
             .iter()
-            .flat_map(|(path, known)| [path.as_bytes(), known.digest.as_bytes()])
+            .flat_map(|known| [known.path.as_bytes(), known.digest.as_bytes()])
             .chain([problems.as_bytes()]);
         self.identity = Digest::of_parts(parts);
     }
 
     /// Reads everything again at the next look, whatever the file system says.
     pub fn distrust(&mut self) {
-        self.files.values_mut().for_each(|known| known.settled = false);
+        self.files.iter_mut().for_each(|known| known.settled = false);
+    }
+
+    fn known(&self, path: &str) -> Option<&Known> {
+        let at = self.files.binary_search_by(|known| (*known.path).cmp(path)).ok()?;
+        self.files.get(at)
     }
 
     /// Whether the guardrails' file is another one than the last look found; a look at all files
@@ -173,14 +200,13 @@ impl PolicyDirectory {
     #[must_use]
     pub fn guardrails_changed(&self) -> bool {
         const NAME: &str = "guardrails.yaml";
-        let now = fs::metadata(self.root.join(NAME)).map(|metadata| Stamp::of(&metadata));
-        now.ok() != self.files.get(NAME).map(|known| known.stamp)
+        stamp(&self.root.join(NAME)) != self.known(NAME).map(|known| known.stamp)
     }
 
     /// Whether nothing has changed in the moments before the last look.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.files.values().all(|known| known.settled)
+        self.files.iter().all(|known| known.settled)
     }
 
     /// A digest of all that was found: files, and what could not be read.
@@ -195,35 +221,95 @@ impl PolicyDirectory {
         self.read
     }
 
-    /// The directory as of the last look.
+    /// The directory as of the last look, without what stands in its files.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        let listed = |known: &Known| {
+            let Known { path, digest, stamp: _, settled: _, seen: _ } = known;
+            ListedFile { path: Arc::clone(path), digest: *digest }
+        };
+        Listing {
+            root: self.root.clone(),
+            files: self.files.iter().map(listed).collect(),
+            problems: self.problems.clone(),
+            ..Listing::default()
+        }
+    }
+
+    /// What stands in a file: as a look has read it, or read once more. Whether that is what was
+    /// found, its digest says.
+    #[must_use]
+    pub fn bytes(&self, path: &str) -> Option<Arc<[u8]>> {
+        if let Some(bytes) = self.bytes.get(path) {
+            return Some(Arc::clone(bytes));
+        }
+        let file = open_regular(&self.root.join(path)).ok()?;
+        read_whole(file, MAX_FILE_BYTES).ok().map(Arc::from)
+    }
+
+    /// A file as the last look has found it, unless it is another one by now.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<PolicyFile> {
+        self.found(path, self.known(path)?.digest)
+    }
+
+    fn found(&self, path: &str, digest: Digest) -> Option<PolicyFile> {
+        let bytes = match self.bytes.get(path) {
+            Some(bytes) => Arc::clone(bytes),
+            None => self.bytes(path).filter(|bytes| Digest::of(bytes) == digest)?,
+        };
+        Some(PolicyFile { path: path.to_owned(), bytes })
+    }
+
+    /// Drops what looks have read: a file that is wanted is read once more.
+    pub fn forget(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// The directory as of the last look. A file that is another one by now is a problem.
     #[must_use]
     pub fn files(&self) -> PolicyFiles {
-        let file = |(path, known): (&String, &Known)| PolicyFile {
-            path: path.clone(),
-            bytes: Arc::clone(&known.bytes),
-        };
-        PolicyFiles {
-            root: self.root.clone(),
-            files: self.files.iter().map(file).collect(),
-            problems: self.problems.clone(),
-            ..PolicyFiles::default()
+        let mut problems = self.problems.clone();
+        let mut files = Vec::with_capacity(self.files.len());
+        for Known { path, digest, stamp: _, settled: _, seen: _ } in &self.files {
+            match self.found(path, *digest) {
+                Some(file) => files.push(file),
+                None => problems.push(Diagnostic::about_path(
+                    Code::Unreadable,
+                    self.root.join(&**path),
+                    "it changed while it was read",
+                )),
+            }
         }
+        PolicyFiles { root: self.root.clone(), files, problems, ..PolicyFiles::default() }
     }
 }
 
 /// One look at a directory.
 struct Look<'d> {
-    files: &'d mut BTreeMap<String, Known>,
+    before: &'d mut PolicyDirectory,
     now: SystemTime,
     /// The number of this one.
     looks: u64,
     problems: Vec<Diagnostic>,
     read: usize,
-    /// Whether a file is new, or another than it was.
+    /// Whether a file is another than it was.
     changed: bool,
+    /// Files that were not there, by path.
+    new: BTreeMap<Arc<str>, Known>,
+    /// Where the others stand.
+    order: Vec<u32>,
 }
 
 impl Look<'_> {
+    /// Where a file stands that was there before.
+    fn find(&self, path: &str) -> Option<usize> {
+        let PolicyDirectory { files, order, .. } = &*self.before;
+        let next = order.get(self.order.len()).map(|at| *at as usize);
+        let is_it = |at: &usize| files.get(*at).is_some_and(|known| *known.path == *path);
+        next.filter(is_it).or_else(|| files.binary_search_by(|known| (*known.path).cmp(path)).ok())
+    }
+
     /// Looks at a directory, whose path inside the whole is `inside`.
     fn directory(&mut self, path: &Path, inside: &mut String, depth: usize) -> io::Result<()> {
         let outer = inside.len();
@@ -262,12 +348,16 @@ impl Look<'_> {
 
     fn file(&mut self, entry: &DirEntry, inside: &str, metadata: &Metadata) -> io::Result<()> {
         let stamp = Stamp::of(metadata);
-        if let Some(known) = self.files.get_mut(inside)
-            && known.settled
-            && known.stamp == stamp
-        {
-            known.seen = self.looks;
-            return Ok(());
+        let found = self.find(inside);
+        if let Some(at) = found {
+            self.order.push(u32::try_from(at).unwrap_or(u32::MAX));
+            if let Some(known) = self.before.files.get_mut(at)
+                && known.settled
+                && known.stamp == stamp
+            {
+                known.seen = self.looks;
+                return Ok(());
+            }
         }
         self.read += 1;
         if !metadata.is_file() {
@@ -282,17 +372,18 @@ impl Look<'_> {
         let settled = stamp.is_older_than(self.now);
         let digest = Digest::of(&bytes);
         let seen = self.looks;
-        match self.files.get_mut(inside) {
-            // The same bytes stay those that are there, and shared.
-            Some(known) if known.digest == digest => {
-                (known.stamp, known.settled, known.seen) = (stamp, settled, seen);
-            }
-            Some(_) | None => {
-                self.changed = true;
-                let known = Known { stamp, settled, bytes, digest, seen };
-                self.files.insert(inside.to_owned(), known);
-            }
+        let known = match found.and_then(|at| self.before.files.get_mut(at)) {
+            Some(known) => known,
+            None => self.new.entry(inside.into()).or_insert_with_key(|path| {
+                let path = Arc::clone(path);
+                Known { path, stamp, settled, digest: Digest::of(&[]), seen }
+            }),
+        };
+        if known.digest != digest {
+            self.changed = true;
+            self.before.bytes.insert(Arc::clone(&known.path), bytes);
         }
+        (known.stamp, known.settled, known.digest, known.seen) = (stamp, settled, digest, seen);
         Ok(())
     }
 }
@@ -453,6 +544,34 @@ mod tests {
         assert_eq!(watched.look(), (false, 0));
         watched.0.distrust();
         assert_eq!(watched.look(), (false, 999));
+    }
+
+    #[test]
+    fn what_was_read_is_dropped_and_read_once_more() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["groups.yaml", "servers/a.yaml", "servers/b.yaml"] {
+            write(&root.path().join(name), "toolgate: 1");
+        }
+        let Watched(mut directory, _) = Watched::new(root.path());
+        let files = |directory: &PolicyDirectory| {
+            let PolicyFiles { files, problems, .. } = directory.files();
+            let paths: Vec<_> = files.into_iter().map(|file| file.path).collect();
+            (paths.join(" "), problems.len())
+        };
+        let all = "groups.yaml servers/a.yaml servers/b.yaml".to_owned();
+        assert_eq!(files(&directory), (all.clone(), 0));
+        directory.forget();
+        assert_eq!(files(&directory), (all.clone(), 0));
+        // Only what the look has found is believed.
+        write(&root.path().join("servers/a.yaml"), "toolgate: 2");
+        fs::remove_file(root.path().join("groups.yaml")).unwrap();
+        assert_eq!(files(&directory), ("servers/b.yaml".to_owned(), 2));
+        assert!(directory.file("servers/a.yaml").is_none());
+        assert!(directory.file("servers/b.yaml").is_some());
+        directory.refresh(later());
+        assert_eq!(files(&directory), ("servers/a.yaml servers/b.yaml".to_owned(), 0));
+        let found = directory.listing().files;
+        assert_eq!(found[0].digest, Digest::of(b"toolgate: 2"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::digest::Digest;
 use crate::diagnostics::{Code, Diagnostic};
 
 /// One file of a policy directory, as it was read.
@@ -26,6 +27,28 @@ pub struct PolicyFiles {
     pub problems: Vec<Diagnostic>,
     /// How many of the files have been parsed since, for whoever waits for it.
     pub parsed: Parsed,
+}
+
+/// A policy directory without what stands in its files: enough to tell which of them are others.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// The directory, as it is shown to people.
+    pub root: PathBuf,
+    /// The files, sorted by path, dot files left out.
+    pub files: Vec<ListedFile>,
+    /// What could not be read.
+    pub problems: Vec<Diagnostic>,
+    /// How many of the files have been parsed since, for whoever waits for it.
+    pub parsed: Parsed,
+}
+
+/// One file of those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFile {
+    /// The path inside the directory, with `/` between its parts.
+    pub path: Arc<str>,
+    /// The digest of its bytes.
+    pub digest: Digest,
 }
 
 /// A count that is shared by everybody who has a copy.
@@ -89,6 +112,19 @@ impl PolicyFiles {
     #[must_use]
     pub fn rooted(root: &Path) -> Self {
         Self { root: root.to_owned(), ..Self::default() }
+    }
+
+    /// The same without the bytes.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        let Self { root, files, problems, parsed } = self;
+        let listed = |PolicyFile { path, bytes }: &PolicyFile| {
+            let (path, digest) = (path.as_str().into(), Digest::of(bytes));
+            ListedFile { path, digest }
+        };
+        let mut files: Vec<_> = files.iter().map(listed).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Listing { root: root.clone(), files, problems: problems.clone(), parsed: parsed.clone() }
     }
 
     /// The path of a file as it is shown to people.

@@ -23,8 +23,8 @@ use crate::diagnostics::{Diagnostics, SourceId, Sources};
 use crate::yaml::Node;
 
 pub use self::cores::Cores;
-pub use self::files::{Parsed, PolicyFile, PolicyFiles, is_test};
-pub use self::lower::Loaded;
+pub use self::files::{ListedFile, Listing, Parsed, PolicyFile, PolicyFiles, is_test};
+pub use self::lower::{Loaded, NextError};
 pub use self::model::PolicySet;
 
 /// Reads a whole policy directory.
@@ -42,7 +42,7 @@ pub fn load(files: PolicyFiles) -> Result<PolicySet, Diagnostics> {
 ///
 /// Every problem of every file: nothing is loaded while one stands.
 pub fn load_on(files: PolicyFiles, cores: Cores) -> Result<PolicySet, Diagnostics> {
-    lower::lower(files, &[], cores).map(|amended| amended.set)
+    lower::lower(files, cores)
 }
 
 /// A policy directory as it was read, for those who look at how it is written.
@@ -72,20 +72,6 @@ pub struct Amended {
     pub added: usize,
     /// What could not be added: bans on what the good files do not know.
     pub left_out: Diagnostics,
-}
-
-/// Reads a policy directory with the bans of other versions of its `guardrails.yaml` beside its
-/// own. This is how a ban takes effect while another file is broken: of those versions nothing
-/// but the bans is taken, and a ban that names what the directory does not know is left out.
-///
-/// # Errors
-///
-/// Every problem of the directory itself.
-pub fn load_with_bans(
-    files: PolicyFiles,
-    guardrails: &[PolicyFile],
-) -> Result<Amended, Diagnostics> {
-    lower::lower(files, guardrails, Cores::One)
 }
 
 /// The digest that reviews cover, of each server whose file can be read: SHA-256 over the

@@ -15,7 +15,7 @@ use super::supervisor;
 use crate::diagnostics::Diagnostics;
 use crate::disk::PolicyDirectory;
 use crate::policy::digest::Digest;
-use crate::policy::{self, Loaded, PolicyFile, PolicySet};
+use crate::policy::{self, Loaded, NextError, PolicyFile, PolicySet};
 
 /// Two looks that find the same lie this far apart: a directory that is being written is not a
 /// set.
@@ -112,10 +112,11 @@ impl Reload {
         let mut directory = PolicyDirectory::new(root);
         directory.refresh(SystemTime::now());
         // What has changed since then is tried, and so is what is the same and was never bad.
-        let files = directory.files();
-        let same = good.is_of(&files);
-        // The bytes are kept once.
-        let good = if same { good.next(files).unwrap_or(good) } else { good };
+        let listing = directory.listing();
+        let same = good.is_of(&listing);
+        // The paths are kept once.
+        let good = if same { good.next_of(listing, |_| None).unwrap_or(good) } else { good };
+        directory.forget();
         let tried = if same { directory.identity() } else { Digest::of(&[]) };
         Self {
             directory,
@@ -154,16 +155,25 @@ impl Reload {
             }
         }
         self.settling = None;
+        let listing = self.directory.listing();
+        let loaded = match self.good.next_of(listing, |path| self.directory.bytes(path)) {
+            Ok(loaded) => Ok(loaded),
+            Err(NextError::Problems(problems)) => Err(Problems::of(&problems)),
+            Err(NextError::Moved(_)) => {
+                // It is being written, and the file system may not say so.
+                self.directory.distrust();
+                self.directory.forget();
+                return Look::Settling;
+            }
+        };
         self.tried = found;
-        let files = self.directory.files();
-        let guardrails = files.files.iter().find(|file| file.path == GUARDRAILS).cloned();
-        let loaded = self.good.next(files).map_err(|problems| Problems::of(&problems));
         let checked = loaded.and_then(|loaded| match (self.check)(loaded.set()) {
             Ok(()) => Ok(loaded),
             Err(problem) => Err(Problems::one(problem)),
         });
         match checked {
             Ok(loaded) => {
+                self.directory.forget();
                 let set = loaded.set().clone();
                 self.good = loaded;
                 self.bans.clear();
@@ -172,7 +182,8 @@ impl Reload {
                 Look::Good(Box::new(set))
             }
             Err(problems) => {
-                let amended = self.amend(guardrails);
+                let amended = self.amend();
+                self.directory.forget();
                 let problems = problems.and(self.left_out.as_ref());
                 Look::Bad { problems, amended, added: self.added }
             }
@@ -180,17 +191,20 @@ impl Reload {
     }
 
     /// The good files with what the bad ones ban beside.
-    fn amend(&mut self, guardrails: Option<PolicyFile>) -> Option<Box<PolicySet>> {
-        let (new, old) = (guardrails?, self.good.file(GUARDRAILS));
-        if old.is_some_and(|old| old.bytes == new.bytes)
+    fn amend(&mut self) -> Option<Box<PolicySet>> {
+        let Some(new) = self.directory.file(GUARDRAILS) else {
+            // If it is there, it is another one by now, and found as such.
+            self.directory.distrust();
+            return None;
+        };
+        if self.good.digest_of(GUARDRAILS) == Some(Digest::of(&new.bytes))
             || self.bans.iter().any(|known| known.bytes == new.bytes)
         {
             return None;
         }
         let mut bans = self.bans.clone();
         bans.push(new);
-        let amended = self.good.with_bans(&bans).ok()?;
-        let policy::Amended { set, added, left_out } = amended;
+        let policy::Amended { set, added, left_out } = self.good.with_bans(&bans);
         self.left_out = (!left_out.list.is_empty()).then(|| Problems::of(&left_out));
         // A ban that came in goes only with a good set.
         if added <= self.added {

@@ -9,14 +9,17 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use thiserror::Error;
+
+use super::amend::amended;
 use super::read::{read, trees};
 use super::{Asks, Lowering, whole};
 use crate::diagnostics::{Diagnostics, Sources};
+use crate::policy::Amended;
 use crate::policy::cores::Cores;
 use crate::policy::digest::Digest;
-use crate::policy::files::{FileKind, PolicyFile, PolicyFiles, is_test};
+use crate::policy::files::{FileKind, ListedFile, Listing, PolicyFile, PolicyFiles, is_test};
 use crate::policy::model::{PolicySet, Server};
-use crate::policy::{Amended, load_with_bans};
 
 /// More changes than this share of the files are a full load's work.
 const MOST_CHANGES: usize = 4;
@@ -26,26 +29,33 @@ const MOST_CHANGES: usize = 4;
 pub struct Loaded {
     root: PathBuf,
     /// What decides, sorted by path.
-    files: Vec<KeptFile>,
+    files: Vec<ListedFile>,
     set: PolicySet,
     asks: Arc<Asks>,
 }
 
-#[derive(Clone, Debug)]
-struct KeptFile {
-    path: Arc<str>,
-    bytes: Arc<[u8]>,
-    digest: Digest,
+/// Why there is no next set.
+#[derive(Debug, Error)]
+pub enum NextError {
+    /// Every problem of every file.
+    #[error("{0}")]
+    Problems(Diagnostics),
+    /// A file is not what was listed.
+    #[error("{0} has changed meanwhile")]
+    Moved(Arc<str>),
 }
 
 /// What is different.
 #[derive(Default)]
 struct Changes<'f> {
     /// Other than they were, or new.
-    changed: Vec<&'f PolicyFile>,
+    changed: Vec<&'f ListedFile>,
     /// By path.
     removed: Vec<&'f str>,
 }
+
+/// Brings the bytes of a file that was listed.
+type Bring<'b> = dyn FnMut(&ListedFile) -> Result<PolicyFile, NextError> + 'b;
 
 impl Loaded {
     /// Reads a whole policy directory.
@@ -55,9 +65,8 @@ impl Loaded {
     /// Every problem of every file.
     pub fn new(files: PolicyFiles, cores: Cores) -> Result<Self, Diagnostics> {
         let root = files.root.clone();
-        let (Amended { set, .. }, asks, files) = whole(files, &[], cores)?;
-        let files = files.files.iter().map(KeptFile::of).collect();
-        Ok(Self { root, files, set, asks })
+        let (set, asks, files) = whole(files, cores)?;
+        Ok(Self { root, files: files.listing().files, set, asks })
     }
 
     /// Reads a policy directory that may differ in a few files; what comes out is what
@@ -67,10 +76,44 @@ impl Loaded {
     ///
     /// Every problem of every file.
     pub fn next(&self, files: PolicyFiles) -> Result<Self, Diagnostics> {
-        match self.again(&files) {
-            Some(loaded) => Ok(loaded),
-            None => Self::new(files, Cores::One),
+        let bytes = |path: &str| {
+            let file = files.files.iter().find(|file| *file.path == *path)?;
+            Some(Arc::clone(&file.bytes))
+        };
+        match self.next_of(files.listing(), bytes) {
+            Ok(loaded) => Ok(loaded),
+            Err(NextError::Problems(problems)) => Err(problems),
+            // Two files of one path.
+            Err(NextError::Moved(_)) => Self::new(files, Cores::One),
         }
+    }
+
+    /// The same, of a directory whose files are read as they are needed. ⚠ Only bytes that have
+    /// the digest that was listed are believed: what was found twice is what is taken.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of every file, or that one of them is not what was listed.
+    pub fn next_of(
+        &self,
+        mut now: Listing,
+        read: impl Fn(&str) -> Option<Arc<[u8]>>,
+    ) -> Result<Self, NextError> {
+        // Tests decide nothing, and are no part of the digest.
+        now.files.retain(|file| !is_test(&file.path));
+        let mut bring = |listed: &ListedFile| {
+            let ListedFile { path, digest } = listed;
+            let bytes = read(path).filter(|bytes| Digest::of(bytes) == *digest);
+            let bytes = bytes.ok_or_else(|| NextError::Moved(Arc::clone(path)))?;
+            Ok(PolicyFile { path: path.to_string(), bytes })
+        };
+        if let Some((set, asks)) = self.again(&now, &mut bring)? {
+            return Ok(Self { root: now.root, files: now.files, set, asks });
+        }
+        let Listing { root, files, problems, parsed } = now;
+        let files = files.iter().map(bring).collect::<Result<_, _>>()?;
+        let files = PolicyFiles { root, files, problems, parsed };
+        Self::new(files, Cores::One).map_err(NextError::Problems)
     }
 
     /// The set.
@@ -79,95 +122,102 @@ impl Loaded {
         &self.set
     }
 
-    /// A file of those that the set was made of, by its path inside the directory.
+    /// The digest of a file of those that the set was made of, by its path inside the directory.
     #[must_use]
-    pub fn file(&self, path: &str) -> Option<PolicyFile> {
-        self.files.iter().find(|file| *file.path == *path).map(KeptFile::file)
+    pub fn digest_of(&self, path: &str) -> Option<Digest> {
+        let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
+        self.files.get(at).map(|file| file.digest)
     }
 
     /// Whether the set was made of these files, but for tests.
     #[must_use]
-    pub fn is_of(&self, files: &PolicyFiles) -> bool {
-        let Changes { changed, removed } = self.changes(&deciding(files)).0;
-        files.problems.is_empty() && changed.is_empty() && removed.is_empty()
+    pub fn is_of(&self, listing: &Listing) -> bool {
+        let deciding = listing.files.iter().filter(|file| !is_test(&file.path));
+        listing.problems.is_empty() && deciding.eq(&self.files)
     }
 
-    /// The set with the bans of other versions of `guardrails.yaml`; see [`load_with_bans`].
-    ///
-    /// # Errors
-    ///
-    /// None, since the files have been read before.
-    pub fn with_bans(&self, guardrails: &[PolicyFile]) -> Result<Amended, Diagnostics> {
-        let files = self.files.iter().map(KeptFile::file).collect();
-        load_with_bans(PolicyFiles { files, ..PolicyFiles::rooted(&self.root) }, guardrails)
+    /// The set with the bans of other versions of its `guardrails.yaml` beside its own. This is how
+    /// a ban takes effect while another file is broken: of those versions nothing but the bans is
+    /// taken, and what a ban names that the set does not know is left out.
+    #[must_use]
+    pub fn with_bans(&self, guardrails: &[PolicyFile]) -> Amended {
+        let mut amended = amended(&self.set, &self.asks, &self.root, guardrails);
+        let bans = guardrails.iter().map(|PolicyFile { path, bytes }| {
+            let path = format!("{path}+bans").into();
+            ListedFile { path, digest: Digest::of(bytes) }
+        });
+        let bans: Vec<_> = bans.collect();
+        amended.set.digest = digest(self.files.iter().chain(&bans));
+        amended
     }
 
     /// What a full load would make of other files, if that can be told from what has changed.
-    fn again(&self, files: &PolicyFiles) -> Option<Self> {
-        if files.root != self.root || !files.problems.is_empty() {
-            return None;
+    fn again(
+        &self,
+        now: &Listing,
+        bring: &mut Bring<'_>,
+    ) -> Result<Option<(PolicySet, Arc<Asks>)>, NextError> {
+        if now.root != self.root || !now.problems.is_empty() {
+            return Ok(None);
         }
-        let (Changes { changed, removed }, kept) = self.changes(&deciding(files));
-        let once = kept.is_sorted_by(|a, b| a.path < b.path);
+        let Changes { changed, removed } = self.changes(&now.files);
+        let once = now.files.is_sorted_by(|a, b| a.path < b.path);
         if !once || (changed.len() + removed.len()) * MOST_CHANGES > self.files.len() {
-            return None;
+            return Ok(None);
         }
         // ⚠ Everything may depend on any file but a server's.
-        let changed_names = changed.iter().map(|file| server_of(&file.path));
-        let changed_names = changed_names.collect::<Option<Vec<_>>>()?;
-        let removed = removed.into_iter().map(server_of).collect::<Option<Vec<_>>>()?;
-        if self.shared_files_name(&changed_names, &removed) {
-            return None;
+        let names = servers_of(changed.iter().map(|file| &*file.path));
+        let removed = servers_of(removed);
+        let (Some(names), Some(removed)) = (names, removed) else { return Ok(None) };
+        if self.shared_files_name(&names, &removed) {
+            return Ok(None);
         }
         let mut set = self.set.clone();
         for name in removed {
             set.servers.remove(name);
         }
         let changed = PolicyFiles {
-            files: changed.into_iter().cloned().collect(),
-            parsed: files.parsed.clone(),
+            files: changed.into_iter().map(bring).collect::<Result<_, _>>()?,
+            parsed: now.parsed.clone(),
             ..PolicyFiles::rooted(&self.root)
         };
-        self.put(&changed, &mut set)?;
-        if set.servers.len() == 0 {
-            return None;
+        if self.put(&changed, &mut set).is_none() || set.servers.len() == 0 {
+            return Ok(None);
         }
-        set.digest = Digest::of_digests(kept.iter().map(|file| (&*file.path, file.digest)));
-        Some(Self { root: self.root.clone(), files: kept, set, asks: Arc::clone(&self.asks) })
+        set.digest = digest(&now.files);
+        Ok(Some((set, Arc::clone(&self.asks))))
     }
 
-    /// What is different, and what is kept of the files as they are now.
-    fn changes<'f>(&'f self, now: &[&'f PolicyFile]) -> (Changes<'f>, Vec<KeptFile>) {
+    /// What is different.
+    fn changes<'f>(&'f self, now: &'f [ListedFile]) -> Changes<'f> {
         let mut changes = Changes::default();
-        let mut kept = Vec::with_capacity(now.len());
         let mut known = self.files.iter().peekable();
         for file in now {
-            while let Some(old) = known.next_if(|old| *old.path < *file.path) {
-                changes.removed.push(&old.path);
+            // Most are the very same.
+            let is_it =
+                |old: &&ListedFile| Arc::ptr_eq(&old.path, &file.path) || *old.path == *file.path;
+            let mut old = known.next_if(is_it);
+            if old.is_none() {
+                while let Some(old) = known.next_if(|old| *old.path < *file.path) {
+                    changes.removed.push(&old.path);
+                }
+                old = known.next_if(is_it);
             }
-            match known.next_if(|old| *old.path == *file.path) {
-                // The same bytes, shared; or read again, and equal.
-                Some(old) if Arc::ptr_eq(&old.bytes, &file.bytes) || old.bytes == file.bytes => {
-                    let (path, bytes) = (Arc::clone(&old.path), Arc::clone(&file.bytes));
-                    kept.push(KeptFile { path, bytes, digest: old.digest });
-                }
-                Some(_) | None => {
-                    changes.changed.push(file);
-                    kept.push(KeptFile::of(file));
-                }
+            if old.is_none_or(|old| old.digest != file.digest) {
+                changes.changed.push(file);
             }
         }
         changes.removed.extend(known.map(|old| &*old.path));
-        (changes, kept)
+        changes
     }
 
     /// Whether what the shared files say is about one of these servers: guardrails know a server's
     /// tools and environments, and reviews cover only servers that are there.
-    fn shared_files_name(&self, changed: &[&str], removed: &[&str]) -> bool {
-        let touched: HashSet<&str> = changed.iter().chain(removed).copied().collect();
+    fn shared_files_name(&self, changed: &HashSet<&str>, removed: &HashSet<&str>) -> bool {
+        let touched = |name: &str| changed.contains(name) || removed.contains(name);
         let banned = self.set.guardrails().iter().filter_map(|ban| ban.servers.as_ref());
-        let covers = |name: &&str| self.asks.covers.iter().any(|by| by.contains_key(*name));
-        banned.flatten().any(|name| touched.contains(&**name)) || removed.iter().any(covers)
+        let covers = |name: &&str| self.asks.covers.iter().any(|by| by.get(name).is_some());
+        banned.flatten().any(|name| touched(name)) || removed.iter().any(covers)
     }
 
     /// Puts the servers of some files into a set, unless there is a problem.
@@ -203,23 +253,14 @@ impl Loaded {
     }
 }
 
-impl KeptFile {
-    fn of(file: &PolicyFile) -> Self {
-        let PolicyFile { path, bytes } = file;
-        let (digest, path) = (Digest::of(bytes), path.as_str().into());
-        Self { path, bytes: Arc::clone(bytes), digest }
-    }
-
-    fn file(&self) -> PolicyFile {
-        PolicyFile { path: self.path.to_string(), bytes: Arc::clone(&self.bytes) }
-    }
+/// The digest of a set of files.
+fn digest<'f>(files: impl IntoIterator<Item = &'f ListedFile>) -> Digest {
+    Digest::of_digests(files.into_iter().map(|ListedFile { path, digest }| (&**path, *digest)))
 }
 
-/// The files that decide, sorted by path.
-fn deciding(files: &PolicyFiles) -> Vec<&PolicyFile> {
-    let mut files: Vec<_> = files.files.iter().filter(|file| !is_test(&file.path)).collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files
+/// The names of the servers whose files they are, if all are servers'.
+fn servers_of<'f>(paths: impl IntoIterator<Item = &'f str>) -> Option<HashSet<&'f str>> {
+    paths.into_iter().map(server_of).collect()
 }
 
 /// The name of the server whose file it is.

@@ -1,12 +1,57 @@
 //! Bans of another version of `guardrails.yaml`, beside those of good files: how a ban takes effect
 //! while another file is broken.
 
-use super::{Lowering, Servers};
-use crate::diagnostics::{Diagnostic, SourceId};
-use crate::policy::model::Ban;
-use crate::policy::names;
-use crate::policy::raw::{self, RawBan, RawBannedServices, RawServer, RawVerbs, RawVia, Text};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::items::{Named, Verb};
+use super::read::trees;
+use super::rules::banned_groups;
+use super::{Asks, Lowering, OneServer, Servers};
+use crate::diagnostics::{Diagnostic, Diagnostics, SourceId, Sources};
+use crate::policy::cores::Cores;
+use crate::policy::files::{PolicyFile, PolicyFiles};
+use crate::policy::model::{Ban, PolicySet, Shared};
+use crate::policy::raw::{self, RawBan, RawBannedServices, RawVerbs, RawVia, Text};
+use crate::policy::{Amended, names};
 use crate::yaml::{Node, Reader};
+
+/// A good set with the bans of other versions of its `guardrails.yaml` beside its own; its files
+/// are not needed again.
+pub(super) fn amended(
+    set: &PolicySet,
+    asks: &Arc<Asks>,
+    root: &Path,
+    guardrails: &[PolicyFile],
+) -> Amended {
+    let files = PolicyFiles { files: guardrails.to_vec(), ..PolicyFiles::rooted(root) };
+    let (mut sources, mut left_out) = (Sources::default(), Vec::new());
+    let trees = trees(&files, Cores::One, &mut sources, &mut left_out);
+    let bans = more_bans(&trees, &mut left_out);
+    let named: Servers<'_> =
+        set.servers.iter().map(|server| (&*server.name, OneServer::Kept(server))).collect();
+    let mut lowering = Lowering {
+        shared: Arc::clone(&set.shared),
+        asks: Arc::clone(asks),
+        // Theirs come after those that there are.
+        rules: set.shared.rules.clone(),
+        ..Lowering::new(&sources, Vec::new(), &[], Vec::new())
+    };
+    let mut guardrails = set.shared.guardrails.clone();
+    let own = guardrails.len();
+    left_out.extend(lowering.amend(bans, &named, &mut guardrails));
+    let rules = lowering.rules;
+    let mut set = set.clone();
+    let added = guardrails.get(own..).unwrap_or_default();
+    let (groups, added) = (banned_groups(added), added.len());
+    if !groups.is_empty() {
+        for server in set.servers.iter_mut() {
+            server.named_groups = groups.iter().chain(server.named_groups.iter()).collect();
+        }
+    }
+    set.shared = Arc::new(Shared { guardrails, rules, ..Shared::clone(&set.shared) });
+    Amended { set, added, left_out: Diagnostics { sources, list: left_out }.sorted() }
+}
 
 impl Lowering<'_> {
     /// Adds what the bans take away to the guardrails, and returns what could not be added.
@@ -96,23 +141,20 @@ fn keep_known(ban: &mut RawBan<'_>, lowering: &Lowering<'_>, servers: &Servers<'
     });
     let someone = ban.people.is_some() || ban.services.is_some() || !ban.users.is_empty();
     // What it bans adds up too.
-    let about: Vec<&RawServer<'_>> =
-        ban.servers.iter().flatten().filter_map(|name| servers.get(name.value).copied()).collect();
-    let offered = |items: fn(&RawServer<'_>, &str) -> bool| {
-        let about = about.clone();
-        move |name: &Text<'_>| about.iter().all(|server| items(server, name.value))
-    };
+    let about = ban.servers.iter().flatten().filter_map(|name| servers.get(name.value));
+    let about: Vec<Named<'_>> = about.map(|server| server.named()).collect();
+    let offered = |verb, name: &Text<'_>| about.iter().all(|named| named.has(verb, name.value));
     let RawVerbs { call, read, prompt } = &mut ban.verbs;
-    call.retain(offered(|server, name| server.tools.iter().any(|tool| tool.item.is_meant(name))));
-    read.retain(offered(|server, name| server.resources.iter().any(|item| item.is_meant(name))));
-    prompt.retain(offered(|server, name| server.prompts.iter().any(|item| item.is_meant(name))));
+    call.retain(|name| offered(Verb::Call, name));
+    read.retain(|name| offered(Verb::Read, name));
+    prompt.retain(|name| offered(Verb::Prompt, name));
     let something = ban.everything
         || !(ban.verbs.is_empty() && ban.effects.is_empty() && ban.traits.is_empty());
     rest && something && (someone || !of_people)
 }
 
 /// The bans of versions of `guardrails.yaml` that can be read whole; of others nothing is taken.
-pub(super) fn more_bans<'n>(
+fn more_bans<'n>(
     trees: &'n [(SourceId, &'n str, Node)],
     left_out: &mut Vec<Diagnostic>,
 ) -> Vec<RawBan<'n>> {

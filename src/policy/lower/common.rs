@@ -7,7 +7,15 @@ use std::sync::Arc;
 
 use crate::policy::digest::Digest;
 use crate::policy::limits::{Limit, Pattern, Test};
-use crate::policy::model::{Few, Offer, Offered, Prompt, Resource, Tool, ViaPlace};
+use crate::policy::model::{Few, Offer, Offered, Prompt, Resource, Set, Tool, ViaPlace};
+
+/// What a server offers, as it is read.
+pub(super) struct Offers {
+    pub(super) tools: Box<[Tool]>,
+    pub(super) resources: Few<Resource>,
+    pub(super) prompts: Few<Prompt>,
+    pub(super) sets: Few<Set>,
+}
 
 /// What has been seen.
 #[derive(Default)]
@@ -45,16 +53,14 @@ impl Common {
     }
 
     /// What a server offers; the digest is that of its tools.
-    pub(super) fn offered(
-        &mut self,
-        digest: Digest,
-        tools: Box<[Tool]>,
-        resources: Few<Resource>,
-        prompts: Few<Prompt>,
-    ) -> Arc<Offered> {
+    pub(super) fn offered(&mut self, digest: Digest, offers: Offers) -> Arc<Offered> {
+        let Offers { tools, resources, prompts, sets } = offers;
         let alike = self.offered.entry(digest).or_default();
         let same = |known: &&Arc<Offered>| {
-            known.tools == tools && known.resources == resources && known.prompts == prompts
+            known.tools == tools
+                && known.resources == resources
+                && known.prompts == prompts
+                && known.sets == sets
         };
         if let Some(known) = alike.iter().find(same) {
             return Arc::clone(known);
@@ -63,7 +69,7 @@ impl Common {
         let patterns = resources.iter().map(|resource| resource.pattern.clone()).collect();
         let prompt_names: Vec<_> = prompts.iter().map(|prompt| &*prompt.name).collect();
         let offer = Arc::new(Offer::new(&tool_names, patterns, &prompt_names));
-        let offered = Arc::new(Offered { tools, resources, prompts, offer });
+        let offered = Arc::new(Offered { tools, resources, prompts, sets, offer });
         alike.push(Arc::clone(&offered));
         offered
     }
@@ -105,7 +111,9 @@ mod tests {
         let mut common = Common::default();
         let mut offered = |tools: &[(&str, u32)]| {
             let tools = tools.iter().map(|(name, minutes)| tool(name, *minutes)).collect();
-            common.offered(Digest::of(b"the same"), tools, Few::default(), Few::default())
+            let (resources, prompts, sets) = (Few::default(), Few::default(), Few::default());
+            let offers = Offers { tools, resources, prompts, sets };
+            common.offered(Digest::of(b"the same"), offers)
         };
         let first = offered(&[("a", 1), ("b", 2)]);
         for (tools, is_shared) in [

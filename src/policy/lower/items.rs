@@ -1,33 +1,120 @@
 //! A server's tools, resources and prompts, and what names them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Lowering;
+use super::common::Offers;
 use crate::diagnostics::{Code, Diagnostic, Place, did_you_mean};
 use crate::policy::limits::Pointer;
-use crate::policy::model::{Items, Offered, Prompt, PromptId, Resource, ResourceId, Tool, ToolId};
+use crate::policy::model::{
+    Few, ItemId, Items, Offered, Prompt, PromptId, Resource, ResourceId, Server, Set, Tool, ToolId,
+};
 use crate::policy::raw::{RawItem, RawServer, RawTool, RawVerbs, Text};
 use crate::policy::uri::UriPattern;
 
 /// The names that a verb of one server understands: items, and sets of items.
 pub(super) struct Named<'r> {
-    tools: Vec<&'r RawItem<'r>>,
-    resources: Vec<&'r RawItem<'r>>,
-    prompts: Vec<&'r RawItem<'r>>,
+    tools: Vec<NamedItem<'r>>,
+    resources: Vec<NamedItem<'r>>,
+    prompts: Vec<NamedItem<'r>>,
+}
+
+/// An item, and the sets that it is in.
+struct NamedItem<'r> {
+    name: Cow<'r, str>,
+    sets: Vec<&'r str>,
 }
 
 impl<'r> Named<'r> {
+    /// Those of a file that is being read.
     pub(super) fn new(raw: &'r RawServer<'r>) -> Self {
+        let named = |item: &'r RawItem<'r>| NamedItem {
+            name: item.name.value.into(),
+            sets: item.sets.iter().map(|set| set.value).collect(),
+        };
         Self {
-            tools: raw.tools.iter().map(|tool| &tool.item).collect(),
-            resources: raw.resources.iter().collect(),
-            prompts: raw.prompts.iter().collect(),
+            tools: raw.tools.iter().map(|tool| named(&tool.item)).collect(),
+            resources: raw.resources.iter().map(named).collect(),
+            prompts: raw.prompts.iter().map(named).collect(),
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &'r RawItem<'r>> {
-        self.tools.iter().chain(&self.resources).chain(&self.prompts).copied()
+    /// Those of a server whose file has been read.
+    pub(super) fn kept(server: &'r Server) -> Self {
+        let sets = &server.offered.sets;
+        let within = |item: ItemId| {
+            let sets = sets.iter().filter(move |set| set.items.contains(item));
+            sets.map(|set| &*set.name).collect()
+        };
+        let tools = (0..).map(ToolId).zip(server.tools());
+        let resources = (0..).map(ResourceId).zip(server.resources());
+        let prompts = (0..).map(PromptId).zip(server.prompts());
+        let tool = |(id, tool): (ToolId, &'r Tool)| NamedItem {
+            name: (&*tool.name).into(),
+            sets: within(ItemId::Tool(id)),
+        };
+        let resource = |(id, resource): (ResourceId, &'r Resource)| NamedItem {
+            name: resource.pattern.to_string().into(),
+            sets: within(ItemId::Resource(id)),
+        };
+        let prompt = |(id, prompt): (PromptId, &'r Prompt)| NamedItem {
+            name: (&*prompt.name).into(),
+            sets: within(ItemId::Prompt(id)),
+        };
+        Self {
+            tools: tools.map(tool).collect(),
+            resources: resources.map(resource).collect(),
+            prompts: prompts.map(prompt).collect(),
+        }
     }
+
+    /// Whether a verb may name that.
+    pub(super) fn has(&self, verb: Verb, name: &str) -> bool {
+        let items = match verb {
+            Verb::Call => &self.tools,
+            Verb::Read => &self.resources,
+            Verb::Prompt => &self.prompts,
+        };
+        items.iter().any(|item| item.is_meant(name))
+    }
+
+    fn sets(&self) -> Few<Set> {
+        let (tools, resources, prompts) = (&self.tools, &self.resources, &self.prompts);
+        let all = || tools.iter().chain(resources).chain(prompts);
+        let names: BTreeSet<_> = all().flat_map(|item| &item.sets).copied().collect();
+        let set = |name: &str| Set {
+            name: name.into(),
+            items: Items {
+                call: within(tools, name, ToolId).collect(),
+                read: within(resources, name, ResourceId).collect(),
+                prompt: within(prompts, name, PromptId).collect(),
+            },
+        };
+        names.into_iter().map(set).collect()
+    }
+}
+
+impl NamedItem<'_> {
+    /// Whether a name means it: its own, or that of a set that it is in.
+    fn is_meant(&self, name: &str) -> bool {
+        *self.name == *name || self.sets.contains(&name)
+    }
+}
+
+/// The items of a set.
+fn within<Id>(items: &[NamedItem<'_>], set: &str, id: fn(u32) -> Id) -> impl Iterator<Item = Id> {
+    let items = (0_u32..).zip(items).filter(move |(_, item)| item.sets.contains(&set));
+    items.map(move |(index, _)| id(index))
+}
+
+/// What a rule does with what it names.
+#[derive(Clone, Copy)]
+pub(super) enum Verb {
+    Call,
+    Read,
+    Prompt,
 }
 
 impl Lowering<'_> {
@@ -58,14 +145,18 @@ impl Lowering<'_> {
             Prompt { name, effect: *effect, traits }
         };
         let prompts = raw.prompts.iter().map(prompt).collect();
-        self.one_name_space(&Named::new(raw));
-        self.common.offered(raw.tools_digest, tools, resources.into_iter().collect(), prompts)
+        self.one_name_space(raw);
+        let sets = Named::new(raw).sets();
+        let resources = resources.into_iter().collect();
+        self.common.offered(raw.tools_digest, Offers { tools, resources, prompts, sets })
     }
 
     /// ⚠ A name that is a tool's and a set's could grant more than the reader of a grant sees.
-    fn one_name_space(&mut self, named: &Named<'_>) {
-        for set in named.all().flat_map(|item| &item.sets) {
-            let Some(item) = named.all().find(|item| item.name.value == set.value) else {
+    fn one_name_space(&mut self, raw: &RawServer<'_>) {
+        let tools = || raw.tools.iter().map(|tool| &tool.item);
+        let all = || tools().chain(&raw.resources).chain(&raw.prompts);
+        for set in all().flat_map(|item| &item.sets) {
+            let Some(item) = all().find(|item| item.name.value == set.value) else {
                 continue;
             };
             let message = format!("`{}` is also the name of a set", item.name.value);
@@ -114,17 +205,15 @@ impl Lowering<'_> {
     fn verb<Id: Ord>(
         &mut self,
         names: &[Text<'_>],
-        items: &[&RawItem<'_>],
+        items: &[NamedItem<'_>],
         what: &str,
         declared_in: &str,
         id: fn(u32) -> Id,
     ) -> Box<[Id]> {
         let mut ids = Vec::new();
         for name in names {
-            let in_set = |item: &RawItem<'_>| item.sets.iter().any(|set| set.value == name.value);
-            let meant = |item: &RawItem<'_>| item.name.value == name.value || in_set(item);
             let before = ids.len();
-            let found = (0_u32..).zip(items).filter(|(_, item)| meant(item));
+            let found = (0_u32..).zip(items).filter(|(_, item)| item.is_meant(name.value));
             ids.extend(found.map(|(index, _)| id(index)));
             if ids.len() > before {
                 continue;
@@ -136,8 +225,8 @@ impl Lowering<'_> {
                         .help("there are no wildcards: name each tool, or a set of them"),
                 );
             } else {
-                let own = items.iter().map(|item| item.name.value);
-                let sets = items.iter().flat_map(|item| &item.sets).map(|set| set.value);
+                let own = items.iter().map(|item| &*item.name);
+                let sets = items.iter().flat_map(|item| &item.sets).copied();
                 let candidates: Vec<_> = own.chain(sets).map(str::to_owned).collect();
                 let what = format!("{what} or set");
                 self.unknown(Code::UnknownTool, *name, &what, declared_in, &candidates);

@@ -11,28 +11,29 @@ mod read;
 mod rules;
 mod servers;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use self::approval::Floor;
 use self::common::Common;
+use self::items::Named;
 use self::places::Workloads;
 use self::read::{check_presence, unread, unread_servers};
+use super::Inspected;
 use super::cores::Cores;
 use super::digest::Digest;
-use super::files::{PolicyFile, PolicyFiles, is_test};
+use super::files::{PolicyFiles, is_test};
 use super::model::{
-    self, Environment, EnvironmentId, OwnRule, PolicySet, Review, ReviewId, Shared,
+    self, Environment, EnvironmentId, OwnRule, PolicySet, Review, ReviewId, Server, Shared,
 };
 use super::raw::{RawEnvironment, RawGroup, RawReview, RawServer, Text};
-use super::{Amended, Inspected};
 use crate::diagnostics::{
     Code, Diagnostic, Diagnostics, Place as FilePlace, SourceId, Sources, did_you_mean,
 };
 use crate::identity::{GroupId, GroupSet};
 
-pub use self::again::Loaded;
+pub use self::again::{Loaded, NextError};
 pub(super) use self::read::{Stampable, Tree, read, stampable, trees};
 
 /// What is known while the rest is resolved.
@@ -67,7 +68,7 @@ pub(super) struct Asks {
     needs: Vec<Needs>,
     review_ids: HashMap<Box<str>, ReviewId>,
     /// Per review: the digest it covers, by server.
-    covers: Vec<HashMap<Box<str>, Digest>>,
+    covers: Vec<Covers>,
     /// The least approval, by effect or trait.
     floors: Vec<Floor>,
 }
@@ -80,12 +81,55 @@ const MOST_GUESSES: usize = 200;
 struct Needs {
     /// The kinds of review.
     reviews: Vec<Arc<str>>,
-    /// The `host:port` of every upstream that belongs there.
-    upstreams: HashSet<Box<str>>,
+    /// The `host:port` of every upstream that belongs there, sorted.
+    upstreams: Box<[Box<str>]>,
 }
 
-/// The servers that could be read, by name.
-type Servers<'r> = BTreeMap<&'r str, &'r RawServer<'r>>;
+impl Needs {
+    /// Whether an upstream belongs there.
+    fn lists(&self, host_port: &str) -> bool {
+        self.upstreams.binary_search_by(|listed| (**listed).cmp(host_port)).is_ok()
+    }
+}
+
+/// The servers that a review covers, sorted by name: every server, perhaps, and asked for when its
+/// file changes.
+#[derive(Clone, Debug)]
+struct Covers(Box<[(Box<str>, Digest)]>);
+
+impl Covers {
+    fn new(mut servers: Vec<(Box<str>, Digest)>) -> Self {
+        servers.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Self(servers.into())
+    }
+
+    /// What it covers of a server.
+    fn get(&self, server: &str) -> Option<&Digest> {
+        let at = self.0.binary_search_by(|(name, _)| (**name).cmp(server)).ok()?;
+        self.0.get(at).map(|(_, digest)| digest)
+    }
+}
+
+/// The servers that rules of the shared files may name.
+type Servers<'r> = BTreeMap<&'r str, OneServer<'r>>;
+
+/// One of them.
+#[derive(Clone, Copy)]
+enum OneServer<'r> {
+    /// Its file is being read.
+    Read(&'r RawServer<'r>),
+    /// Its file has been read.
+    Kept(&'r Server),
+}
+
+impl<'r> OneServer<'r> {
+    fn named(self) -> Named<'r> {
+        match self {
+            Self::Read(raw) => Named::new(raw),
+            Self::Kept(server) => Named::kept(server),
+        }
+    }
+}
 
 /// A policy directory as it was read, whether or not it loads.
 pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
@@ -96,8 +140,7 @@ pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     tests.parsed = files.parsed.clone();
     tests.files = files.files.extract_if(.., |file| is_test(&file.path)).collect();
     let trees = trees(&files, cores, &mut sources, &mut problems);
-    let mut more = More::default();
-    let (set, mut problems) = match set(&files, cores, &sources, &trees, problems, &mut more) {
+    let (set, mut problems) = match set(&files, cores, &sources, &trees, problems) {
         Ok((set, _)) => (Some(set), Vec::new()),
         Err(problems) => (None, problems),
     };
@@ -107,51 +150,27 @@ pub(super) fn inspect(mut files: PolicyFiles, cores: Cores) -> Inspected {
     Inspected { set, trees, problems: Diagnostics { sources, list: problems }.sorted() }
 }
 
-/// A set with the bans of other guardrails beside its own.
-pub(super) fn lower(
-    files: PolicyFiles,
-    more_guardrails: &[PolicyFile],
-    cores: Cores,
-) -> Result<Amended, Diagnostics> {
-    whole(files, more_guardrails, cores).map(|(amended, _, _)| amended)
+/// The set that a directory says.
+pub(super) fn lower(files: PolicyFiles, cores: Cores) -> Result<PolicySet, Diagnostics> {
+    whole(files, cores).map(|(set, _, _)| set)
 }
 
 /// All that a directory says, with what the set does not keep of it: what the shared files ask of
 /// servers, and the files that decide, sorted by path.
 fn whole(
     mut files: PolicyFiles,
-    more_guardrails: &[PolicyFile],
     cores: Cores,
-) -> Result<(Amended, Arc<Asks>, PolicyFiles), Diagnostics> {
+) -> Result<(PolicySet, Arc<Asks>, PolicyFiles), Diagnostics> {
     files.files.sort_by(|a, b| a.path.cmp(&b.path));
     // Tests decide nothing, and are no part of the digest.
     files.files.retain(|file| !is_test(&file.path));
     let mut sources = Sources::default();
     let mut problems = std::mem::take(&mut files.problems);
     let trees = trees(&files, cores, &mut sources, &mut problems);
-    let others =
-        PolicyFiles { files: more_guardrails.to_vec(), ..PolicyFiles::rooted(&files.root) };
-    let mut left_out = Vec::new();
-    let more_trees = self::trees(&others, Cores::One, &mut sources, &mut left_out);
-    let mut more = More { files: &others.files, trees: &more_trees, left_out, added: 0 };
-    let set = set(&files, cores, &sources, &trees, problems, &mut more);
-    let More { left_out, added, .. } = more;
-    match set {
-        Ok((set, asks)) => {
-            let left_out = Diagnostics { sources, list: left_out }.sorted();
-            Ok((Amended { set, added, left_out }, asks, files))
-        }
+    match set(&files, cores, &sources, &trees, problems) {
+        Ok((set, asks)) => Ok((set, asks, files)),
         Err(list) => Err(Diagnostics { sources, list }.sorted()),
     }
-}
-
-/// Other versions of the guardrails, of which the bans are taken, and what came of it.
-#[derive(Default)]
-struct More<'n> {
-    files: &'n [PolicyFile],
-    trees: &'n [Tree<'n>],
-    left_out: Vec<Diagnostic>,
-    added: usize,
 }
 
 /// The set that the trees of a directory make, or every problem.
@@ -161,17 +180,18 @@ fn set(
     sources: &Sources,
     trees: &[Tree<'_>],
     mut problems: Vec<Diagnostic>,
-    more: &mut More<'_>,
 ) -> Result<(PolicySet, Arc<Asks>), Vec<Diagnostic>> {
     let mut raw = read(trees, cores, &mut problems);
     raw.broken.extend(unread_servers(files, &problems, &raw.servers));
     check_presence(files, &mut problems);
-    let more_bans = amend::more_bans(more.trees, &mut more.left_out);
 
     let unread = unread(files, &raw.read);
     let mut lowering = Lowering::new(sources, problems, &raw.broken, unread);
-    let named: Servers<'_> =
-        raw.servers.iter().map(|(server, _)| (server.name.value, server)).collect();
+    let named: Servers<'_> = raw
+        .servers
+        .iter()
+        .map(|(server, _)| (server.name.value, OneServer::Read(server)))
+        .collect();
     lowering.groups(&raw.groups);
     let guardrails = raw.guardrails.as_ref();
     lowering.environments(guardrails.map_or(&[], |guardrails| &guardrails.environments));
@@ -182,12 +202,7 @@ fn set(
     for ban in bans {
         lowering.check_reach(ban, &named);
     }
-    let mut guardrails: Vec<_> =
-        bans.iter().flat_map(|ban| lowering.guardrail(ban, &named)).collect();
-    let own = guardrails.len();
-    let left_out = lowering.amend(more_bans, &named, &mut guardrails);
-    more.left_out.extend(left_out);
-    more.added = guardrails.len() - own;
+    let guardrails = bans.iter().flat_map(|ban| lowering.guardrail(ban, &named)).collect();
     let rules = std::mem::take(&mut lowering.rules);
     let all = lowering.shared();
     (all.guardrails, all.rules) = (guardrails, rules);
@@ -203,15 +218,8 @@ fn set(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let more = more.files.iter().map(|file| (format!("{}+bans", file.path), &*file.bytes));
-    let more: Vec<_> = more.collect();
-    let digest = Digest::of_files(
-        files
-            .files
-            .iter()
-            .map(|file| (file.path.as_str(), &*file.bytes))
-            .chain(more.iter().map(|(path, bytes)| (path.as_str(), *bytes))),
-    );
+    let digest =
+        Digest::of_files(files.files.iter().map(|file| (file.path.as_str(), &*file.bytes)));
     Ok((PolicySet { digest, shared, servers }, asks))
 }
 
@@ -363,10 +371,11 @@ impl Lowering<'_> {
                 }
             }
             self.shared().environments.push(Environment { name: environment.name.value.into() });
-            self.asks().needs.push(Needs {
-                reviews: environment.reviews.iter().map(|kind| kind.value.into()).collect(),
-                upstreams: environment.upstreams.iter().map(|host| host.value.into()).collect(),
-            });
+            let mut upstreams: Box<[Box<str>]> =
+                environment.upstreams.iter().map(|host| host.value.into()).collect();
+            upstreams.sort_unstable();
+            let reviews = environment.reviews.iter().map(|kind| kind.value.into()).collect();
+            self.asks().needs.push(Needs { reviews, upstreams });
         }
     }
 
@@ -383,16 +392,16 @@ impl Lowering<'_> {
 
     fn reviews(&mut self, raw: &[RawReview<'_>], servers: &Servers<'_>) {
         for review in raw {
-            let mut covers = HashMap::new();
+            let mut covers = Vec::new();
             for (server, digest) in &review.covers {
                 if servers.contains_key(server.value) {
-                    covers.insert(server.value.into(), digest.value);
+                    covers.push((server.value.into(), digest.value));
                 } else {
                     let (code, file) = (Code::UnknownServer, "servers/");
                     self.unknown(code, *server, "server", file, &names(servers));
                 }
             }
-            self.asks().covers.push(covers);
+            self.asks().covers.push(Covers::new(covers));
             if let Ok(index) = u32::try_from(self.shared.reviews.len()) {
                 self.asks().review_ids.insert(review.name.value.into(), ReviewId(index));
             }

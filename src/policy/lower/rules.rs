@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::items::Named;
-use super::{Lowering, Servers, names as names_of};
+use super::{Lowering, OneServer, Servers, names as names_of};
 use crate::diagnostics::{Code, Diagnostic, Place as FilePlace, SourceId};
 use crate::identity::GroupSet;
 use crate::policy::model::{
@@ -265,6 +265,7 @@ impl Lowering<'_> {
         let (Some(names), Some(environments)) = (&raw.servers, &raw.environments) else { return };
         for name in names {
             let Some(server) = servers.get(name.value) else { continue };
+            let OneServer::Read(server) = server else { continue };
             let runs = |name: &Text<'_>| {
                 server.environments.iter().any(|environment| environment.name.value == name.value)
             };
@@ -297,7 +298,7 @@ impl Lowering<'_> {
             let Some(server) = servers.get(name.value) else { continue };
             let mut one = ban.clone();
             one.servers = Some(vec![name.value.into()]);
-            one.what.items = self.verbs(&raw.verbs, &Named::new(server));
+            one.what.items = self.verbs(&raw.verbs, &server.named());
             bans.push(one);
         }
         bans
@@ -388,12 +389,20 @@ pub(super) fn named_groups(server: &Server, guardrails: &[Ban]) -> GroupSet {
             GrantWho::Users(..) | GrantWho::Services(_) => {}
         }
     }
-    let banned = server.bans.iter().chain(guardrails);
-    let banned = banned.filter_map(|ban| ban.who.as_ref()?.people.as_ref());
-    for people in banned {
-        if let People::Groups(groups) = people {
-            add(groups);
-        }
+    let bans = server.bans.iter().chain(guardrails);
+    bans.for_each(|ban| banned(ban).into_iter().for_each(&mut add));
+    // As large as it has to be.
+    named.iter().collect()
+}
+
+/// The groups that bans name.
+pub(super) fn banned_groups(bans: &[Ban]) -> GroupSet {
+    bans.iter().filter_map(banned).flat_map(GroupSet::iter).collect()
+}
+
+fn banned(ban: &Ban) -> Option<&GroupSet> {
+    match ban.who.as_ref()?.people.as_ref()? {
+        People::Groups(groups) => Some(groups),
+        People::AnyoneSignedIn => None,
     }
-    named
 }

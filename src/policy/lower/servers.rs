@@ -219,7 +219,7 @@ impl Lowering<'_> {
         }
         let host_port = format!("{host}:{port}");
         let needs = self.asks.needs.get(environment.index());
-        if !needs.is_some_and(|needs| needs.upstreams.contains(host_port.as_str())) {
+        if !needs.is_some_and(|needs| needs.lists(&host_port)) {
             let name = raw.name.value;
             let message = format!("`{host_port}` is not an upstream of `{name}`");
             self.report(

@@ -208,7 +208,16 @@ pub(in crate::policy) struct Offered {
     pub(in crate::policy) tools: Box<[Tool]>,
     pub(in crate::policy) resources: Few<Resource>,
     pub(in crate::policy) prompts: Few<Prompt>,
+    pub(in crate::policy) sets: Few<Set>,
     pub(in crate::policy) offer: Arc<Offer>,
+}
+
+/// Items that rules name together. It decides nothing by itself; rules that are added to the set
+/// may name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::policy) struct Set {
+    pub(in crate::policy) name: Box<str>,
+    pub(in crate::policy) items: Items,
 }
 
 /// What lists show.

@@ -69,13 +69,6 @@ pub(super) struct RawItem<'n> {
     pub(super) sets: Vec<Text<'n>>,
 }
 
-impl RawItem<'_> {
-    /// Whether a name means it: its own, or that of a set that it is in.
-    pub(super) fn is_meant(&self, name: &str) -> bool {
-        self.name.value == name || self.sets.iter().any(|set| set.value == name)
-    }
-}
-
 pub(super) struct RawTool<'n> {
     pub(super) item: RawItem<'n>,
     pub(super) approval: Option<RawApprover<'n>>,

@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::select;
 use toolgate::policy::model::RuleId;
-use toolgate::policy::{Cores, Loaded, PolicyFile, PolicyFiles, PolicySet};
+use toolgate::policy::{Cores, Loaded, NextError, PolicyFile, PolicyFiles, PolicySet};
 
 /// Texts by path.
 type Texts = BTreeMap<String, String>;
@@ -231,7 +231,7 @@ fn follow(rounds: &[Vec<Edit>]) -> Result<usize, TestCaseError> {
         prop_assert_eq!(told(&next), told(&full), "{:?}", edits);
         match next {
             Ok(next) => {
-                prop_assert!(next.is_of(&now));
+                prop_assert!(next.is_of(&now.listing()));
                 (loaded, good) = (next, good + 1);
             }
             // Or nothing would be good any more.
@@ -308,4 +308,61 @@ fn what_has_not_changed_is_not_read_again() {
         loaded.next(now.clone()).ok();
         assert_eq!(now.parsed.get(), read, "{edit:?}");
     }
+}
+
+/// What is read is what was listed, or nothing is made of it.
+#[test]
+fn what_is_not_what_was_listed_is_not_taken() {
+    let mut texts = beginning();
+    let loaded = Loaded::new(files(&texts, &PolicyFiles::default()), Cores::One).unwrap();
+    for edit in [Edit::Server("crm", Some((6, 1))), Edit::Shared(0, 1)] {
+        apply(&mut texts, &edit);
+        let listed = files(&texts, &PolicyFiles::default());
+        let bytes = |path: &str| {
+            let file = listed.files.iter().find(|file| file.path == path)?;
+            Some(file.bytes.clone())
+        };
+        assert!(loaded.next_of(listed.listing(), bytes).is_ok());
+        // It is another one, or none, by the time that it is wanted.
+        let later = |path: &str| Some([&*bytes(path)?, b"\n"].concat().into());
+        for read in [&later as &dyn Fn(&str) -> _, &|_: &str| None] {
+            let next = loaded.next_of(listed.listing(), read);
+            assert!(matches!(next, Err(NextError::Moved(_))), "{edit:?}");
+        }
+    }
+}
+
+/// Bans beside a good set are those that would stand in its guardrails.
+#[test]
+fn bans_of_another_version_are_what_a_full_load_makes_of_them() {
+    let mut texts = beginning();
+    apply(&mut texts, &Edit::Server("crm", Some((4, 2))));
+    let loaded = Loaded::new(files(&texts, &PolicyFiles::default()), Cores::One).unwrap();
+    for (bans, added) in [
+        ("all: { people: [one], effects: [write] }", 1),
+        ("stop: { servers: [billing, hr], call: [look, more] }", 2),
+        (
+            "one: { people: [one], via: [chat], everything: true }, two: { in: [prod], people: [two], traits: [costly] }",
+            2,
+        ),
+        ("user: { users: ['corp:bob'], servers: [crm], call: [look] }", 1),
+    ] {
+        let mut banned = texts.clone();
+        write!(banned.get_mut("guardrails.yaml").unwrap(), "\nbans: {{ {bans} }}").unwrap();
+        let banned = files(&banned, &PolicyFiles::default());
+        let guardrails = banned.files.iter().find(|file| file.path == "guardrails.yaml").unwrap();
+        let amended = loaded.with_bans(std::slice::from_ref(guardrails));
+        assert!(amended.left_out.list.is_empty(), "{}", amended.left_out);
+        let full = Loaded::new(banned.clone(), Cores::One).unwrap();
+        let without_digest = |set| picture(set).split_once('\n').unwrap().1.to_owned();
+        assert_eq!(without_digest(&amended.set), without_digest(full.set()), "{bans}");
+        assert_eq!(amended.added, added);
+        let digests = [loaded.set(), full.set(), &amended.set].map(PolicySet::digest);
+        assert!(digests[0] != digests[2] && digests[1] != digests[2]);
+    }
+    // What the set does not know is left out.
+    let ban = "toolgate: 1\nenvironments: { prod: { reviews: [], upstreams: [] } }\nbans: { a: { servers: [crm, gone], everything: true }, b: { servers: [crm], call: [more] } }";
+    let file = PolicyFile { path: "guardrails.yaml".to_owned(), bytes: ban.as_bytes().into() };
+    let amended = loaded.with_bans(&[file]);
+    assert_eq!((amended.added, amended.left_out.list.len()), (1, 2), "{}", amended.left_out);
 }
