@@ -1,3 +1,6 @@
+mod agreement;
+mod plain;
+
 use proptest::prelude::*;
 
 use super::*;
