@@ -1,6 +1,9 @@
 //! One spelling for all documents that say the same: members sorted, no blanks, strings escaped as
 //! RFC 8785 says. Numbers stay as they are written: nothing here takes one for another.
 
+use std::cmp::Ordering;
+
+use super::scan::run_end;
 use super::{Object, Value};
 
 impl Value<'_> {
@@ -47,7 +50,7 @@ fn write_value(value: &Value<'_>, text: &mut String) {
 
 fn write_object(object: &Object<'_>, text: &mut String) {
     let mut members: Vec<_> = object.iter().collect();
-    members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    members.sort_unstable_by(|(a, _), (b, _)| by_code_units(a, b));
     text.push('{');
     for (index, (key, value)) in members.into_iter().enumerate() {
         if index > 0 {
@@ -60,9 +63,40 @@ fn write_object(object: &Object<'_>, text: &mut String) {
     text.push('}');
 }
 
+/// RFC 8785 §3.2.3: as UTF-16, which differs from UTF-8 beyond the characters of one unit.
+fn by_code_units(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        return a.cmp(b);
+    }
+    a.encode_utf16().cmp(b.encode_utf16())
+}
+
+/// RFC 8785 §3.2.2.2.
 fn write_string(string: &str, text: &mut String) {
-    // serde_json escapes exactly what RFC 8785 §3.2.2.2 asks for.
-    text.push_str(&serde_json::Value::from(string).to_string());
+    text.push('"');
+    let mut rest = string;
+    // What an escape is needed for is what a reader stops at, and ASCII.
+    while let Some((run, escaped)) = rest.split_at_checked(run_end(rest.as_bytes(), 0)) {
+        text.push_str(run);
+        let mut after = escaped.chars();
+        let Some(c) = after.next() else { break };
+        match c {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{8}' => text.push_str("\\b"),
+            '\t' => text.push_str("\\t"),
+            '\n' => text.push_str("\\n"),
+            '\u{C}' => text.push_str("\\f"),
+            '\r' => text.push_str("\\r"),
+            c => {
+                let digits = [u32::from(c) / 16, u32::from(c) % 16];
+                text.push_str("\\u00");
+                text.extend(digits.into_iter().filter_map(|digit| char::from_digit(digit, 16)));
+            }
+        }
+        rest = after.as_str();
+    }
+    text.push('"');
 }
 
 #[cfg(test)]

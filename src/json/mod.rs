@@ -11,6 +11,7 @@ mod canonical;
 mod decimal;
 mod fold;
 mod parse;
+mod scan;
 mod walk;
 
 #[cfg(test)]
@@ -25,6 +26,8 @@ pub use self::walk::{Next, Read, Walk, walk};
 
 /// A parsed value that borrows from the document where it can.
 #[derive(Clone, Debug, PartialEq)]
+// A tag of one byte would be moved as one, and whatever stands beside it in pieces.
+#[repr(u64)]
 pub enum Value<'a> {
     /// `null`
     Null,
@@ -46,9 +49,20 @@ pub struct Number<'a>(&'a str);
 
 /// A string: its raw form with quotes and escapes, and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text<'a> {
+pub struct Text<'a>(Form<'a>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form<'a> {
+    /// The value is what stands between the quotes.
+    Plain { raw: &'a str },
+    /// Boxed, so that the many others are small.
+    Escaped(Box<Escaped<'a>>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Escaped<'a> {
     raw: &'a str,
-    value: Cow<'a, str>,
+    value: String,
 }
 
 /// An object, in document order; no key stands twice.
@@ -123,17 +137,56 @@ impl<'a> Number<'a> {
 // === impl Text ===
 
 impl<'a> Text<'a> {
+    fn plain(raw: &'a str) -> Self {
+        Self(Form::Plain { raw })
+    }
+
+    fn escaped(raw: &'a str, value: String) -> Self {
+        Self(Form::Escaped(Box::new(Escaped { raw, value })))
+    }
+
     /// The value, with escapes resolved.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.value
+        match &self.0 {
+            Form::Plain { raw } => unquoted(raw),
+            Form::Escaped(escaped) => &escaped.value,
+        }
     }
 
     /// The string as it stands in the document, with its quotes.
     #[must_use]
     pub fn raw(&self) -> &'a str {
-        self.raw
+        match &self.0 {
+            Form::Plain { raw } => raw,
+            Form::Escaped(escaped) => escaped.raw,
+        }
     }
+
+    /// The length of the value.
+    fn len(&self) -> usize {
+        match &self.0 {
+            Form::Plain { raw } => raw.len().saturating_sub(2),
+            Form::Escaped(escaped) => escaped.value.len(),
+        }
+    }
+
+    #[inline]
+    fn is(&self, value: &str) -> bool {
+        self.len() == value.len() && self.as_str() == value
+    }
+
+    /// The value, borrowed from the document where it can be.
+    fn to_cow(&self) -> Cow<'a, str> {
+        match &self.0 {
+            Form::Plain { raw } => Cow::Borrowed(unquoted(raw)),
+            Form::Escaped(escaped) => Cow::Owned(escaped.value.clone()),
+        }
+    }
+}
+
+fn unquoted(raw: &str) -> &str {
+    raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default()
 }
 
 // === impl Object ===
@@ -150,12 +203,14 @@ impl<'a> Object<'a> {
 
     /// The member named `key`, compared byte for byte.
     #[must_use]
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value)
+        self.0.iter().find(|(name, _)| name.is(key)).map(|(_, value)| value)
     }
 
     /// Whether a member named `key` is there, whatever its value.
     #[must_use]
+    #[inline]
     pub fn contains(&self, key: &str) -> bool {
         self.get(key).is_some()
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
+use super::scan::run_end;
 use super::{Number, Object, Text, Value, folds_to};
 
 /// What a document may look like.
@@ -29,6 +30,8 @@ pub struct JsonError {
 
 /// What is wrong with a document.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+// As wide as the values that stand in its place: see [`Value`].
+#[repr(u64)]
 pub enum JsonErrorKind {
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
@@ -65,7 +68,7 @@ pub enum JsonErrorKind {
     InvalidNumber,
 }
 
-/// Up to this many members, comparing each key with each is faster than hashing.
+/// Up to this many members, keys are compared with each other; beyond, they are hashed.
 const SMALL_OBJECT: usize = 16;
 
 /// Parses exactly one JSON document.
@@ -150,6 +153,8 @@ impl<'a> Parser<'a> {
         if self.eat(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
+    /// Inlined into [`Self::array`] and [`Self::object`], which call each other.
+    #[inline]
     pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
         match self.peek() {
             Some(b'{') => self.object(depth).map(Value::Object),
@@ -178,6 +183,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    #[inline(never)]
     fn array(&mut self, depth: usize) -> Result<Vec<Value<'a>>, JsonError> {
         let depth = self.enter(depth)?;
         self.expect(b'[')?;
@@ -187,16 +193,17 @@ impl<'a> Parser<'a> {
             return Ok(items);
         }
         loop {
-            self.skip_whitespace();
             items.push(self.value(depth)?);
             self.skip_whitespace();
             if self.eat(b']') {
                 return Ok(items);
             }
             self.expect(b',')?;
+            self.skip_whitespace();
         }
     }
 
+    #[inline(never)]
     fn object(&mut self, depth: usize) -> Result<Object<'a>, JsonError> {
         let start = self.at;
         let depth = self.enter(depth)?;
@@ -208,10 +215,9 @@ impl<'a> Parser<'a> {
             return Ok(Object(members));
         }
         loop {
-            self.skip_whitespace();
             let key_at = self.at;
             let key = self.string()?;
-            if !seen.insert(&members, &key) {
+            if !seen.insert(members.iter().map(|(name, _)| name), &key) {
                 return Err(Self::error_at(key_at, JsonErrorKind::DuplicateKey));
             }
             self.skip_whitespace();
@@ -224,17 +230,22 @@ impl<'a> Parser<'a> {
                 break;
             }
             self.expect(b',')?;
+            self.skip_whitespace();
         }
         let object = Object(members);
-        if self.has_folded_twin(&object) {
+        if self.has_folded_twin(&object, &seen) {
             return Err(Self::error_at(start, JsonErrorKind::FoldedKey));
         }
         Ok(object)
     }
 
-    fn has_folded_twin(&self, object: &Object<'a>) -> bool {
-        self.limits
-            .guarded_keys
+    fn has_folded_twin(&self, object: &Object<'a>, seen: &Seen<'a>) -> bool {
+        let guarded = self.limits.guarded_keys;
+        // Of keys that are ASCII, those that fold to one another are alike.
+        if guarded.is_empty() || !seen.alike && object.iter().all(|(key, _)| key.is_ascii()) {
+            return false;
+        }
+        guarded
             .iter()
             .filter(|known| object.contains(known))
             .any(|known| object.iter().any(|(key, _)| key != *known && folds_to(key, known)))
@@ -243,42 +254,32 @@ impl<'a> Parser<'a> {
     pub(super) fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let start = self.at;
         self.expect(b'"')?;
-        let mut run = self.at;
-        let mut unescaped: Option<String> = None;
+        self.at = run_end(self.text.as_bytes(), self.at);
+        if self.eat(b'"') {
+            return Ok(Text::plain(self.since(start)));
+        }
+        self.escaped_string(start)
+    }
+
+    /// The rest of a string in which not all bytes stand for themselves.
+    #[cold]
+    fn escaped_string(&mut self, start: usize) -> Result<Text<'a>, JsonError> {
+        let mut value = self.since(start + 1).to_owned();
         loop {
             match self.peek() {
                 None => return Err(self.error(JsonErrorKind::UnexpectedEnd)),
                 Some(b'"') => {
-                    let tail = self.since(run);
                     self.at += 1;
-                    let value = match unescaped {
-                        None => Cow::Borrowed(tail),
-                        Some(mut text) => {
-                            text.push_str(tail);
-                            Cow::Owned(text)
-                        }
-                    };
-                    return Ok(Text { raw: self.since(start), value });
+                    return Ok(Text::escaped(self.since(start), value));
                 }
-                Some(b'\\') => {
-                    let head = self.since(run);
-                    let text = unescaped.get_or_insert_default();
-                    text.push_str(head);
-                    let c = self.escape()?;
-                    text.push(c);
-                    run = self.at;
-                }
-                Some(0x00..=0x1F) => return Err(self.error(JsonErrorKind::ControlCharacter)),
-                Some(_) => self.at += self.plain_bytes(),
+                Some(b'\\') => value.push(self.escape()?),
+                // Runs end at nothing else.
+                Some(_) => return Err(self.error(JsonErrorKind::ControlCharacter)),
             }
+            let run = self.at;
+            self.at = run_end(self.text.as_bytes(), run);
+            value.push_str(self.since(run));
         }
-    }
-
-    /// How many bytes there are until something in a string means something.
-    fn plain_bytes(&self) -> usize {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0x00..=0x1F);
-        rest.iter().position(special).unwrap_or(rest.len())
     }
 
     fn escape(&mut self) -> Result<char, JsonError> {
@@ -330,6 +331,7 @@ impl<'a> Parser<'a> {
         Ok(unit)
     }
 
+    #[inline(never)]
     fn number(&mut self) -> Result<Number<'a>, JsonError> {
         let start = self.at;
         self.eat(b'-');
@@ -364,21 +366,55 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The keys of one object so far; hashes only once there are many, so that an object of a
-/// hundred thousand keys costs no more than its length.
+/// The keys of one object so far.
 #[derive(Default)]
-pub(super) struct Seen {
-    keys: HashSet<String>,
+pub(super) struct Seen<'a> {
+    /// A bit for the look of every key: a key of a new look is new.
+    looks: u64,
+    /// Whether two keys may be the same but for the case of ASCII letters.
+    alike: bool,
+    /// Of a large object, so that a hundred thousand keys cost no more than their length.
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
-impl Seen {
-    pub(super) fn insert(&mut self, members: &[(Text<'_>, Value<'_>)], key: &Text<'_>) -> bool {
-        if members.len() < SMALL_OBJECT {
-            return members.iter().all(|(name, _)| name.as_str() != key.as_str());
+impl<'a> Seen<'a> {
+    /// Whether the key is none of the earlier ones.
+    pub(super) fn insert<'k>(
+        &mut self,
+        earlier: impl ExactSizeIterator<Item = &'k Text<'a>>,
+        key: &Text<'a>,
+    ) -> bool
+    where
+        'a: 'k,
+    {
+        let look = look(key.as_str());
+        let new = self.looks & look == 0;
+        self.looks |= look;
+        if earlier.len() < SMALL_OBJECT {
+            return new || self.compare(earlier, key.as_str());
         }
-        if self.keys.is_empty() {
-            self.keys.extend(members.iter().map(|(name, _)| name.as_str().to_owned()));
-        }
-        self.keys.insert(key.as_str().to_owned())
+        // Nobody looked.
+        self.alike = true;
+        self.many.get_or_insert_with(|| earlier.map(Text::to_cow).collect()).insert(key.to_cow())
     }
+
+    #[cold]
+    fn compare<'k>(&mut self, earlier: impl Iterator<Item = &'k Text<'a>>, key: &str) -> bool
+    where
+        'a: 'k,
+    {
+        earlier.filter(|name| name.len() == key.len()).all(|name| {
+            let alike = name.as_str().eq_ignore_ascii_case(key);
+            self.alike |= alike;
+            !alike || name.as_str() != key
+        })
+    }
+}
+
+/// One of 64 bits, the same for keys that differ only by the case of ASCII letters.
+fn look(key: &str) -> u64 {
+    let lower = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
+    let bytes = key.as_bytes();
+    let ends = 3 * lower(bytes.first()) + 5 * lower(bytes.last());
+    1 << (bytes.len().wrapping_add(ends) % 64)
 }

@@ -102,19 +102,19 @@ impl<'a> Walk<'a> {
         mut each: impl FnMut(&mut Self, &str) -> Result<(), E>,
     ) -> Result<(), E> {
         // Values are the reader's; what counts here is which keys there have been.
-        let mut keys: Vec<(Text<'a>, Value<'a>)> = Vec::new();
+        let mut keys: Vec<Text<'a>> = Vec::new();
         let mut seen = Seen::default();
         self.inside(b'{', b'}', |walk| {
             let start = walk.parser.at;
             let key = walk.parser.string()?;
-            if !seen.insert(&keys, &key) {
+            if !seen.insert(keys.iter(), &key) {
                 return Err(Parser::error_at(start, JsonErrorKind::DuplicateKey).into());
             }
             walk.parser.skip_whitespace();
             walk.parser.expect(b':')?;
             walk.parser.skip_whitespace();
             each(walk, key.as_str())?;
-            keys.push((key, Value::Null));
+            keys.push(key);
             Ok(())
         })
     }
@@ -144,13 +144,13 @@ impl<'a> Walk<'a> {
         self.parser.skip_whitespace();
         if !self.parser.eat(close) {
             loop {
-                self.parser.skip_whitespace();
                 each(self)?;
                 self.parser.skip_whitespace();
                 if self.parser.eat(close) {
                     break;
                 }
                 self.parser.expect(b',')?;
+                self.parser.skip_whitespace();
             }
         }
         self.depth = outside;
