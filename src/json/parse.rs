@@ -131,6 +131,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The text from `start` to here. Both always stand on character boundaries.
+    #[inline]
     fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
@@ -153,8 +154,8 @@ impl<'a> Parser<'a> {
         if self.eat(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    /// Inlined into [`Self::array`] and [`Self::object`], which call each other.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "into `array` and `object`, which call each other")]
+    #[inline(always)]
     pub(super) fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
         match self.peek() {
             Some(b'{') => self.object(depth).map(Value::Object),
@@ -251,6 +252,8 @@ impl<'a> Parser<'a> {
             .any(|known| object.iter().any(|(key, _)| key != *known && folds_to(key, known)))
     }
 
+    #[expect(clippy::inline_always, reason = "moving a text costs as much as finding its end")]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Text<'a>, JsonError> {
         let start = self.at;
         self.expect(b'"')?;

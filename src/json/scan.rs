@@ -29,6 +29,8 @@ const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 /// byte look special only above one that is.
 fn special(eight: u64) -> u64 {
     let below = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
-    let is = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
-    (below(eight, 0x20) | is(b'"') | is(b'\\')) & HIGH
+    // With its second bit turned, a quote comes right after the control characters.
+    let control_or_quote = below(eight ^ (ONES * 0x02), 0x21);
+    let backslash = below(eight ^ (ONES * u64::from(b'\\')), 1);
+    (control_or_quote | backslash) & HIGH
 }

@@ -9,6 +9,8 @@ use super::{Text, Value};
 pub struct Walk<'a> {
     parser: Parser<'a>,
     depth: usize,
+    /// Those of the objects that are not read to their end yet, the innermost last.
+    keys: Vec<Text<'a>>,
 }
 
 /// A value, and the text that it is.
@@ -43,7 +45,7 @@ pub fn walk<'a, T, E: From<JsonError>>(
     limits: Limits,
     read: impl FnOnce(&mut Walk<'a>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut walk = Walk { parser: Parser::new(bytes, limits)?, depth: 0 };
+    let mut walk = Walk { parser: Parser::new(bytes, limits)?, depth: 0, keys: Vec::new() };
     walk.parser.skip_whitespace();
     let read = read(&mut walk)?;
     walk.parser.skip_whitespace();
@@ -101,22 +103,23 @@ impl<'a> Walk<'a> {
         &mut self,
         mut each: impl FnMut(&mut Self, &str) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Values are the reader's; what counts here is which keys there have been.
-        let mut keys: Vec<Text<'a>> = Vec::new();
+        let first = self.keys.len();
         let mut seen = Seen::default();
-        self.inside(b'{', b'}', |walk| {
+        self.inside(b'{', b'}', |walk| -> Result<(), E> {
             let start = walk.parser.at;
             let key = walk.parser.string()?;
-            if !seen.insert(keys.iter(), &key) {
+            if !seen.insert(walk.keys.iter().skip(first), &key) {
                 return Err(Parser::error_at(start, JsonErrorKind::DuplicateKey).into());
             }
             walk.parser.skip_whitespace();
             walk.parser.expect(b':')?;
             walk.parser.skip_whitespace();
             each(walk, key.as_str())?;
-            keys.push(key);
+            walk.keys.push(key);
             Ok(())
-        })
+        })?;
+        self.keys.truncate(first);
+        Ok(())
     }
 
     /// Reads the array that stands here: `each` reads one element.
