@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::jwks::{KeyError, KeySet, KeySetError};
 use super::svid::{self, Peer, SvidError};
 use super::token::{
-    Circumstances, ClaimedGroups, HeaderType, Issuer, MAX_TOKEN_BYTES, Rules, TokenError,
+    Circumstances, ClaimedGroups, HeaderType, Issuer, MAX_TOKEN_BYTES, Rules, Texts, TokenError,
     UnverifiedToken, VerifiedToken,
 };
 use super::{bundle, jwks, jwt_svid};
@@ -159,7 +159,7 @@ fn a_good_token_says_who() {
         let header = json!({ "alg": format!("{algorithm:?}"), "kid": id, "typ": "at+jwt" });
         let verified = verify(&sign(&header, &claims)).unwrap();
         assert_eq!(&*verified.subject, "alice");
-        assert_eq!(verified.groups, ClaimedGroups::Known(vec!["ads".into(), "finance".into()]));
+        assert_eq!(verified.groups, ClaimedGroups::Known(Texts::new(&["ads", "finance"])));
         assert_eq!(verified.email.as_deref(), Some("a@x"));
         assert_eq!(verified.client.as_deref(), Some("web"));
         assert_eq!(verified.expires.as_second(), NOW + 300);
@@ -325,7 +325,7 @@ fn there_are_only_so_many_groups() {
 #[test]
 fn groups_that_a_token_cannot_carry_are_unknown_and_not_none() {
     let groups = |claims: Value| verify(&sign(&header(), &claims)).unwrap().groups;
-    let known = |names: &[&str]| ClaimedGroups::Known(names.iter().map(|n| (*n).into()).collect());
+    let known = |names: &[&str]| ClaimedGroups::Known(Texts::new(names));
     assert_eq!(groups(with(claims(), "groups", json!([]))), known(&[]));
     assert_eq!(groups(with(claims(), "groups", json!("a b"))), known(&["a b"]));
     let none = without(claims(), "groups");

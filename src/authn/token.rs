@@ -16,6 +16,7 @@ mod groups;
 mod header;
 mod pointer;
 mod rules;
+mod texts;
 mod verified;
 
 use base64::Engine as _;
@@ -28,6 +29,7 @@ use crate::json::{self, Limits, Object, Value};
 
 pub use self::pointer::{ClaimPointer, ClaimPointerError};
 pub use self::rules::{ClaimsRules, GroupClaim, HeaderType, Issuer, Rules, Separator, TokenKind};
+pub use self::texts::Texts;
 pub use self::verified::{Circumstances, ClaimedGroups, Fingerprint, VerifiedToken};
 
 /// The largest token that is looked at, unless configured otherwise.

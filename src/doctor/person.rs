@@ -114,7 +114,7 @@ fn group_facts(
         let values = values.iter().copied();
         with.policy.claimed_groups(&issuer.name, &issuer.group_prefix, values)
     };
-    let values: Vec<&str> = values.iter().map(|value| &**value).collect();
+    let values: Vec<&str> = values.iter().collect();
     let name = |group| with.policy.group_name(group).to_owned();
     let names: Vec<String> = of(&values).iter().map(name).collect();
     facts.push((

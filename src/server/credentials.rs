@@ -154,8 +154,7 @@ fn user(token: &VerifiedToken, issuer: &Issuer, policy: &PolicySet) -> User {
     let groups = match &token.groups {
         ClaimedGroups::Unknown => Groups::Unknown,
         ClaimedGroups::Known(values) => {
-            let values = values.iter().map(|value| &**value);
-            Groups::Known(policy.claimed_groups(&issuer.name, &issuer.group_prefix, values))
+            Groups::Known(policy.claimed_groups(&issuer.name, &issuer.group_prefix, values.iter()))
         }
     };
     User {

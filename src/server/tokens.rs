@@ -215,7 +215,7 @@ fn weight(token: &VerifiedToken) -> usize {
     } = token;
     let some = [email, preferred_username, client, tenant, id];
     let groups = match groups {
-        ClaimedGroups::Known(groups) => list(groups),
+        ClaimedGroups::Known(groups) => groups.bytes() + 2 * ALLOCATION,
         ClaimedGroups::Unknown => 0,
     };
     let actors: usize = actors

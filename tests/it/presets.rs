@@ -66,7 +66,7 @@ fn says(token: &VerifiedToken) -> Value {
         "scopes": token.scopes,
         "id": token.id,
         "groups": match &token.groups {
-            ClaimedGroups::Known(groups) => json!(groups),
+            ClaimedGroups::Known(groups) => groups.iter().collect(),
             ClaimedGroups::Unknown => json!("unknown"),
         },
     })

@@ -1,7 +1,7 @@
 //! The groups that a token claims.
 
 use super::rules::{GroupClaim, Separator};
-use super::{ClaimedGroups, Issuer, TokenError};
+use super::{ClaimedGroups, Issuer, Texts, TokenError};
 use crate::json::{Object, Value};
 
 const MAX_GROUP_BYTES: usize = 256;
@@ -15,7 +15,7 @@ pub(super) fn read(
     issuer: &Issuer,
 ) -> Result<ClaimedGroups, TokenError> {
     let sources = &issuer.rules.claims.groups;
-    let mut groups: Vec<Box<str>> = Vec::new();
+    let mut groups = Vec::new();
     let mut unknown = sources.is_empty() || says_too_many(claims);
     for claim in sources {
         if is_distributed(claims, claim) {
@@ -26,40 +26,41 @@ pub(super) fn read(
             unknown |= !claim.optional || claim.pointer.is_blocked(payload);
             continue;
         };
-        for text in texts(value, claim.split)? {
-            if text.len() > MAX_GROUP_BYTES || groups.len() == MAX_GROUPS {
-                return Err(TokenError::Groups);
-            }
-            groups.push(text.into());
+        add(value, claim.split, &mut groups)?;
+        let too_long = |text: &&str| text.len() > MAX_GROUP_BYTES;
+        if groups.len() > MAX_GROUPS || groups.iter().any(too_long) {
+            return Err(TokenError::Groups);
         }
     }
-    Ok(if unknown { ClaimedGroups::Unknown } else { ClaimedGroups::Known(groups) })
+    Ok(if unknown { ClaimedGroups::Unknown } else { ClaimedGroups::Known(Texts::new(&groups)) })
 }
 
-fn texts<'v>(
+fn add<'v>(
     value: &'v Value<'_>,
     split: Option<Separator>,
-) -> Result<Box<dyn Iterator<Item = &'v str> + 'v>, TokenError> {
+    groups: &mut Vec<&'v str>,
+) -> Result<(), TokenError> {
     match value {
         Value::String(text) => {
             let text = text.as_str();
             let parts = |by: char| text.split(by).filter(|part| !part.is_empty());
-            Ok(match split {
-                None => Box::new(std::iter::once(text)),
-                Some(Separator::Space) => Box::new(parts(' ')),
-                Some(Separator::Comma) => Box::new(parts(',')),
-            })
+            match split {
+                None => groups.push(text),
+                Some(Separator::Space) => groups.extend(parts(' ')),
+                Some(Separator::Comma) => groups.extend(parts(',')),
+            }
         }
         Value::Array(items) => {
-            if items.iter().any(|item| item.as_str().is_none()) {
-                return Err(TokenError::Groups);
+            groups.reserve(items.len());
+            for item in items {
+                groups.push(item.as_str().ok_or(TokenError::Groups)?);
             }
-            Ok(Box::new(items.iter().filter_map(Value::as_str)))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            Err(TokenError::Groups)
+            return Err(TokenError::Groups);
         }
     }
+    Ok(())
 }
 
 /// Entra ID's way to say that the groups did not fit. Anything but a plain `false` says so.

@@ -6,10 +6,25 @@ use super::super::jwks::ALGORITHMS;
 use super::TokenError;
 use crate::json::{Object, Value};
 
-/// Members that change what a token means, or that carry a key or an address to get one from
+/// Whether a member changes what a token means, or carries a key or an address to get one from
 /// (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7797).
-const REFUSED_MEMBERS: &[&str] =
-    &["crit", "b64", "zip", "enc", "epk", "apu", "apv", "cty", "jwk", "jku", "x5u", "x5c"];
+fn is_refused(member: &str) -> bool {
+    matches!(
+        member,
+        "crit"
+            | "b64"
+            | "zip"
+            | "enc"
+            | "epk"
+            | "apu"
+            | "apv"
+            | "cty"
+            | "jwk"
+            | "jku"
+            | "x5u"
+            | "x5c"
+    )
+}
 
 /// No key is called by a longer name.
 const MAX_KEY_ID_BYTES: usize = 256;
@@ -24,7 +39,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(header: &Object<'_>) -> Result<Self, TokenError> {
-        if REFUSED_MEMBERS.iter().any(|name| header.contains(name)) {
+        if header.iter().any(|(name, _)| is_refused(name)) {
             return Err(TokenError::HeaderMember);
         }
         let name = header.get("alg").and_then(Value::as_str).ok_or(TokenError::Algorithm)?;
@@ -41,11 +56,15 @@ impl Header {
             None => false,
             Some(typ) => {
                 // RFC 7515 §4.1.9: a media type, compared without case, `application/` left out.
-                let typ = typ.as_str().ok_or(TokenError::BadHeader)?.to_ascii_lowercase();
-                match typ.strip_prefix("application/").unwrap_or(&typ) {
-                    "at+jwt" => true,
-                    "jwt" => false,
-                    _ => return Err(TokenError::Type),
+                let typ = typ.as_str().ok_or(TokenError::BadHeader)?;
+                let is =
+                    |types: [&str; 2]| types.iter().any(|known| typ.eq_ignore_ascii_case(known));
+                if is(["at+jwt", "application/at+jwt"]) {
+                    true
+                } else if is(["JWT", "application/JWT"]) {
+                    false
+                } else {
+                    return Err(TokenError::Type);
                 }
             }
         };

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Issuer, TokenError};
+use super::{Issuer, Texts, TokenError};
 use crate::identity::Actor;
 
 /// SHA-256 of a certificate (DER): `x5t#S256`.
@@ -48,7 +48,7 @@ pub struct VerifiedToken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimedGroups {
     /// Exactly these.
-    Known(Vec<Box<str>>),
+    Known(Texts),
     /// A configured claim is missing, or the issuer says that it would not fit: never the same as
     /// no groups.
     Unknown,
