@@ -65,7 +65,10 @@ fn values_are_taken_for_what_they_are() {
 
 #[test]
 fn messages_are_written_as_prost_writes_them_however_long() {
-    for length in [0, 1, 100, 117, 118, 119, 120, 127, 128, 16_000, 16_383, 16_384, 3_000_000] {
+    for length in [
+        0, 1, 100, 117, 118, 119, 120, 122, 123, 124, 127, 128, 16_000, 16_376, 16_377, 16_383,
+        16_384, 2_097_143, 2_097_144, 2_097_151, 2_097_152, 3_000_000,
+    ] {
         let value = "x".repeat(length);
         let header = HeaderValue { key: "k".to_owned(), value, ..HeaderValue::default() };
         let map = HeaderMap { headers: vec![header.clone(), HeaderValue::default()] };
@@ -76,5 +79,16 @@ fn messages_are_written_as_prost_writes_them_however_long() {
         });
         written.message(1, |_| {});
         assert_eq!(written.into_bytes(), map.encode_to_vec(), "{length}");
+        // The same, with the lengths told before.
+        let (key, value) = (header.key.as_bytes(), header.value.as_bytes());
+        let mut sized = Writer::with_capacity(0);
+        sized.sized(1, length_of_bytes(key) + length_of_bytes(value));
+        sized.bytes(1, key);
+        sized.bytes(2, value);
+        sized.sized(1, 0);
+        assert_eq!(sized.into_bytes(), map.encode_to_vec(), "{length}");
+        let mut outer = Writer::with_capacity(0);
+        outer.message(15, |message| message.whole(value));
+        assert_eq!(length_of_sized(length), outer.into_bytes().len(), "{length}");
     }
 }
