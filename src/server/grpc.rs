@@ -8,6 +8,9 @@
 //! A deadline in `grpc-timeout` is not followed: who no longer waits resets the stream, and that
 //! ends what is done for it.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -82,6 +85,8 @@ impl Services {
         let connection = http2::Builder::new(TokioExecutor::new())
             // Envoy has limits of its own, and lists that are looked at hold streams open.
             .max_concurrent_streams(None)
+            // Counted over the connection's whole life, and then everybody's answers end with it.
+            .max_local_error_reset_streams(None)
             .auto_date_header(false)
             .serve_connection(TokioIo::new(connection), service);
         let mut connection = pin!(connection);
