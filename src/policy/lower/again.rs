@@ -238,17 +238,25 @@ impl Loaded {
             let number = set.servers.number_for(raw.name.value);
             set.servers.put(lowering.server(raw, file_name, number));
         }
-        // ⚠ What no two servers may have: among these it has been seen to.
+        // ⚠ What no two servers may have: among these it has been seen to, and no two had it
+        // before. What a server had then, it has from nobody else.
         let mine: HashSet<&str> = raw.servers.iter().map(|(raw, _)| raw.name.value).collect();
         let is_mine = |server: &&Arc<Server>| mine.contains(&*server.name);
-        let of_mine = || set.servers.iter().filter(is_mine);
-        let taken: HashSet<_> = of_mine().flat_map(|server| upstreams(server)).collect();
-        let owned: HashSet<_> = of_mine().filter_map(|server| resource(server)).collect();
+        let has_moved = |server: &&Arc<Server>| {
+            self.set.servers.get(&server.name).is_none_or(|before| {
+                !upstreams(before).eq(upstreams(server)) || resource(before) != resource(server)
+            })
+        };
+        let moved = raw.servers.iter().filter_map(|(raw, _)| set.servers.get(raw.name.value));
+        let moved: Vec<_> = moved.filter(has_moved).collect();
+        let taken: HashSet<_> = moved.iter().flat_map(|server| upstreams(server)).collect();
+        let owned: HashSet<_> = moved.iter().filter_map(|server| resource(server)).collect();
         let shares = |server: &Arc<Server>| {
             resource(server).is_some_and(|own| owned.contains(own))
                 || upstreams(server).any(|upstream| taken.contains(&upstream))
         };
-        let clash = set.servers.iter().filter(|server| !is_mine(server)).any(shares);
+        let mut others = set.servers.iter().filter(|server| !is_mine(server));
+        let clash = !moved.is_empty() && others.any(shares);
         (lowering.problems.is_empty() && !clash).then_some(())
     }
 }
