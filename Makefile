@@ -158,6 +158,8 @@ $(DENY)/bin/cargo-deny:
 
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),$(if $(SHORT),20,600))
+# To build it takes most of the short form's time: that is not optimized as far.
+fuzz: export CARGO_PROFILE_RELEASE_OPT_LEVEL := $(if $(SHORT),1,3)
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Feed the loader, the limits, the reader and the lists whatever comes (SHORT=1: 20 s each; SECONDS=...)
 	@# Without a sanitizer no nightly compiler is needed; there is no unsafe code to watch.
 	PATH="$(FUZZ)/bin:$$PATH" $(CARGO) fuzz build --sanitizer none
