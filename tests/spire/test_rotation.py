@@ -124,7 +124,9 @@ def test_an_authority_goes_and_nobody_notices_but_whom_only_it_knew(mesh: Mesh) 
     old = mesh.server.signing()
     with traffic(mesh):
         new = mesh.server.prepare()
-        time.sleep(3)  # whoever must believe it, does, before it signs
+        # Whoever must believe it, does, before it signs. An Envoy whose agent was away asks it
+        # again after some seconds, and for each of its secrets at another time.
+        time.sleep(10)
         mesh.server.activate(new)
         time.sleep(LIFETIME + 3)  # everything else that the former one signed has run out
         assert kept() == 404
