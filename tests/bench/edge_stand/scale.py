@@ -19,6 +19,7 @@ RATE = 1000.0  # requests a second beside a change
 WINDOW = 6.0  # seconds around a change; more, if that is not in force by then
 BEGINNING = 1.0  # seconds of them before the change
 PATIENCE = 30.0  # seconds until a change must be in force
+SETTLED = 25.0  # seconds in which the allocator gives back what the policies took to be read
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ def measured(
         name = f"scale-{count}"
         server = servers.toolgate(name, Toolgate(directories[count]), 0)
         load(Row(name, server.target, hot, [server.pid], BY_TOOLGATE), 1.0, 0.2)
+        tell(f"{count} servers: what they hold, in {SETTLED:.0f} s")
+        time.sleep(SETTLED)
         held[count] = machine.resident(server.pid)
         if count > 1:
             tell(f"one of {count} files changes")
